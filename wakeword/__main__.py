@@ -1,0 +1,5 @@
+"""`python -m wakeword`."""
+
+from wakeword.cli import main
+
+main()

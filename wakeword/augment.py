@@ -1,0 +1,175 @@
+"""What happens to a recording on its way to a microphone: every draw from an explicit Generator.
+
+Room responses come from measured ones where the data has them, else from pyroomacoustics' image
+sources. The rest is a few lines of numpy, soxr and scipy each; audiomentations draws from global
+random state, which would make a seed mean nothing once two transforms run side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import scipy.signal
+import torch
+from numpy.random import Generator
+
+from wakeword.audio import SAMPLE_RATE, Samples, resample
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Shares are probabilities per scene; ranges are drawn from evenly."""
+
+    speed_share: float = 0.6
+    speed: tuple[float, float] = (0.88, 1.14)  # tempo and pitch together
+    pitch_share: float = 0.1
+    pitch_semitones: tuple[float, float] = (-2.0, 2.0)
+    noise_share: float = 0.7
+    noise_snr_db: tuple[float, float] = (0.0, 30.0)
+    room_share: float = 0.35
+    band_share: float = 0.2
+    level_db: tuple[float, float] = (-42.0, -14.0)  # RMS of the sound itself, dB full scale
+    mask_share: float = 0.3  # SpecAugment
+
+
+def rms(samples: Samples) -> float:
+    """Root mean square; never 0."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)) + 1e-12))
+
+
+def set_level(samples: Samples, level_db: float, reference: float) -> Samples:
+    """Scale so that what now has RMS `reference` has `level_db` below full scale; no clipping."""
+    gain = 10 ** (level_db / 20) / reference
+    peak = float(np.abs(samples).max(initial=0.0))
+    return (samples * np.float32(min(gain, 0.99 / max(peak, 1e-9)))).astype(np.float32)
+
+
+def add_noise(samples: Samples, noise: Samples, snr_db: float, reference: float) -> Samples:
+    """Add noise, repeated to length, `snr_db` below a signal of RMS `reference`."""
+    noise = np.resize(noise, len(samples))
+    return (samples + noise * np.float32(reference / rms(noise) * 10 ** (-snr_db / 20))).astype(
+        np.float32
+    )
+
+
+def change_speed(samples: Samples, factor: float) -> Samples:
+    """Play `factor` times as fast: tempo and pitch change together."""
+    return resample(samples, round(SAMPLE_RATE * factor), SAMPLE_RATE)
+
+
+def change_pitch(samples: Samples, semitones: float) -> Samples:
+    """Shift the pitch and keep the length (librosa's phase vocoder)."""
+    import librosa
+
+    shifted = librosa.effects.pitch_shift(
+        samples, sr=SAMPLE_RATE, n_steps=semitones, res_type="soxr_mq", n_fft=512
+    )
+    return cast(Samples, shifted.astype(np.float32))
+
+
+def reverberate(samples: Samples, room: Samples) -> Samples:
+    """Play into a room: the direct sound stays in place and at its level; the tail is cut off."""
+    direct = int(np.abs(room).argmax())
+    response = room[direct:] / max(float(np.abs(room[direct])), 1e-9)
+    return cast(
+        Samples,
+        scipy.signal.oaconvolve(samples, response)[: len(samples)].astype(np.float32),
+    )
+
+
+def simulate_room(rng: Generator) -> Samples:
+    """The response of a drawn shoebox room at a drawn distance, by image sources."""
+    import pyroomacoustics
+
+    size = rng.uniform((2.5, 2.5, 2.2), (9.0, 7.0, 3.5))
+    room = pyroomacoustics.ShoeBox(
+        size,
+        fs=SAMPLE_RATE,
+        materials=pyroomacoustics.Material(float(rng.uniform(0.15, 0.7))),
+        max_order=10,
+    )
+    room.add_source(rng.uniform(0.3, size - 0.3))
+    room.add_microphone(rng.uniform(0.3, size - 0.3))
+    room.compute_rir()
+    return cast(Samples, room.rir[0][0].astype(np.float32))
+
+
+def limit_band(samples: Samples, rng: Generator) -> Samples:
+    """What a telephone, a small loudspeaker or an old codec leaves."""
+    low = float(rng.uniform(60, 350))
+    high = float(rng.choice([3400.0, 3800.0, rng.uniform(3000, 7500)]))
+    sos = scipy.signal.butter(6, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
+    return cast(Samples, scipy.signal.sosfilt(sos, samples).astype(np.float32))
+
+
+def mask_features(features: torch.Tensor, rng: Generator) -> torch.Tensor:
+    """SpecAugment on (T, bands): up to two stripes of bands and of time take the mean value."""
+    features = features.clone()
+    mean = features.mean()
+    for axis, longest in ((1, 14), (0, 12)):
+        for _ in range(int(rng.integers(0, 3))):
+            width = int(rng.integers(0, longest + 1))
+            first = int(rng.integers(0, max(1, features.shape[axis] - width)))
+            features.narrow(axis, first, min(width, features.shape[axis] - first)).fill_(mean)
+    return features
+
+
+class Augmenter:
+    """Draws noises and rooms that the data set has, or makes them where it has none."""
+
+    def __init__(
+        self, config: AugmentConfig, noises: Sequence[Samples], rooms: Sequence[Samples]
+    ) -> None:
+        self.config = config
+        self.noises = noises
+        self.rooms = rooms
+
+    def vary_voice(self, samples: Samples, rng: Generator) -> tuple[Samples, float]:
+        """Speed and pitch of one clip; also the factor by which its times shrink."""
+        c = self.config
+        factor = 1.0
+        if rng.random() < c.speed_share:
+            factor = float(rng.uniform(*c.speed))
+            samples = change_speed(samples, factor)
+        if rng.random() < c.pitch_share:
+            samples = change_pitch(samples, float(rng.uniform(*c.pitch_semitones)))
+        return samples, factor
+
+    def place(self, samples: Samples, reference: float, rng: Generator) -> Samples:
+        """Room, noise, band and level of a whole scene, whose speech has RMS `reference`."""
+        c = self.config
+        if rng.random() < c.room_share:
+            samples = reverberate(samples, self._room(rng))
+        if rng.random() < c.noise_share:
+            snr_db = float(rng.uniform(*c.noise_snr_db))
+            samples = add_noise(samples, self._noise(len(samples), rng), snr_db, reference)
+        else:
+            samples = add_noise(
+                samples, hiss(len(samples), rng), float(rng.uniform(35, 60)), reference
+            )
+        if rng.random() < c.band_share:
+            samples = limit_band(samples, rng)
+        return set_level(samples, float(rng.uniform(*c.level_db)), reference)
+
+    def _room(self, rng: Generator) -> Samples:
+        if self.rooms and rng.random() < 0.8:
+            return self.rooms[int(rng.integers(len(self.rooms)))]
+        return simulate_room(rng)
+
+    def _noise(self, length: int, rng: Generator) -> Samples:
+        if not self.noises or rng.random() < 0.15:
+            return hiss(length, rng)
+        noise = self.noises[int(rng.integers(len(self.noises)))]
+        return np.roll(noise, -int(rng.integers(len(noise))))[:length]
+
+
+def hiss(length: int, rng: Generator) -> Samples:
+    """Noise whose spectrum falls by a drawn slope between white and brown."""
+    spectrum = np.fft.rfft(rng.standard_normal(length))
+    slope = float(rng.uniform(0.0, 1.0))
+    spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -slope
+    noise = np.fft.irfft(spectrum, length)
+    return (noise / max(np.abs(noise).max(), 1e-9)).astype(np.float32)

@@ -1,0 +1,57 @@
+"""The `wakeword` command: each subcommand is a file here, imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from wakeword.errors import WakewordError
+
+COMMANDS = {
+    "check": "Say what in a data set would spoil a training.",
+    "demo": "The whole story on synthetic speech: train, evaluate, detect, report.",
+    "detect": "Find keywords in recordings.",
+    "encoders": "List the pretrained encoders.",
+    "eval": "Measure a model on held-out clips and negatives, event by event.",
+    "listen": "Detect keywords in a live microphone, or in raw audio on stdin.",
+    "train": "Train a model from recordings.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"wakeword.cli.{name}")
+        command: click.Command = getattr(module, "eval_" if name == "eval" else name)
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except WakewordError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(2)
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="wakeword")
+def main() -> None:
+    """Wake words from speech recognisers.
+
+    \b
+    wakeword check DATA                    is the data fit for training?
+    wakeword train DATA -o alexa.wakeword  fine-tune on it
+    wakeword eval alexa.wakeword DATA      what it misses, how often it fires for nothing
+    wakeword listen alexa.wakeword         on the microphone
+    """

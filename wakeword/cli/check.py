@@ -1,0 +1,93 @@
+"""`wakeword check`: look a data set over before training on it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from wakeword.check import Finding, Report
+from wakeword.check import check as check_dataset
+from wakeword.data import assign_splits, read_dataset
+
+_SHOWN_FILES = 5
+
+
+@click.command()
+@click.argument("data", type=click.Path())
+@click.option(
+    "--keyword", "keywords", multiple=True, metavar="W", help="A word to learn; repeat for more."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
+def check(data: str, keywords: tuple[str, ...], as_json: bool) -> None:
+    """Look a data set over: what is in DATA, and what would spoil a training on it.
+
+    DATA is a folder (one folder per word, Precise, Kaldi, CSV tables) or a manifest (JSONL, CSV).
+    Every clip is decoded. Where no splits are stated, they are assigned as for a training. Without
+    --keyword, every word counts as one to learn.
+
+    Exits with 2 when something would spoil a training, else with 0.
+
+    \b
+    Examples:
+      wakeword check recordings/
+      wakeword check recordings/ --keyword computer --keyword jarvis
+      wakeword check train.jsonl --json > report.json
+    """
+    dataset = assign_splits(read_dataset(data))
+    report = check_dataset(dataset, keywords or None)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        _print(report, Console())
+    if report.errors:
+        sys.exit(2)
+
+
+def _print(report: Report, console: Console) -> None:
+    console.print(f"{report.root}: {report.layout}", markup=False)
+    console.print(_table(report))
+    for note in report.notes:
+        console.print(f"note: {note}", markup=False, highlight=False)
+    for finding in report.findings:
+        _print_finding(finding, console)
+    warnings = len(report.findings) - report.errors
+    console.print(f"{report.errors} error(s), {warnings} warning(s).", markup=False)
+
+
+def _table(report: Report) -> Table:
+    table = Table()
+    for name in ("split", "what"):
+        table.add_column(name)
+    numbers = ("clips", "minutes", "speakers", "Hz", "channels", "clipped", "silent", "broken")
+    for name in numbers:
+        table.add_column(name, justify="right")
+    for row in report.rows:
+        table.add_row(
+            row.split,
+            escape(f"{row.role} {row.word}".strip()),
+            str(row.clips),
+            f"{row.seconds / 60:.1f}",
+            str(row.speakers or "-"),
+            ", ".join(map(str, row.rates)),
+            ", ".join(map(str, row.channels)),
+            *(str(count or "-") for count in (row.clipped, row.silent, row.broken)),
+        )
+    return table
+
+
+def _print_finding(finding: Finding, console: Console) -> None:
+    colour = "red" if finding.severity == "error" else "yellow"
+    console.print(
+        f"[{colour}]{finding.severity}[/{colour}] {escape(finding.message)} "
+        f"{escape(finding.remedy)}",
+        highlight=False,
+    )
+    for file in finding.files[:_SHOWN_FILES]:
+        console.print(f"    {file}", markup=False, highlight=False)
+    if len(finding.files) > _SHOWN_FILES:
+        console.print(f"    and {len(finding.files) - _SHOWN_FILES} more (all with --json)")

@@ -1,0 +1,57 @@
+"""What the commands share in showing things: progress on stderr, numbers in words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from wakeword.scenes import Progress as Callback
+
+
+@contextmanager
+def progress() -> Iterator[Callback]:
+    """A `(what, done, total)` callback: bars on a terminal, a line per stage elsewhere."""
+    console = Console(stderr=True)
+    if not sys.stderr.isatty():
+        seen: set[str] = set()
+
+        def line(what: str, done: int, total: int) -> None:
+            if what not in seen:
+                seen.add(what)
+                console.print(f"{what} ({total})", highlight=False)
+
+        yield line
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def update(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield update
+
+
+def per_cent(share: float) -> str:
+    """0.0123 → "1.2 %"."""
+    return f"{100 * share:.1f} %"

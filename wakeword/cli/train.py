@@ -1,0 +1,150 @@
+"""`wakeword train`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from wakeword import model as models
+from wakeword import storage
+from wakeword.cli import show
+from wakeword.data import read_dataset
+from wakeword.encoders import DEFAULT
+from wakeword.errors import ManifestError
+from wakeword.heads import HEADS
+from wakeword.losses import LOSSES
+from wakeword.train import TrainConfig
+from wakeword.train import train as run_training
+from wakeword.transfer import STRATEGIES
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file.")
+@click.option("-k", "--keyword", "keywords", multiple=True, help="A word to learn; may be repeated.")
+@click.option("--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
+@click.option("--streaming", default="exact", show_default=True, help="exact or window.")
+@click.option("--strategy", default="auto", show_default=True, help=", ".join(STRATEGIES))
+@click.option("--head", default="conv", show_default=True, help=", ".join(HEADS))
+@click.option("--loss", default="bce", show_default=True, help=", ".join(LOSSES))
+@click.option("--layers", help="Encoder layers to mix by learned weights, such as 2,3,4.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@click.option("--epochs", default=TrainConfig.epochs, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--hours",
+    default=5.2,
+    show_default=True,
+    type=click.FloatRange(0.05, 1000),
+    help="Of training audio to make from the clips.",
+)
+@click.option(
+    "--fa-per-hour",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0.0, min_open=True),
+    help="False accepts per hour that the stored threshold aims at.",
+)
+@click.option("--work", type=click.Path(path_type=Path), help="Folder for features, checkpoints.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
+def train(
+    data: Path,
+    output: Path,
+    keywords: tuple[str, ...],
+    encoder: str,
+    weights: Path | None,
+    streaming: str,
+    strategy: str,
+    head: str,
+    loss: str,
+    layers: str | None,
+    seed: int,
+    epochs: int,
+    hours: float,
+    fa_per_hour: float,
+    work: Path | None,
+    as_json: bool,
+) -> None:
+    """Train a model from recordings: DATA is a folder of folders, a manifest, or a corpus.
+
+    A killed training goes on where it stopped when the same command is given again.
+
+    \b
+    Examples:
+      wakeword train recordings/ -o alexa.wakeword
+      wakeword train recordings/ -o two.wakeword --keyword alexa --keyword computer
+      wakeword train manifest.jsonl -o a.wakeword --keyword alexa --strategy top:1
+    """
+    console = Console(stderr=True)
+    storage.check_writable(output)
+    dataset = read_dataset(data)
+    words = list(keywords) or _only_word(dataset.words(), data)
+    config = TrainConfig(
+        encoder=encoder,
+        streaming=streaming,
+        strategy=strategy,
+        head=head,
+        loss=loss,
+        layers=_numbers(layers),
+        seed=seed,
+        epochs=epochs,
+        false_accepts_per_hour=fa_per_hour,
+    )
+    share = hours / (config.scenes.positive_hours + config.scenes.negative_hours)
+    scenes = replace(
+        config.scenes,
+        positive_hours=config.scenes.positive_hours * share,
+        negative_hours=config.scenes.negative_hours * share,
+    )
+    config = replace(config, scenes=scenes)
+    with show.progress() as progress:
+        trained = run_training(
+            dataset, words, config, weights=weights, work=work, progress=progress
+        )
+    models.save(trained.model, output)
+    for note in trained.notes:
+        console.print(f"[yellow]note:[/yellow] {note}", highlight=False)
+    about = trained.model.origin.training
+    if as_json:
+        summary = {
+            "model": str(output),
+            "keywords": words,
+            "thresholds": dict(trained.model.point.thresholds),
+            "training": dict(about),
+            "history": list(trained.history),
+        }
+        click.echo(json.dumps(summary, indent=2))
+        return
+    console.print(trained.stripped, highlight=False)
+    console.print(
+        f"strategy {about['strategy']} ({about['reason']}); "
+        f"{about['trainable']:,} of {about['parameters']:,} parameters learned, "
+        f"{about['epochs']} epochs",
+        highlight=False,
+    )
+    for word, threshold in trained.model.point.thresholds.items():
+        console.print(
+            f"'{word}' fires from a score of {threshold:.4f} ({trained.model.point.evidence})",
+            highlight=False,
+        )
+    console.print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)", highlight=False)
+
+
+def _only_word(words: list[str], data: Path) -> list[str]:
+    if len(words) == 1:
+        return words
+    raise ManifestError(
+        f"{data}: holds clips of {len(words)} words ({', '.join(words[:8])}). "
+        "Say which to learn: --keyword WORD, once or more."
+    )
+
+
+def _numbers(text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise click.BadParameter(f"{text}: expected numbers such as 2,3,4", param_hint="--layers") from None

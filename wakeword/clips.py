@@ -1,0 +1,104 @@
+"""What a data set is made of: clips, which are sound files or parts of them, in four roles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wakeword import audio
+from wakeword.errors import ManifestError, unknown
+
+SPLITS = ("train", "dev", "test")
+_SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "dev": "dev",
+    "val": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A recording, or a part of one, with what is known of it. Times are in seconds."""
+
+    path: Path
+    label: str | None = None
+    """The word that is said; None: not a keyword (other speech, noise, a room)."""
+    speaker: str | None = None
+    split: str | None = None
+    """"train", "dev", "test", or None where it is not stated."""
+    source: str | None = None
+    """The sub-collection or folder that it came from."""
+    text: str | None = None
+    """What is said, where a transcript is known."""
+    offset_s: float = 0.0
+    duration_s: float | None = None
+    """The part of the file: from `offset_s` on, `duration_s` long (None: to its end)."""
+    start_s: float | None = None
+    end_s: float | None = None
+    """Where the keyword lies, counted from the clip's start; None: to be measured."""
+
+    def load(self) -> audio.Samples:
+        """(samples,) at 16 kHz of this clip's part of its file. Raises AudioError."""
+        return audio.load(self.path, offset_s=self.offset_s, duration_s=self.duration_s)
+
+    def bounds(self, samples: audio.Samples) -> tuple[float, float]:
+        """Seconds of the keyword's start and end within `samples`: as stated, else by energy."""
+        if self.start_s is not None and self.end_s is not None:
+            return self.start_s, self.end_s
+        return audio.speech_bounds(samples)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All clips of a data set by role, with notes on what was assumed or left out."""
+
+    root: Path
+    layout: str
+    keywords: tuple[Clip, ...] = ()
+    negatives: tuple[Clip, ...] = ()
+    noises: tuple[Clip, ...] = ()
+    rooms: tuple[Clip, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def words(self) -> list[str]:
+        """The labels of the keyword clips, sorted."""
+        return sorted({clip.label for clip in self.keywords if clip.label is not None})
+
+    def subset(self, split: str) -> Dataset:
+        """The clips of one split; "train" takes those without a stated split too."""
+        wanted = split_name(split)
+        splits = {wanted, None} if wanted == "train" else {wanted}
+        return self.map(lambda clips: tuple(clip for clip in clips if clip.split in splits))
+
+    def map(self, change: Callable[[tuple[Clip, ...]], tuple[Clip, ...]]) -> Dataset:
+        """The same data set with `change` done to the clips of every role."""
+        return replace(
+            self,
+            keywords=change(self.keywords),
+            negatives=change(self.negatives),
+            noises=change(self.noises),
+            rooms=change(self.rooms),
+        )
+
+    def with_notes(self, *notes: str) -> Dataset:
+        """The same data set with notes added, each once."""
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
+
+
+def split_name(name: str) -> str:
+    """ "train", "dev" or "test" for a name or a common synonym of it. Raises ManifestError."""
+    known = find_split(name)
+    if known is None:
+        raise ManifestError(unknown("split", name, SPLITS))
+    return known
+
+
+def find_split(name: str) -> str | None:
+    """Like `split_name`, but None for a name that is no split."""
+    return _SPLIT_NAMES.get(name.strip().casefold())

@@ -1,0 +1,335 @@
+"""Data sets for training: reading them, dividing them by speaker, choosing the words to learn."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from wakeword.clips import SPLITS, Clip, Dataset
+from wakeword.errors import ConfigError, ManifestError, unknown
+from wakeword.manifests import read_dataset
+
+__all__ = [
+    "SPLITS",
+    "Clip",
+    "Dataset",
+    "assign_splits",
+    "for_keywords",
+    "in_text",
+    "negatives_saying",
+    "plain_words",
+    "read_dataset",
+    "relabel",
+    "write_jsonl",
+]
+
+_OVERSHOOT = 1.5  # a held-out share may be this much too large before a smaller speaker is sought
+
+
+def for_keywords(dataset: Dataset, keywords: Sequence[str]) -> Dataset:
+    """The data set for learning `keywords`: their clips, and everything else as negatives.
+
+    Clips of other words become negatives with the source "word:<label>". Negatives in whose text
+    a keyword is said are left out, with a note that counts them.
+
+    Raises:
+        ConfigError: no keyword asked for. ManifestError: a keyword without a single clip.
+    """
+    chosen = relabel(dataset, keywords)
+    saying = set(negatives_saying(chosen, keywords))
+    if not saying:
+        return chosen
+    kept = tuple(clip for clip in chosen.negatives if clip not in saying)
+    return replace(chosen, negatives=kept).with_notes(
+        f"{len(saying)} negative clip(s) left out: their text contains a keyword."
+    )
+
+
+def relabel(dataset: Dataset, keywords: Sequence[str]) -> Dataset:
+    """`for_keywords` without leaving anything out.
+
+    Words are compared without case, punctuation and diacritics; the clips then carry the label
+    as it was asked for.
+    """
+    if not keywords:
+        raise ConfigError(f"no keyword asked for. Known: {', '.join(dataset.words())}.")
+    asked = {plain_words(keyword): keyword for keyword in keywords}
+    have = {plain_words(label) for label in dataset.words()}
+    for words, keyword in asked.items():
+        if words not in have:
+            raise ManifestError(f"{dataset.root}: {unknown('keyword', keyword, dataset.words())}")
+    positives, confusable = [], []
+    for clip in dataset.keywords:
+        label = clip.label or ""
+        if (words := plain_words(label)) in asked:
+            positives.append(replace(clip, label=asked[words]))
+        else:
+            confusable.append(_as_negative(clip, label))
+    return replace(dataset, keywords=tuple(positives), negatives=(*dataset.negatives, *confusable))
+
+
+def negatives_saying(dataset: Dataset, keywords: Iterable[str]) -> list[Clip]:
+    """The negatives whose text contains one of the keywords as whole words."""
+    keywords = list(keywords)
+    return [
+        clip
+        for clip in dataset.negatives
+        if clip.text and any(in_text(keyword, clip.text) for keyword in keywords)
+    ]
+
+
+def in_text(keyword: str, text: str) -> bool:
+    """Whether `text` contains `keyword` as whole words, whatever case, accents and punctuation."""
+    wanted, said = plain_words(keyword), plain_words(text)
+    size = len(wanted)
+    return size > 0 and any(said[at : at + size] == wanted for at in range(len(said) - size + 1))
+
+
+def assign_splits(dataset: Dataset, *, dev_share: float = 0.2, seed: int = 0) -> Dataset:
+    """Hold out about `dev_share` of every word, of the negatives, noises and rooms as "dev".
+
+    Splits that are stated stay; only where a role has no "dev" clip at all is it taken from
+    "train". A speaker stands on one side only, and so do all parts of one file; where speakers are
+    not known, clips are divided by file and a note says what that costs. The same seed gives the
+    same division, and adding a speaker leaves most others where they were.
+    """
+    if not 0.0 < dev_share < 1.0:
+        raise ConfigError(f"dev_share {dev_share}: expected a share between 0 and 1, such as 0.2.")
+    open_clips = _open_clips(dataset)
+    if not open_clips:
+        return dataset
+    alone = _words_of_one_speaker(dataset, open_clips)
+    groups = _Groups(dataset, open_clips, divided=set(alone.values()))
+    held_out = groups.hold_out(dev_share, seed)
+
+    def place(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+        return tuple(
+            replace(clip, split=groups.split_of(clip, held_out)) if clip in open_clips else clip
+            for clip in clips
+        )
+
+    return dataset.map(place).with_notes(*_split_notes(dataset, open_clips, alone, groups))
+
+
+def write_jsonl(dataset: Dataset, path: Path | str) -> None:
+    """Write every clip as one JSON object a line; `read_dataset` reads it back.
+
+    Paths below the manifest's folder are written relative to it, others in full.
+    """
+    path = Path(path)
+    folder = path.parent.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        for role, clips in (
+            ("keyword", dataset.keywords),
+            ("negative", dataset.negatives),
+            ("noise", dataset.noises),
+            ("room", dataset.rooms),
+        ):
+            for clip in clips:
+                file.write(json.dumps(_row(clip, role, folder), ensure_ascii=False) + "\n")
+    os.replace(part, path)
+
+
+def _row(clip: Clip, role: str, folder: Path) -> dict[str, object]:
+    path = clip.path.resolve()
+    shown = path.relative_to(folder) if path.is_relative_to(folder) else path
+    values: dict[str, object] = {
+        "audio_filepath": shown.as_posix(),
+        "duration": clip.duration_s,
+        "offset": clip.offset_s or None,
+        "label": clip.label,
+        "role": role,
+        "speaker": clip.speaker,
+        "split": clip.split,
+        "source": clip.source,
+        "text": clip.text,
+        "start": clip.start_s,
+        "end": clip.end_s,
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _as_negative(clip: Clip, label: str) -> Clip:
+    """A clip of a word that was not asked for; its label is the text that is said in it."""
+    return replace(
+        clip, label=None, source=f"word:{label}", text=clip.text or label, start_s=None, end_s=None
+    )
+
+
+# Combining marks that only decorate a letter: accents, Hebrew points, Arabic vowel signs, tatweel.
+_DECORATION = (
+    (0x0300, 0x036F),
+    (0x0591, 0x05C7),
+    (0x0610, 0x061A),
+    (0x0640, 0x0640),
+    (0x064B, 0x065F),
+    (0x0670, 0x0670),
+)
+# Scripts written without spaces: each character counts as a word of its own.
+_UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF))
+_IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+
+
+def plain_words(text: str) -> tuple[str, ...]:
+    """The words of a text without case, accents and punctuation ("_" and "-" separate)."""
+    plain = "".join(
+        char
+        for char in unicodedata.normalize("NFKD", text.casefold())
+        if not _within(char, _DECORATION)
+    )
+    spaced = "".join(_spaced(char) for char in unicodedata.normalize("NFC", plain))
+    return tuple(spaced.split())
+
+
+def _spaced(char: str) -> str:
+    if _within(char, _UNSPACED) or _within(char, _IDEOGRAPHS):
+        return f" {char} "
+    return char if unicodedata.category(char)[0] in "LNM" else " "
+
+
+def _within(char: str, ranges: tuple[tuple[int, int], ...]) -> bool:
+    return any(first <= ord(char) <= last for first, last in ranges)
+
+
+def _pools(dataset: Dataset) -> list[tuple[str, tuple[Clip, ...]]]:
+    """What must be divided evenly each for itself: every word, and every other role."""
+    words: dict[str, list[Clip]] = defaultdict(list)
+    for clip in dataset.keywords:
+        words[f"'{clip.label}'"].append(clip)
+    return [
+        *((name, tuple(clips)) for name, clips in sorted(words.items())),
+        ("negatives", dataset.negatives),
+        ("noises", dataset.noises),
+        ("rooms", dataset.rooms),
+    ]
+
+
+def _open_clips(dataset: Dataset) -> set[Clip]:
+    """The clips whose split is ours to choose."""
+    clips: set[Clip] = set()
+    for role in (dataset.keywords, dataset.negatives, dataset.noises, dataset.rooms):
+        no_dev = all(clip.split != "dev" for clip in role)
+        clips.update(
+            clip for clip in role if clip.split is None or (no_dev and clip.split == "train")
+        )
+    return clips
+
+
+def _words_of_one_speaker(dataset: Dataset, open_clips: set[Clip]) -> dict[str, str]:
+    """{word: speaker} for the words to divide that only one known speaker says."""
+    speakers: dict[str, set[str | None]] = defaultdict(set)
+    for clip in dataset.keywords:
+        if clip in open_clips:
+            speakers[clip.label or ""].add(clip.speaker)
+    return {
+        word: speaker
+        for word, those in speakers.items()
+        if len(those) == 1 and (speaker := next(iter(those))) is not None
+    }
+
+
+class _Groups:
+    """Clips that must stay together: those of one speaker, else those of one file."""
+
+    def __init__(self, dataset: Dataset, open_clips: set[Clip], divided: set[str]) -> None:
+        self._divided = divided
+        self._pinned: dict[str, str] = {}
+        self._pools: dict[str, Counter[str]] = {}
+        for name, clips in _pools(dataset):
+            for clip in clips:
+                key = self.key(clip)
+                if clip not in open_clips and clip.split is not None:
+                    self._pinned[key] = max(
+                        clip.split, self._pinned.get(key, "train"), key=SPLITS.index
+                    )
+            self._pools[name] = Counter(self.key(clip) for clip in clips if clip in open_clips)
+        self.undivided: list[str] = []
+
+    def key(self, clip: Clip) -> str:
+        if clip.speaker is None or clip.speaker in self._divided:
+            return f"file {clip.path}"
+        return f"speaker {clip.speaker}"
+
+    def split_of(self, clip: Clip, held_out: set[str]) -> str:
+        """The split for a clip whose split is open."""
+        key = self.key(clip)
+        if key in self._pinned:
+            return clip.split or self._pinned[key]
+        return "dev" if key in held_out else "train"
+
+    def hold_out(self, share: float, seed: int) -> set[str]:
+        """The groups for "dev": about `share` of every pool, never all of it."""
+        held_out: set[str] = set()
+        for name, sizes in sorted(self._pools.items(), key=lambda item: len(item[1])):
+            free = Counter({key: n for key, n in sizes.items() if key not in self._pinned})
+            if not free:
+                continue
+            order = sorted(free, key=lambda key: _rank(key, seed))
+            target = share * free.total()
+            have = sum(n for key, n in free.items() if key in held_out)
+            for key in order:
+                if have >= target:
+                    break
+                fits = have + free[key] <= max(1.0, _OVERSHOOT * target)
+                if fits and key not in held_out and self._may_leave(key, held_out):
+                    held_out.add(key)
+                    have += free[key]
+            if have == 0:
+                self._take_smallest(name, free, order, held_out)
+        return held_out
+
+    def _take_smallest(
+        self, name: str, free: Counter[str], order: list[str], held_out: set[str]
+    ) -> None:
+        """Every group is larger than the share: take the smallest, if anything stays in train."""
+        for key in sorted(order, key=lambda key: free[key]):
+            if self._may_leave(key, held_out):
+                held_out.add(key)
+                return
+        self.undivided.append(name)
+
+    def _may_leave(self, key: str, held_out: set[str]) -> bool:
+        """Whether every pool that has this group keeps another one for "train"."""
+        return all(
+            any(other != key and other not in held_out for other in sizes)
+            for sizes in self._pools.values()
+            if key in sizes
+        )
+
+
+def _rank(key: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed} {key}".encode()).hexdigest()
+
+
+def _split_notes(
+    dataset: Dataset, open_clips: set[Clip], alone: dict[str, str], groups: _Groups
+) -> list[str]:
+    notes = []
+    spoken = [clip for clip in (*dataset.keywords, *dataset.negatives) if clip in open_clips]
+    if any(clip.split == "train" for clip in open_clips):
+        notes.append("No dev split is stated: it is taken from train.")
+    nameless = sum(clip.speaker is None for clip in spoken)
+    if nameless:
+        notes.append(
+            f"SPEAKERS UNKNOWN for {nameless} of {len(spoken)} clips that had no split: these are "
+            "divided by file, so the same voice can stand in train and dev and the measured "
+            "accuracy can be too good. State the speakers."
+        )
+    for word, speaker in sorted(alone.items()):
+        notes.append(
+            f"ONE SPEAKER ('{speaker}') says '{word}': it is divided by file, so dev measures how "
+            "well that voice is known, not how strangers fare. Add other speakers."
+        )
+    notes += [
+        f"Nothing of the {name} could be held out for dev: it has one speaker or file only."
+        for name in groups.undivided
+    ]
+    return notes

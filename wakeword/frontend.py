@@ -1,0 +1,90 @@
+"""Samples to features, exactly as the encoder's training saw them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from wakeword._torchaudio import torchaudio
+from wakeword.audio import SAMPLE_RATE
+
+N_FFT = 400  # 25 ms
+HOP = 160  # 10 ms: 100 feature frames a second
+FRAME_RATE_HZ = SAMPLE_RATE / HOP
+
+RANGE = 8.0  # log10 units: what lies 80 dB below the reference level is floor
+FIXED_LEVEL = 1.5
+"""The reference level of streams, in log10 of mel power.
+
+Whisper clips 80 dB below the loudest point *of the window*: a stream has no such window, and
+tomorrow's shout must not change today's features. Clips of speech at ordinary recording levels
+peak between 0.5 and 2.5; `recipes/frontend_level.py` measures what the choice costs.
+"""
+
+
+class LogMelState(NamedTuple):
+    """Samples that later frames still need; `started` once the reflected start has been laid."""
+
+    pending: Tensor  # (batch, samples)
+    started: bool
+
+
+class LogMel(nn.Module):
+    """Whisper's log-mel spectrogram as a stream.
+
+    Frame t looks at samples [160 t - 200, 160 t + 200), the first ones reflected at the start, as
+    in Whisper's own front end. With `level=None` the floor is set by the maximum of what is fed
+    in one call, which equals Whisper's features; that is for reference, not for streams.
+
+    Look-ahead: 200 samples (12.5 ms).
+    """
+
+    window: Tensor
+    filters: Tensor
+
+    def __init__(self, mels: int = 80, level: float | None = FIXED_LEVEL) -> None:
+        super().__init__()
+        self.mels = mels
+        self.level = level
+        self.look_ahead_ms = 1000 * (N_FFT // 2) / SAMPLE_RATE
+        filters = torchaudio.functional.melscale_fbanks(
+            N_FFT // 2 + 1,
+            0.0,
+            SAMPLE_RATE / 2,
+            mels,
+            SAMPLE_RATE,
+            norm="slaney",
+            mel_scale="slaney",
+        )
+        self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
+        self.register_buffer("filters", filters, persistent=False)
+
+    @property
+    def silence(self) -> float:
+        """The feature value of digital silence under the fixed level."""
+        level = FIXED_LEVEL if self.level is None else self.level
+        return (level - RANGE + 4.0) / 4.0
+
+    def forward(
+        self, samples: Tensor, state: LogMelState | None = None
+    ) -> tuple[Tensor, LogMelState]:
+        """(batch, samples) at 16 kHz → (batch, frames, mels), 100 frames a second, and the state."""
+        if state is None:
+            state = LogMelState(samples[:, :0], started=False)
+        pending = torch.cat([state.pending, samples], dim=1)
+        if not state.started:
+            reach = N_FFT // 2
+            if pending.shape[1] <= reach:
+                return samples.new_zeros(len(samples), 0, self.mels), LogMelState(pending, False)
+            pending = torch.cat([pending[:, 1 : reach + 1].flip(1), pending], dim=1)
+        frames = max(0, (pending.shape[1] - N_FFT) // HOP + 1)
+        state = LogMelState(pending[:, frames * HOP :], started=True)
+        if frames == 0:
+            return samples.new_zeros(len(samples), 0, self.mels), state
+        spectrum = torch.fft.rfft(pending.unfold(1, N_FFT, HOP) * self.window)
+        power = spectrum.real.square() + spectrum.imag.square()
+        log = (power @ self.filters).clamp_min(1e-10).log10()
+        level = log.amax(dim=(1, 2), keepdim=True) if self.level is None else self.level
+        return (torch.maximum(log, torch.as_tensor(level) - RANGE) + 4.0) / 4.0, state

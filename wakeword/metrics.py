@@ -1,0 +1,113 @@
+"""Event-level numbers: what was missed, how often it fired for nothing, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.stats
+
+Array = npt.NDArray[np.float64]
+Events = Callable[[float], Sequence[float]]  # threshold → times of events, in seconds
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A measured value with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """One operating point of a detector on streams."""
+
+    threshold: float
+    missed: int
+    spoken: int
+    false_accepts: int
+    hours: float
+
+    @property
+    def miss_rate(self) -> float:
+        return self.missed / self.spoken if self.spoken else 0.0
+
+    @property
+    def false_accepts_per_hour(self) -> float:
+        return self.false_accepts / self.hours if self.hours else 0.0
+
+
+def wilson(count: int, total: int, confidence: float = 0.95) -> Rate:
+    """A share with its Wilson score interval."""
+    if total == 0:
+        return Rate(0.0, 0.0, 1.0)
+    interval = scipy.stats.binomtest(count, total).proportion_ci(confidence, method="wilson")
+    return Rate(count / total, float(interval.low), float(interval.high))
+
+
+def poisson(count: int, hours: float, confidence: float = 0.95) -> Rate:
+    """A rate per hour with its exact (Garwood) interval; 0 in H hours is bounded by 3.7 / H."""
+    tail = (1 - confidence) / 2
+    low = float(scipy.stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
+    high = float(scipy.stats.chi2.ppf(1 - tail, 2 * count + 2)) / 2
+    return Rate(count / hours, low / hours, high / hours)
+
+
+def hits(
+    times: Sequence[float], spoken: Sequence[tuple[float, float]], tolerance_s: float
+) -> npt.NDArray[np.bool_]:
+    """Which of the spoken words (start, end in seconds) have an event up to `tolerance_s` after."""
+    at = np.sort(np.asarray(times, dtype=np.float64))
+    found = [
+        np.searchsorted(at, end + tolerance_s, "right") > np.searchsorted(at, start)
+        for start, end in spoken
+    ]
+    return np.asarray(found, dtype=bool)
+
+
+def sweep(
+    positives: Events,
+    spoken: Sequence[tuple[float, float]],
+    negatives: Events,
+    hours: float,
+    thresholds: Sequence[float],
+    tolerance_s: float,
+) -> list[Point]:
+    """Miss and false accepts at every threshold, each from the events of the trigger itself."""
+    return [
+        Point(
+            threshold,
+            int((~hits(positives(threshold), spoken, tolerance_s)).sum()),
+            len(spoken),
+            len(negatives(threshold)),
+            hours,
+        )
+        for threshold in thresholds
+    ]
+
+
+def merged(curves: Sequence[Sequence[Point]]) -> list[Point]:
+    """Curves of several conditions over the same thresholds and negatives as one."""
+    return [
+        Point(
+            same[0].threshold,
+            sum(point.missed for point in same),
+            sum(point.spoken for point in same),
+            same[0].false_accepts,
+            same[0].hours,
+        )
+        for same in zip(*curves, strict=True)
+    ]
+
+
+def at_false_accepts(points: Sequence[Point], per_hour: float) -> Point | None:
+    """The point with the fewest misses among those within `per_hour`; None where there is none.
+
+    Of several with as few misses, the one with the highest threshold.
+    """
+    within = [p for p in points if p.false_accepts_per_hour <= per_hour]
+    return min(within, key=lambda p: (p.missed, -p.threshold), default=None)

@@ -1,0 +1,200 @@
+"""A wake-word model: front end, encoder, head, keywords; and the one file that holds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from wakeword import encoders, storage
+from wakeword.audio import SAMPLE_RATE
+from wakeword.encoders import Encoder
+from wakeword.errors import CheckpointError, ConfigError
+from wakeword.frontend import HOP, N_FFT, LogMel
+from wakeword.heads import POOL, Head, build_head
+
+FORMAT = "wakeword/1"
+_MAX_FILE = 2_000_000_000  # bytes; no model here comes near
+_MAX_KEYWORDS = 1000
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """When a score becomes a detection; times in seconds, counted in frames."""
+
+    thresholds: Mapping[str, float]  # by keyword, 0 to 1
+    smoothing_s: float = 0.12
+    refractory_s: float = 1.0
+    evidence: str = ""  # how the thresholds were found
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model comes from: kept in its file."""
+
+    encoder: str
+    streaming: str
+    encoder_sha256: str
+    licence: str
+    head: str
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _ModelState(NamedTuple):
+    frontend: Any
+    encoder: Any
+    head: Any
+
+
+class WakeWordModel(nn.Module):
+    """Samples in, one logit per keyword and frame out: `forward(samples, state=None)`.
+
+    Attributes:
+        keywords: what the logits stand for.
+        frame_s: seconds between two logits; logit i ends at (i + 1) · frame_s of the stream.
+        look_ahead_ms: audio after the end of a logit's frame that it waits for, at most.
+        first_block, block: samples after which the first and each later hop of logits comes out.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        head: Head,
+        keywords: Sequence[str],
+        origin: Origin,
+        point: OperatingPoint,
+    ) -> None:
+        super().__init__()
+        self.frontend = LogMel(encoder.spec.mels)
+        self.encoder = encoder
+        self.head = head
+        self.keywords = tuple(keywords)
+        self.origin = origin
+        self.point = point
+        self.frame_s = POOL / encoder.frame_rate_hz
+        self.look_ahead_ms = self.frontend.look_ahead_ms + encoder.look_ahead_ms
+        self.first_block = (encoder.first_features - 1) * HOP + N_FFT // 2
+        self.block = round(encoder.hop_frames / encoder.frame_rate_hz * SAMPLE_RATE)
+
+    def forward(
+        self, samples: Tensor, state: _ModelState | None = None
+    ) -> tuple[Tensor, _ModelState]:
+        """(batch, samples) at 16 kHz → logits (batch, U, keywords), and the state."""
+        state = state or _ModelState(None, None, None)
+        features, frontend = self.frontend(samples, state.frontend)
+        frames, encoder = self.encoder(features, state.encoder)
+        logits, head = self.head(frames, state.head)
+        return logits, _ModelState(frontend, encoder, head)
+
+
+def save(model: WakeWordModel, path: Path | str) -> None:
+    """Write a model as one safetensors file, whole or not at all.
+
+    Encoder weights that float16 holds without loss (as recognisers ship them) are kept so.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in model.state_dict().items():
+        half = tensor.half()
+        lossless = name.startswith("encoder.") and torch.equal(half.float(), tensor)
+        tensors[name] = (half if lossless else tensor).contiguous()
+    # an encoder that wraps another lists the same weights twice: one copy is enough
+    tensors = {name: t for name, t in tensors.items() if not name.startswith("encoder.inner.")}
+    about = {
+        "format": FORMAT,
+        "keywords": list(model.keywords),
+        "encoder_settings": model.encoder.settings(),
+        "point": asdict(model.point),
+        "origin": asdict(model.origin),
+    }
+    with storage.whole(Path(path)) as part:
+        safetensors.torch.save_file(tensors, part, {"wakeword": json.dumps(about, sort_keys=True)})
+
+
+def load(path: Path | str) -> WakeWordModel:
+    """Read a model file; nothing in it is executed.
+
+    Raises CheckpointError, saying what to do, for a missing, damaged, foreign or hostile file.
+    """
+    path = Path(path)
+    about = _read_about(path)
+    try:
+        origin = Origin(**about["origin"])
+        point = OperatingPoint(**about["point"])
+        keywords = [str(word) for word in about["keywords"]]
+        settings = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in about["encoder_settings"].items()
+        }
+        if not 0 < len(keywords) <= _MAX_KEYWORDS or set(point.thresholds) != set(keywords):
+            raise ValueError("keywords and thresholds do not match")
+        _bounded(settings, point)
+        encoder = encoders.build(origin.encoder, origin.streaming, **settings)
+        head = build_head(origin.head, encoder.dim, len(keywords), len(encoder.taps))
+        model = WakeWordModel(encoder, head, keywords, origin, point)
+        tensors = safetensors.torch.load_file(path)
+        expected = {
+            n: t for n, t in model.state_dict().items() if not n.startswith("encoder.inner.")
+        }
+        wrong = set(expected) ^ set(tensors) or {
+            name for name, tensor in expected.items() if tensor.shape != tensors[name].shape
+        }
+        if wrong:
+            raise ValueError(f"tensors that do not fit, such as {sorted(wrong)[0]}")
+        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+            raise ValueError("weights that are not finite numbers")
+        model.load_state_dict({n: t.float() for n, t in tensors.items()}, strict=False)
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        raise CheckpointError(
+            f"{path}: a wakeword file whose content does not fit together ({error}). "
+            "Train it again, or use the version of wakeword that wrote it."
+        ) from error
+    return model.eval()
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    """The metadata of a model file, once the file is shown to be one."""
+    remedy = "Expected a file written by `wakeword train`."
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such model file. {remedy}")
+    size = path.stat().st_size
+    if not 8 <= size <= _MAX_FILE:
+        raise CheckpointError(f"{path}: {size} bytes, not a model. {remedy}")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file ({error}): truncated, or another kind of file "
+            f"(pickles are never opened). {remedy}"
+        ) from error
+    try:
+        about = json.loads(metadata["wakeword"])
+        written_by = about["format"]
+    except (KeyError, ValueError, TypeError, RecursionError):
+        raise CheckpointError(
+            f"{path}: a safetensors file of something else, without wakeword's metadata. {remedy}"
+        ) from None
+    if written_by != FORMAT:
+        raise CheckpointError(
+            f"{path}: written in format {written_by!r}; this version reads {FORMAT!r}. "
+            "Update wakeword, or train the model again."
+        )
+    assert isinstance(about, dict)
+    return about
+
+
+def _bounded(settings: Mapping[str, Any], point: OperatingPoint) -> None:
+    """Numbers from a file that may be hostile: small enough to be built and to make sense."""
+    for key in ("chunk", "left", "window", "hop"):
+        if key in settings and not (isinstance(settings[key], int) and 0 < settings[key] <= 1500):
+            raise ValueError(f"{key} of {settings[key]!r}")
+    for value in (*point.thresholds.values(), point.smoothing_s, point.refractory_s):
+        if not (isinstance(value, (int, float)) and 0 <= value <= 60):
+            raise ValueError(f"an operating point of {value!r}")

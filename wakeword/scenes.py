@@ -1,0 +1,320 @@
+"""Training audio: short scenes in which a keyword is said, or anything but the keyword."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+
+from wakeword import audio
+from wakeword.audio import SAMPLE_RATE, Samples
+from wakeword.augment import Augmenter, AugmentConfig, rms, set_level
+from wakeword.clips import Clip, Dataset
+from wakeword.errors import AudioError, ManifestError
+
+Progress = Callable[[str, int, int], None]
+
+MAX_BROKEN_SHARE = 0.1
+_LEVEL_DB = -26.0  # at which the sounds of a scene meet
+_SEGMENT_S = 4.0  # long recordings are cut into pieces of this length
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A keyword in a scene: its number and its bounds in seconds."""
+
+    keyword: int
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """(samples,) of audio and the keywords in it."""
+
+    samples: Samples
+    spoken: tuple[Spoken, ...]
+
+
+@dataclass(frozen=True)
+class ScenePlan:
+    """What a scene is made of; the rest is drawn from its own seed."""
+
+    seed: tuple[int, int]
+    keyword_clip: int | None  # number in `Library.keywords`
+    half_word: bool  # only the first half of that clip is heard: not the keyword
+    fill: tuple[Clip, ...]  # other sound, in the order in which it is used up
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """How much of what is made. Hours are of finished scenes."""
+
+    length_s: float = 5.12
+    positive_hours: float = 1.6
+    negative_hours: float = 3.6
+    half_word_share: float = 0.12  # scenes without the keyword that hold its first half
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+
+@dataclass
+class Library:
+    """The clips of a training, read as they are needed; broken ones are remembered by name."""
+
+    keywords: list[tuple[Clip, Samples, float, float]]  # clip, audio, start and end in seconds
+    noises: list[Samples]
+    rooms: list[Samples]
+    broken: dict[Path, str]
+
+    @classmethod
+    def read(cls, data: Dataset, progress: Progress | None = None) -> Library:
+        """Read keyword clips, noises and rooms whole; negatives are read when a scene is made.
+
+        Raises ManifestError when more than a tenth of the keyword clips cannot be used.
+        """
+        library = cls([], [], [], {})
+        total = len(data.keywords) + len(data.noises) + len(data.rooms)
+        done = 0
+
+        def read(clip: Clip) -> Samples | None:
+            nonlocal done
+            done += 1
+            if progress:
+                progress("reading clips", done, total)
+            return library.load(clip)
+
+        for clip in data.keywords:
+            samples = read(clip)
+            if samples is not None:
+                start_s, end_s = clip.bounds(samples)
+                if end_s - start_s < 0.1 or rms(samples) < 1e-5:
+                    library.broken[clip.path] = f"{clip.path}: no word to be heard in it."
+                else:
+                    library.keywords.append((clip, samples, start_s, end_s))
+        check_broken(len(data.keywords) - len(library.keywords), len(data.keywords), library.broken)
+        library.noises = [s for clip in data.noises if (s := read(clip)) is not None]
+        library.rooms = [s for clip in data.rooms if (s := read(clip)) is not None]
+        return library
+
+    def load(self, clip: Clip) -> Samples | None:
+        """A clip's audio, or None with the reason remembered."""
+        try:
+            return clip.load()
+        except AudioError as error:
+            self.broken[clip.path] = str(error)
+            return None
+
+
+def check_broken(count: int, total: int, broken: dict[Path, str]) -> None:
+    """Raises ManifestError when too large a share of clips cannot be used, naming three."""
+    if total and count / total > MAX_BROKEN_SHARE:
+        some = "\n  ".join(list(broken.values())[:3])
+        raise ManifestError(
+            f"{count} of {total} clips cannot be used (more than {MAX_BROKEN_SHARE:.0%}), such as\n"
+            f"  {some}\nMend or remove them; `wakeword check` lists them all."
+        )
+
+
+def plan_scenes(library: Library, data: Dataset, config: SceneConfig, seed: int) -> list[ScenePlan]:
+    """The scenes of a training: every keyword clip about equally often, every negative in turn."""
+    rng = np.random.default_rng(seed)
+    per_hour = 3600 / config.length_s
+    positives = round(config.positive_hours * per_hour)
+    negatives = round(config.negative_hours * per_hour)
+    pieces = _shuffled([p for clip in data.negatives for p in _pieces(clip)], rng)
+    if not pieces:
+        raise ManifestError(
+            f"{data.root}: no recordings without the keyword. Add speech and noise from the place "
+            "where it will listen: a model cannot learn what to ignore from keywords alone."
+        )
+    order = _turns(len(library.keywords), positives, rng)
+    supply = _Supply(pieces, rng)
+    plans = [
+        ScenePlan((seed, i), clip, False, supply.take(config.length_s))
+        for i, clip in enumerate(order)
+    ]
+    for i in range(positives, positives + negatives):
+        half_word = rng.random() < config.half_word_share
+        clip = int(rng.integers(len(library.keywords))) if half_word else None
+        plans.append(ScenePlan((seed, i), clip, half_word, supply.take(config.length_s)))
+    return plans
+
+
+def render(
+    plan: ScenePlan, library: Library, augmenter: Augmenter, words: Sequence[str], samples: int
+) -> Scene:
+    """Make one scene of `samples` samples. The same plan gives the same samples."""
+    rng = np.random.default_rng(plan.seed)
+    fill = _Fill(plan.fill, library)
+    spoken: tuple[Spoken, ...] = ()
+    clip = plan.keyword_clip
+    if clip is None or plan.half_word:
+        sound = _without_keyword(clip, library, augmenter, fill, samples, rng)
+    else:
+        sound, spoken = _with_keyword(clip, library, augmenter, fill, words, samples, rng)
+    reference = float(10 ** (_LEVEL_DB / 20))
+    return Scene(augmenter.place(sound, reference, rng), spoken)
+
+
+def _with_keyword(
+    index: int,
+    library: Library,
+    augmenter: Augmenter,
+    fill: _Fill,
+    words: Sequence[str],
+    length: int,
+    rng: Generator,
+) -> tuple[Samples, tuple[Spoken, ...]]:
+    clip, samples, start_s, end_s = library.keywords[index]
+    word = _at_level(samples, start_s, end_s)
+    word, factor = augmenter.vary_voice(word, rng)
+    start, end = (round(t / factor * SAMPLE_RATE) for t in (start_s, end_s))
+    before, after = (round(float(rng.uniform(0.05, 0.5)) * SAMPLE_RATE) for _ in range(2))
+    first, last = max(0, start - before), min(len(word), end + after)
+    word, start, end = word[first:last], start - first, end - first
+    if len(word) > length:
+        word, start, end = word[-length:], start - len(word) + length, end - len(word) + length
+    sound = np.zeros(length, dtype=np.float32)
+    latest = length - len(word)
+    at = int(rng.integers(0, latest + 1))
+    sound[at : at + len(word)] = _faded(word)
+    gap_before, gap_after = (round(t * SAMPLE_RATE) for t in rng.uniform((0.0, 0.15), (0.6, 0.75)))
+    if rng.random() < 0.6:
+        _lay(sound[: max(0, at + start - gap_before)], fill, rng, from_end=True)
+    if rng.random() < 0.4:
+        _lay(sound[at + end + gap_after :], fill, rng)
+    assert clip.label is not None
+    spoken = Spoken(
+        words.index(clip.label), max(0, at + start) / SAMPLE_RATE, (at + end) / SAMPLE_RATE
+    )
+    return sound, (spoken,)
+
+
+def _without_keyword(
+    half: int | None,
+    library: Library,
+    augmenter: Augmenter,
+    fill: _Fill,
+    length: int,
+    rng: Generator,
+) -> Samples:
+    sound = np.zeros(length, dtype=np.float32)
+    first = 0
+    if half is not None:
+        _, samples, start_s, end_s = library.keywords[half]
+        word, factor = augmenter.vary_voice(_at_level(samples, start_s, end_s), rng)
+        cut_s = start_s + (end_s - start_s) * float(rng.uniform(0.3, 0.55))
+        word = _faded(word[: round(cut_s / factor * SAMPLE_RATE)])[-length // 2 :]
+        at = int(rng.integers(0, length // 2))
+        sound[at : at + len(word)] = word
+        first = at + len(word) + round(float(rng.uniform(0.0, 0.8)) * SAMPLE_RATE)
+    while first < length:
+        used = _lay(sound[first:], fill, rng)
+        if used == 0:
+            break
+        first += used + round(float(rng.uniform(0.0, 0.3)) * SAMPLE_RATE)
+    return sound
+
+
+class _Fill:
+    """Other sound of a scene, one piece after the other; broken ones are passed over."""
+
+    def __init__(self, clips: Sequence[Clip], library: Library) -> None:
+        self._clips = list(clips)
+        self._library = library
+
+    def next(self) -> Samples | None:
+        while self._clips:
+            samples = self._library.load(self._clips.pop(0))
+            if samples is not None:
+                return samples
+        return None
+
+
+def _lay(space: Samples, fill: _Fill, rng: Generator, *, from_end: bool = False) -> int:
+    """Put the next piece into a stretch of a scene; returns the samples used."""
+    if len(space) < SAMPLE_RATE // 10:
+        return 0
+    piece = fill.next()
+    if piece is None:
+        return 0
+    level_db = _LEVEL_DB + float(rng.uniform(-8.0, 4.0))
+    piece = _faded(set_level(piece, level_db, rms(piece)))
+    if from_end:
+        piece = piece[-len(space) :]
+        space[len(space) - len(piece) :] = piece
+    else:
+        piece = piece[: len(space)]
+        space[: len(piece)] = piece
+    return len(piece)
+
+
+def _at_level(samples: Samples, start_s: float, end_s: float) -> Samples:
+    word = samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+    return set_level(samples, _LEVEL_DB, rms(word))
+
+
+def _faded(samples: Samples) -> Samples:
+    """Ten milliseconds of fade at both ends, so that a cut is not a click."""
+    size = min(SAMPLE_RATE // 100, len(samples) // 2)
+    if size == 0:
+        return samples
+    faded = samples.copy()
+    ramp = np.linspace(0.0, 1.0, size, dtype=np.float32)
+    faded[:size] *= ramp
+    faded[-size:] *= ramp[::-1]
+    return faded
+
+
+class _Supply:
+    """Pieces of negatives without end: each once before any comes again."""
+
+    def __init__(self, pieces: list[Clip], rng: Generator) -> None:
+        self._pieces, self._rng, self._at = pieces, rng, 0
+
+    def take(self, seconds: float) -> tuple[Clip, ...]:
+        taken: list[Clip] = []
+        have = 0.0
+        while have < seconds and len(taken) < 12:
+            if self._at == len(self._pieces):
+                self._pieces, self._at = _shuffled(self._pieces, self._rng), 0
+            taken.append(self._pieces[self._at])
+            have += taken[-1].duration_s or _SEGMENT_S
+            self._at += 1
+        return tuple(taken)
+
+
+def _pieces(clip: Clip) -> list[Clip]:
+    """A clip as it is, or a long recording as parts of a few seconds; [] when unreadable."""
+    seconds = clip.duration_s
+    if seconds is None:
+        seconds = _seconds(clip.path) - clip.offset_s
+    if seconds <= 2 * _SEGMENT_S:
+        return [replace(clip, duration_s=seconds)]
+    count = int(seconds / _SEGMENT_S)
+    return [
+        replace(clip, offset_s=clip.offset_s + i * seconds / count, duration_s=seconds / count)
+        for i in range(count)
+    ]
+
+
+@lru_cache(maxsize=None)
+def _seconds(path: Path) -> float:
+    try:
+        return audio.info(path).seconds
+    except AudioError:
+        return 0.0  # broken: the scene that asks for it will name it
+
+
+def _shuffled(items: list[Clip], rng: Generator) -> list[Clip]:
+    return [items[i] for i in rng.permutation(len(items))]
+
+
+def _turns(count: int, total: int, rng: Generator) -> list[int]:
+    """`total` numbers below `count`: each equally often, in changing order."""
+    rounds = -(-total // count)
+    return [int(i) for _ in range(rounds) for i in rng.permutation(count)][:total]

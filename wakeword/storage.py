@@ -1,0 +1,57 @@
+"""Files whole or not at all, and where the cache is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import platformdirs
+
+from wakeword.errors import ConfigError
+
+
+def cache_dir() -> Path:
+    """Where downloads and computed features are kept: WAKEWORD_CACHE, or the platform's place."""
+    return Path(os.environ.get("WAKEWORD_CACHE") or platformdirs.user_cache_dir("wakeword", False))
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A `.part` file to write; it takes its name only when the block ends without an error.
+
+    Raises ConfigError, with nothing left behind, where the place cannot be written or is full.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        os.replace(part, path)
+    except BaseException as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise ConfigError(
+                f"{path}: cannot be written ({error.strerror or error}). "
+                "Choose a folder that you may write to, with space left on its disk."
+            ) from error
+        raise
+
+
+def check_writable(path: Path) -> None:
+    """Raises ConfigError before long work rather than after it."""
+    probe = path.with_name(f"{path.name}.probe")
+    with whole(probe) as part:
+        part.touch()
+    probe.unlink()
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,405 @@
+"""The one training loop: data set in, model out; can be killed at any time and goes on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from wakeword import encoders, evaluate, metrics, storage, streams, transfer
+from wakeword.audio import SAMPLE_RATE
+from wakeword.augment import Augmenter
+from wakeword.clips import Clip, Dataset
+from wakeword.data import assign_splits, for_keywords
+from wakeword.errors import ManifestError
+from wakeword.evaluate import Track
+from wakeword.features import FeatureStore, Heard, clip_identity, fingerprint
+from wakeword.heads import build_head
+from wakeword.losses import frame_targets, loss_by_name
+from wakeword.metrics import Point
+from wakeword.model import OperatingPoint, Origin, WakeWordModel
+from wakeword.scenes import Library, Progress, SceneConfig, check_broken, plan_scenes
+from wakeword.transfer import Strategy
+
+_CAUTIOUS = 0.99  # the threshold where no held-out operating point is within the rate asked for
+_VALIDATION_POINTS = (0.5, 1, 2, 4, 8, 16, 32)  # false accepts per hour
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides what a training makes of its data."""
+
+    encoder: str = encoders.DEFAULT
+    streaming: str = "exact"
+    layers: tuple[int, ...] = ()  # of the encoder, mixed by learned weights; () is the last one
+    head: str = "conv"
+    loss: str = "bce"
+    strategy: str = "auto"
+    seed: int = 0
+    epochs: int = 24
+    patience: int = 8
+    batch: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    validation_share: float = 0.1
+    false_accepts_per_hour: float = 0.5
+    scenes: SceneConfig = field(default_factory=SceneConfig)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gives: the model, how it was made, and what was noticed on the way."""
+
+    model: WakeWordModel
+    stripped: str
+    strategy: Strategy
+    notes: tuple[str, ...]
+    history: tuple[dict[str, float], ...]
+
+
+def train(
+    data: Dataset,
+    keywords: Sequence[str],
+    config: TrainConfig | None = None,
+    *,
+    weights: Path | str | None = None,
+    work: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Fine-tune an encoder with a new head on the "train" split of a data set.
+
+    Args:
+        data: from `read_dataset`; where it states no splits, all of it is for training.
+        keywords: the words to learn; other words in the data are negatives.
+        weights: a checkpoint at hand, instead of the encoder's own sources.
+        work: where features and checkpoints are kept, so that a killed run goes on; None is a
+            folder in the cache that is named after data and settings.
+
+    Raises:
+        ManifestError: data that cannot train a model. ConfigError: unknown names.
+        CheckpointError: no encoder weights.
+    """
+    config = config or TrainConfig()
+    task = for_keywords(data, keywords).subset("train")
+    if not task.keywords:
+        raise ManifestError(f"{data.root}: no keyword clips in the train split. Check its splits.")
+    encoder, stripped, sha256 = encoders.load_encoder(
+        config.encoder,
+        path=weights,
+        streaming=config.streaming,
+        progress=progress,
+        taps=config.layers,
+    )
+    parts = _hold_out(task, config)
+    train_part, validation_part = parts.subset("train"), parts.subset("dev")
+    library = Library.read(train_part, progress)
+    minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
+    strategy = transfer.choose(config.strategy, encoder, minutes)
+    run = _Run(config, keywords, encoder, sha256, strategy)
+    clips = [
+        (clip_identity(clip.path), str(clip)) for clip in _all_clips(train_part, validation_part)
+    ]
+    identity = fingerprint(run.identity(), clips)
+    folder = Path(work) if work else storage.cache_dir() / "training" / identity
+    scenes, validation = run.features(
+        folder / f"features-{identity}", library, train_part, validation_part, progress
+    )
+    history = run.fit(scenes, validation, folder / f"run-{identity}", progress)
+    model = run.finish(validation, minutes, len(library.keywords), history)
+    notes = [*parts.notes, *_broken_notes(library)]
+    return Trained(model, str(stripped), strategy, tuple(notes), tuple(history))
+
+
+def _all_clips(*parts: Dataset) -> list[Clip]:
+    return [
+        c for p in parts for clips in (p.keywords, p.negatives, p.noises, p.rooms) for c in clips
+    ]
+
+
+def _hold_out(task: Dataset, config: TrainConfig) -> Dataset:
+    """A part of the training speakers for validation: early stopping and the threshold."""
+    blank = task.map(lambda clips: tuple(replace(clip, split=None) for clip in clips))
+    return assign_splits(blank, dev_share=config.validation_share, seed=config.seed)
+
+
+def _broken_notes(library: Library) -> list[str]:
+    if not library.broken:
+        return []
+    names = ", ".join(path.name for path in list(library.broken)[:5])
+    return [f"{len(library.broken)} broken clip(s) skipped: {names}"]
+
+
+@dataclass(frozen=True)
+class _Scenes:
+    frames: npt.NDArray[np.float16]  # (scenes, U, dim) at the depth below which nothing learns
+    targets: Tensor  # (scenes, U / 2, keywords)
+
+
+class _Run:
+    """One training: its network and the steps that lead to a model."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        keywords: Sequence[str],
+        encoder: encoders.Encoder,
+        sha256: str,
+        strategy: Strategy,
+    ) -> None:
+        self.config, self.keywords, self.strategy = config, list(keywords), strategy
+        torch.manual_seed(config.seed)
+        if not strategy.pretrained:
+            encoder = encoders.build(config.encoder, config.streaming, taps=config.layers)
+        head = build_head(config.head, encoder.dim, len(self.keywords), len(encoder.taps))
+        origin = Origin(
+            config.encoder,
+            config.streaming,
+            sha256 if strategy.pretrained else "",
+            encoder.spec.licence,
+            config.head,
+        )
+        point = OperatingPoint(dict.fromkeys(self.keywords, 0.5))
+        self.model = WakeWordModel(encoder, head, self.keywords, origin, point)
+        self.depth = max(d for d in encoder.splits() if d <= strategy.frozen)
+        self.frozen = transfer.freeze(
+            module for stage in encoder.stages()[: strategy.frozen] for module in stage
+        )
+
+    def identity(self) -> list[object]:
+        """What features and weights depend on, beside the clips themselves."""
+        level = self.model.frontend.level
+        settings = self.model.encoder.settings()
+        return [asdict(self.config), self.keywords, self.model.origin, settings, level, self.depth]
+
+    def features(
+        self,
+        folder: Path,
+        library: Library,
+        data: Dataset,
+        held_out: Dataset,
+        progress: Progress | None,
+    ) -> tuple[_Scenes, list[Heard]]:
+        config = self.config.scenes
+        store = FeatureStore(folder, self.model.frontend, self.model.encoder.eval(), self.depth)
+        hops = round(config.length_s * SAMPLE_RATE / self.model.block)
+        samples = self.model.first_block + (hops - 1) * self.model.block
+        plans = plan_scenes(library, data, config, self.config.seed)
+        augmenter = Augmenter(config.augment, library.noises, library.rooms)
+        frames, spoken = store.scenes(plans, library, augmenter, self.keywords, samples, progress)
+        negatives = len({clip.path for clip in data.negatives})
+        check_broken(len(set(library.broken)), negatives + len(data.keywords), library.broken)
+        logits = hops * self.model.encoder.hop_frames // 2
+        targets = frame_targets(spoken, logits, len(self.keywords), self.model.frame_s)
+        heard = self._validation(store, library, held_out, progress)
+        return _Scenes(frames, targets), heard
+
+    def _validation(
+        self, store: FeatureStore, library: Library, data: Dataset, progress: Progress | None
+    ) -> list[Heard]:
+        """The held-out clips as streams: clean, at 10 dB, and last the negatives."""
+        wanted = [
+            streams.positive_stream(data),
+            streams.positive_stream(data, snr_db=10.0),
+            streams.negative_stream(data),
+        ]
+        return [store.stream(stream, library, progress) for stream in wanted]
+
+    # ------------------------------------------------------------ learning
+
+    def fit(
+        self, scenes: _Scenes, validation: list[Heard], folder: Path, progress: Progress | None
+    ) -> list[dict[str, float]]:
+        """Train to the end, from the last checkpoint if there is one; keeps the best weights."""
+        config, model = self.config, self.model
+        groups = transfer.parameter_groups(
+            model.encoder, model.head, self.strategy, config.learning_rate
+        )
+        optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+        base_rates = [group["lr"] for group in optimiser.param_groups]
+        loss_function = loss_by_name(config.loss)
+        checkpoint = _Checkpoint(folder / "checkpoint.safetensors", model, optimiser)
+        history = checkpoint.restore()
+        steps = -(-len(scenes.frames) // config.batch)
+        for epoch in range(len(history), config.epochs):
+            if _has_stopped(history, config.patience):
+                break
+            order = torch.randperm(len(scenes.frames), generator=_generator(config.seed, epoch))
+            torch.manual_seed(config.seed * 10_007 + epoch)  # dropout
+            model.train()
+            transfer.keep_frozen(model)
+            total = 0.0
+            for step in range(steps):
+                at = (epoch + step / steps) / config.epochs
+                for i, group in enumerate(optimiser.param_groups):
+                    group["lr"] = base_rates[i] * self._rate(at, i)
+                pick = order[step * config.batch : (step + 1) * config.batch]
+                frames = torch.from_numpy(scenes.frames[pick.numpy()]).float()
+                loss = loss_function(self._logits(frames), scenes.targets[pick])
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimiser.step()
+                total += float(loss.detach())
+                if progress:
+                    progress("training", epoch * steps + step + 1, config.epochs * steps)
+            model.eval()
+            miss = self._validate(validation)
+            history.append({"epoch": epoch, "loss": total / steps, "miss": miss})
+            checkpoint.write(history)
+        checkpoint.take_best()
+        return history
+
+    def _rate(self, at: float, group: int) -> float:
+        """Share of a group's rate at this part of the training: warm-up, then half a cosine.
+
+        With `gradual`, group g (stages from the top) joins after g · 8 % of the training.
+        """
+        begin = 0.08 * group if self.strategy.gradual else 0.0
+        if at < begin:
+            return 0.0
+        warm = min(1.0, (at - begin) / 0.03 + 1e-3)
+        return warm * 0.5 * (1.0 + math.cos(math.pi * at))
+
+    def _logits(self, frames: Tensor) -> Tensor:
+        if self.depth < self.model.encoder.depth:
+            frames = self.model.encoder(frames, start=self.depth)[0]
+        logits: Tensor = self.model.head(frames)[0]
+        return logits
+
+    @torch.inference_mode()
+    def _track(self, heard: Heard) -> Track:
+        """A whole stream through the part that learns."""
+        encoder_state = head_state = None
+        logits: list[Tensor] = []
+        for frames in heard.frames.split(50_000, dim=1):
+            x = frames.float()
+            if self.depth < self.model.encoder.depth:
+                x, encoder_state = self.model.encoder(x, encoder_state, start=self.depth)
+            x, head_state = self.model.head(x, head_state)
+            logits.append(x[0])
+        return Track(heard.name, torch.cat(logits).double().numpy(), heard.spoken, heard.hours)
+
+    def _curves(self, validation: list[Heard]) -> list[list[Point]]:
+        """By keyword: clean and noisy clips together against the negatives."""
+        *positives, negatives = [self._track(heard) for heard in validation]
+        return [
+            metrics.merged([evaluate.curve(self.model, k, track, negatives) for track in positives])
+            for k in range(len(self.keywords))
+        ]
+
+    def _validate(self, validation: list[Heard]) -> float:
+        """Mean miss rate on the held-out streams over several rates of false accepts."""
+        values = [
+            point.miss_rate if point else 1.0
+            for points in self._curves(validation)
+            for per_hour in _VALIDATION_POINTS
+            for point in [metrics.at_false_accepts(points, per_hour)]
+        ]
+        return sum(values) / len(values)
+
+    # ------------------------------------------------------------ the end
+
+    def finish(
+        self, validation: list[Heard], minutes: float, clips: int, history: list[dict[str, float]]
+    ) -> WakeWordModel:
+        """The model with its operating point and what is known of its training."""
+        model, config = self.model.eval(), self.config
+        asked = config.false_accepts_per_hour
+        thresholds = {
+            word: evaluate.pick_threshold(points, asked) or _CAUTIOUS
+            for word, points in zip(self.keywords, self._curves(validation), strict=True)
+        }
+        evidence = (
+            f"at most {asked:g} false accepts per hour on {validation[-1].hours:.2f} h held out of "
+            "the training data, too short to promise a rate"
+        )
+        model.point = replace(model.point, thresholds=thresholds, evidence=evidence)
+        best = min(history, key=lambda row: row["miss"])
+        model.origin = replace(
+            model.origin,
+            training={
+                "strategy": self.strategy.name,
+                "reason": self.strategy.reason,
+                "keyword_minutes": round(minutes, 2),
+                "keyword_clips": clips,
+                "seed": config.seed,
+                "epochs": len(history),
+                "best_epoch": best["epoch"],
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
+            },
+        )
+        return model
+
+
+def _generator(seed: int, epoch: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+
+
+def _has_stopped(history: Sequence[dict[str, float]], patience: int) -> bool:
+    best = min(range(len(history)), key=lambda i: (history[i]["miss"], -i), default=0)
+    return len(history) - 1 - best >= patience
+
+
+class _Checkpoint:
+    """Weights, optimiser and history after every epoch, in safetensors; and the best weights."""
+
+    def __init__(self, path: Path, model: WakeWordModel, optimiser: torch.optim.Optimizer) -> None:
+        self.path, self.model, self.optimiser = path, model, optimiser
+        self.best: dict[str, Tensor] = {}
+
+    def _learning(self) -> dict[str, Tensor]:
+        return {n: p.detach() for n, p in self.model.named_parameters() if p.requires_grad}
+
+    def write(self, history: list[dict[str, float]]) -> None:
+        now = self._learning()
+        if history[-1]["miss"] <= min(row["miss"] for row in history):
+            self.best = {name: tensor.clone() for name, tensor in now.items()}
+        tensors = {f"now.{name}": tensor for name, tensor in now.items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        for number, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"adam.{number}.{key}": value for key, value in state.items()}
+        tensors["history"] = torch.tensor(
+            [list(row.values()) for row in history], dtype=torch.float64
+        )
+        with storage.whole(self.path) as part:
+            safetensors.torch.save_file(tensors, part)
+
+    def restore(self) -> list[dict[str, float]]:
+        """Go on where a killed run stopped; [] when there is nothing to go on from."""
+        if not self.path.is_file():
+            return []
+        tensors = safetensors.torch.load_file(self.path)
+        history = [
+            dict(zip(("epoch", "loss", "miss"), row, strict=True))
+            for row in tensors.pop("history").tolist()
+        ]
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            kind, rest = name.split(".", 1)
+            if kind == "adam":
+                number, key = rest.split(".")
+                states.setdefault(int(number), {})[key] = tensor
+            elif kind == "best":
+                self.best[rest] = tensor
+        learning = dict(self.model.named_parameters())
+        with torch.no_grad():
+            for name in self._learning():
+                learning[name].copy_(tensors[f"now.{name}"])
+        held = self.optimiser.state_dict()
+        self.optimiser.load_state_dict({**held, "state": states})
+        return history
+
+    def take_best(self) -> None:
+        learning = dict(self.model.named_parameters())
+        with torch.no_grad():
+            for name, tensor in self.best.items():
+                learning[name].copy_(tensor)
+        self.model.eval()
