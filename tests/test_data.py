@@ -125,7 +125,10 @@ def test_without_lists_no_split_is_stated(tmp_path: Path) -> None:
     sound(tmp_path / "alexa/b.wav")
     table(tmp_path / "testing_list.txt", "alexa/b.wav\nalexa/gone.wav\n")
     data = read_dataset(tmp_path)
-    assert {clip.path.name: clip.split for clip in data.keywords} == {"a.wav": None, "b.wav": "test"}
+    assert {clip.path.name: clip.split for clip in data.keywords} == {
+        "a.wav": None,
+        "b.wav": "test",
+    }
     assert data.keywords[1].source == "alexa/deep/er"
     assert any("1 of 2 files named in testing_list.txt" in note for note in data.notes)
 
@@ -137,6 +140,15 @@ def test_hidden_files_are_skipped_and_foreign_sound_is_counted(tmp_path: Path) -
     data = read_dataset(tmp_path)
     assert names(data.keywords) == ["a.wav"]
     assert any(note.startswith("2 .m4a file(s) in 'alexa' left out") for note in data.notes)
+
+
+def test_noise_may_lie_beside_split_folders(tmp_path: Path) -> None:
+    sound(tmp_path / "train/alexa/a.wav")
+    sound(tmp_path / "test/alexa/b.wav")
+    sound(tmp_path / "noise/n.wav")
+    data = read_dataset(tmp_path)
+    assert data.words() == ["alexa"]
+    assert [(clip.path.name, clip.split) for clip in data.noises] == [("n.wav", None)]
 
 
 def test_split_folders(tmp_path: Path) -> None:
@@ -298,8 +310,10 @@ def kaldi(root: Path, **files: str) -> Path:
 
 
 def test_kaldi_folder(tmp_path: Path) -> None:
-    data = read_dataset(kaldi(tmp_path, utt2spk="u1 ann\nu2 bob\n", utt2dur="u1 2.0\n"))
-    assert [(c.label, c.speaker, c.duration_s) for c in data.keywords] == [("hey snips", "ann", 2.0)]
+    data = read_dataset(kaldi(tmp_path, utt2spk="u1\tann\nu2  bob\n", utt2dur="u1 2.0\n"))
+    assert [(c.label, c.speaker, c.duration_s) for c in data.keywords] == [
+        ("hey snips", "ann", 2.0)
+    ]
     assert data.keywords[0].load().shape == (2 * RATE,)
     assert [clip.speaker for clip in data.negatives] == ["bob", None]
     assert "1 line(s) of 'text' have no recording and are left out." in data.notes
@@ -362,9 +376,7 @@ def test_csv_folder(tmp_path: Path) -> None:
     data = read_dataset(tmp_path)
 
     assert data.keywords == (
-        Clip(
-            *(tmp_path / "a.wav", "go", "s1", "train"), duration_s=0.1, start_s=0.02, end_s=0.08
-        ),
+        Clip(*(tmp_path / "a.wav", "go", "s1", "train"), duration_s=0.1, start_s=0.02, end_s=0.08),
     )
     assert data.negatives == (
         Clip(tmp_path / "b.wav", split="dev"),
@@ -427,6 +439,17 @@ def test_single_missing_files_are_noted_most_are_an_error(tmp_path: Path) -> Non
         read_dataset(most)
 
 
+def test_missing_files_are_counted_table_by_table(tmp_path: Path) -> None:
+    present: list[dict[str, object]] = []
+    for at in range(6):
+        sound(tmp_path / f"{at}.wav")
+        present.append({"wav": f"{at}.wav"})
+    rows(tmp_path / "a.jsonl", *present)
+    rows(tmp_path / "b.jsonl", *({"wav": f"no{at}.wav", "label": "go"} for at in range(3)))
+    with pytest.raises(ManifestError, match=r"b.jsonl: 3 of 3 files are not there"):
+        read_dataset(tmp_path)
+
+
 # --- no layout ----------------------------------------------------------------------------------
 
 
@@ -467,7 +490,9 @@ def test_bounds_are_the_stated_ones_or_measured(tmp_path: Path) -> None:
 
 
 def test_subset(tmp_path: Path) -> None:
-    clips = tuple(Clip(tmp_path / str(split), "go", split=split) for split in ("train", None, "dev"))
+    clips = tuple(
+        Clip(tmp_path / str(split), "go", split=split) for split in ("train", None, "dev")
+    )
     data = dataset(clips, noises=clips)
     assert data.subset("train").keywords == clips[:2]
     assert data.subset("dev").noises == clips[2:]
@@ -477,9 +502,7 @@ def test_subset(tmp_path: Path) -> None:
 
 
 def test_speakers_stand_on_one_side(tmp_path: Path) -> None:
-    data = dataset(
-        said_by(20, "go") + said_by(10, "stop", first=12), said_by(30, None, first=5)
-    )
+    data = dataset(said_by(20, "go") + said_by(10, "stop", first=12), said_by(30, None, first=5))
     divided = assign_splits(data)
     spoken = divided.keywords + divided.negatives
     assert all(len(splits) == 1 for splits in splits_of(spoken).values())

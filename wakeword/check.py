@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -298,10 +298,9 @@ def _missing_clips(dataset: Dataset, asked: list[str]) -> list[Finding]:
                 "Add speech without the keyword: a folder 'negatives', or rows without a label.",
             )
         )
-    in_splits: dict[str, set[str]] = {
-        f"'{word}'": {clip.split or "train" for clip in dataset.keywords if clip.label == word}
-        for word in asked
-    }
+    in_splits: dict[str, set[str]] = {f"'{word}'": set() for word in asked}
+    for clip in dataset.keywords:
+        in_splits[f"'{clip.label}'"].add(clip.split or "train")
     if dataset.negatives:
         in_splits["negatives"] = {clip.split or "train" for clip in dataset.negatives}
     stated = any(clip.split for clip in (*dataset.keywords, *dataset.negatives))
@@ -341,12 +340,12 @@ def _keyword_in_negatives(dataset: Dataset, asked: list[str], name: Namer) -> li
 def _speakers(dataset: Dataset, name: Namer) -> list[Finding]:
     """Speakers on two sides of a split, and clips without one."""
     spoken = (*dataset.keywords, *dataset.negatives)
-    splits: dict[str, set[str]] = defaultdict(set)
+    places: dict[str, dict[str | None, set[str]]] = defaultdict(lambda: defaultdict(set))
     for clip in spoken:
         if clip.speaker is not None:
-            splits[clip.speaker].add(clip.split or "train")
-    crossing = {speaker for speaker, those in splits.items() if len(those) > 1}
-    reused = {speaker for speaker in crossing if _is_reused_number(speaker, spoken)}
+            places[clip.speaker][clip.source].add(clip.split or "train")
+    crossing = {who for who, where in places.items() if len(set().union(*where.values())) > 1}
+    reused = {who for who in crossing if _is_reused_number(who, places[who])}
     findings = [
         Finding(
             severity,
@@ -395,15 +394,14 @@ def _speaker_kinds(
     ]
 
 
-def _is_reused_number(speaker: str, spoken: Iterable[Clip]) -> bool:
+def _is_reused_number(speaker: str, splits_by_source: Mapping[str | None, set[str]]) -> bool:
     """Whether a short number crosses splits only from one source to another."""
-    if not (speaker.isdigit() and len(speaker) <= _SHORT_NUMBER):
-        return False
-    splits: dict[str | None, set[str]] = defaultdict(set)
-    for clip in spoken:
-        if clip.speaker == speaker:
-            splits[clip.source].add(clip.split or "train")
-    return None not in splits and all(len(those) == 1 for those in splits.values())
+    return (
+        speaker.isdigit()
+        and len(speaker) <= _SHORT_NUMBER
+        and None not in splits_by_source
+        and all(len(splits) == 1 for splits in splits_by_source.values())
+    )
 
 
 def _lengths(seen: list[_Seen], name: Namer) -> list[Finding]:

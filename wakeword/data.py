@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from wakeword.clips import SPLITS, Clip, Dataset
@@ -76,19 +77,22 @@ def relabel(dataset: Dataset, keywords: Sequence[str]) -> Dataset:
 
 def negatives_saying(dataset: Dataset, keywords: Iterable[str]) -> list[Clip]:
     """The negatives whose text contains one of the keywords as whole words."""
-    keywords = list(keywords)
-    return [
-        clip
-        for clip in dataset.negatives
-        if clip.text and any(in_text(keyword, clip.text) for keyword in keywords)
-    ]
+    wanted = {plain_words(keyword) for keyword in keywords}
+    return [clip for clip in dataset.negatives if clip.text and _says(clip.text, wanted)]
 
 
 def in_text(keyword: str, text: str) -> bool:
     """Whether `text` contains `keyword` as whole words, whatever case, accents and punctuation."""
-    wanted, said = plain_words(keyword), plain_words(text)
-    size = len(wanted)
-    return size > 0 and any(said[at : at + size] == wanted for at in range(len(said) - size + 1))
+    return _says(text, {plain_words(keyword)})
+
+
+def _says(text: str, wanted: set[tuple[str, ...]]) -> bool:
+    said = plain_words(text)
+    return any(
+        said[at : at + size] in wanted
+        for size in {len(words) for words in wanted} - {0}
+        for at in range(len(said) - size + 1)
+    )
 
 
 def assign_splits(dataset: Dataset, *, dev_share: float = 0.2, seed: int = 0) -> Dataset:
@@ -178,6 +182,7 @@ _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30
 _IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 
 
+@lru_cache(maxsize=65_536)
 def plain_words(text: str) -> tuple[str, ...]:
     """The words of a text without case, accents and punctuation ("_" and "-" separate)."""
     plain = "".join(
@@ -227,12 +232,12 @@ def _words_of_one_speaker(dataset: Dataset, open_clips: set[Clip]) -> dict[str, 
     """{word: speaker} for the words to divide that only one known speaker says."""
     speakers: dict[str, set[str | None]] = defaultdict(set)
     for clip in dataset.keywords:
-        if clip in open_clips:
-            speakers[clip.label or ""].add(clip.speaker)
+        speakers[clip.label or ""].add(clip.speaker)
+    to_divide = {clip.label for clip in open_clips}
     return {
         word: speaker
         for word, those in speakers.items()
-        if len(those) == 1 and (speaker := next(iter(those))) is not None
+        if word in to_divide and len(those) == 1 and (speaker := next(iter(those))) is not None
     }
 
 

@@ -160,8 +160,9 @@ class Detector:
     def scores(self) -> dict[str, float]:
         """The latest score of each keyword, for a meter."""
         state = self._trigger_state
-        heard = state is not None and len(state.scores)
-        last = state.scores[-1] if heard else np.zeros(len(self.model.keywords))
+        if state is None or not len(state.scores):
+            return dict.fromkeys(self.model.keywords, 0.0)
+        last = state.scores[-1]
         return {word: float(score) for word, score in zip(self.model.keywords, last, strict=True)}
 
     def _take(self, samples: Samples) -> list[Detection]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class WakewordError(Exception):
-    """Base of all errors that a message can teach the user out of. The command line exits with 2."""
+    """Base of all errors that a message can teach the user out of; the commands exit with 2."""
 
 
 class AudioError(WakewordError):

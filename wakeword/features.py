@@ -65,7 +65,7 @@ class FeatureStore:
                     plans[first : first + _SHARD], library, augmenter, words, samples
                 )
                 with storage.whole(file) as part, part.open("wb") as out:
-                    np.savez(out, **made)
+                    np.savez(out, frames=made["frames"], spoken=made["spoken"])
             with np.load(file) as held:
                 arrays.append(held["frames"])
                 spoken += _from_table(held["spoken"], len(held["frames"]))
@@ -103,7 +103,12 @@ class FeatureStore:
             rng = np.random.default_rng((*plan.seed, 1))
             if rng.random() < share:
                 features[i] = mask_features(features[i], rng)
-        return encode(self.encoder, features, self.depth)
+        firsts = [np.random.default_rng((*plan.seed, 2)).integers(1 << 20) for plan, _ in masks]
+        frames: Tensor = features
+        if self.depth:
+            state = self.encoder.begin(torch.tensor(firsts))
+            frames, _ = self.encoder(features, state, stop=self.depth)
+        return frames
 
     def stream(self, stream: Stream, library: Library, progress: Progress | None = None) -> Heard:
         """A whole stream, computed once."""
@@ -130,12 +135,6 @@ class FeatureStore:
                 features, encoder_state = self.encoder(features, encoder_state, stop=self.depth)
             frames.append(features.half())
         return torch.cat(frames, dim=1)
-
-
-def encode(encoder: Encoder, features: Tensor, depth: int) -> Tensor:
-    """The lower `depth` stages over features that are a stream of their own; 0 is the features."""
-    frames: Tensor = encoder(features, stop=depth)[0] if depth else features
-    return frames
 
 
 def fingerprint(*parts: object) -> str:

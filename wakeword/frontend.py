@@ -70,7 +70,7 @@ class LogMel(nn.Module):
     def forward(
         self, samples: Tensor, state: LogMelState | None = None
     ) -> tuple[Tensor, LogMelState]:
-        """(batch, samples) at 16 kHz → (batch, frames, mels), 100 frames a second, and the state."""
+        """(batch, samples) at 16 kHz → (batch, frames, mels), 100 frames/s, and the state."""
         if state is None:
             state = LogMelState(samples[:, :0], started=False)
         pending = torch.cat([state.pending, samples], dim=1)

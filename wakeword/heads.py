@@ -7,7 +7,6 @@ same logits for any chunking.
 
 from __future__ import annotations
 
-
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -57,8 +56,8 @@ class Head(nn.Module):
         frames = torch.cat([state.odd, frames], dim=1)
         whole = frames.shape[1] - frames.shape[1] % POOL
         frames, odd = frames[:, :whole], frames[:, whole:]
-        x = self.norm(frames.unflatten(2, (self.layers, self.dim)))
-        x = x.unflatten(1, (-1, POOL)).mean(dim=2) if whole else x
+        shape = (len(frames), whole // POOL, POOL, self.layers, self.dim)
+        x = self.norm(frames.reshape(shape)).mean(dim=2)
         x = torch.einsum("bulc,l->buc", x, self.mix.softmax(0)) if self.layers > 1 else x[:, :, 0]
         x = self.dropout(self._project(x))
         x, inner = self._over_time(x, state.inner)
@@ -130,7 +129,7 @@ class GruHead(Head):
 
 
 class AttentionHead(Head):
-    """Pooling by attention over the last 1.28 s: a learned query weighs the frames of the window."""
+    """Pooling by attention over the last 1.28 s: a learned query weighs the frames of it."""
 
     WINDOW = 32
     receptive_field = POOL * WINDOW

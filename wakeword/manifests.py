@@ -75,31 +75,44 @@ def read_dataset(path: Path | str) -> Dataset:
 
 @dataclass
 class _Found:
-    """What a reader has found so far."""
+    """What a reader has found so far: clips with their roles, in the order of the data."""
 
-    clips: dict[str, list[Clip]] = field(
-        default_factory=lambda: {"keyword": [], "negative": [], "noise": [], "room": []}
-    )
+    clips: list[tuple[str, Clip]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(self, role: str, clip: Clip) -> None:
         """File a clip under its role; only keywords keep a label and bounds."""
         if role != "keyword":
             clip = replace(clip, label=None, start_s=None, end_s=None)
-        self.clips[role].append(clip)
+        self.clips.append((role, clip))
 
-    def all(self) -> Iterator[Clip]:
-        for clips in self.clips.values():
-            yield from clips
+    def of(self, wanted: str) -> tuple[Clip, ...]:
+        return tuple(clip for role, clip in self.clips if role == wanted)
+
+    def check_files(self, table: Path, first: int = 0) -> None:
+        """Note missing files from clip `first` on; where most are missing, raise ManifestError."""
+        paths = {clip.path for _, clip in self.clips[first:]}
+        gone = sorted(path for path in paths if not os.path.exists(path))
+        if len(gone) > len(paths) / 2:
+            raise ManifestError(
+                f"{table}: {len(gone)} of {len(paths)} files are not there, such as {gone[0]}. "
+                f"Relative paths count from the manifest's folder ({table.parent}): move the "
+                "manifest or correct the paths."
+            )
+        if gone:
+            self.notes.append(
+                f"{table.name}: {len(gone)} of {len(paths)} files are not there, such as "
+                f"{gone[0]}; they will be skipped."
+            )
 
     def dataset(self, root: Path, layout: str) -> Dataset:
         return Dataset(
             root,
             layout,
-            keywords=tuple(self.clips["keyword"]),
-            negatives=tuple(self.clips["negative"]),
-            noises=tuple(self.clips["noise"]),
-            rooms=tuple(self.clips["room"]),
+            keywords=self.of("keyword"),
+            negatives=self.of("negative"),
+            noises=self.of("noise"),
+            rooms=self.of("room"),
         ).with_notes(*self.notes)
 
 
@@ -115,7 +128,7 @@ def _read_folder(root: Path) -> Dataset:
         return _read_jsonl([root / name for name in manifests], root)
     if "wake-word" in folders:
         return _read_precise(root)
-    if folders and all(find_split(name) for name in folders):
+    if _are_splits(folders):
         return _read_split_folders(root, folders)
     if any(_audio_below(root / name) for name in folders):
         return _read_class_folders(root, folders)
@@ -224,11 +237,16 @@ def _read_precise(root: Path) -> Dataset:
     return found.dataset(root, "Precise folders")
 
 
+def _are_splits(folders: list[str]) -> bool:
+    """Whether folders are named after splits, perhaps beside negatives, noise and rooms."""
+    splits = [name for name in folders if find_split(name)]
+    return bool(splits) and all(find_split(name) or _role(name) != "keyword" for name in folders)
+
+
 def _read_split_folders(root: Path, folders: list[str]) -> Dataset:
-    parts = []
-    for name in folders:
-        split = split_name(name)
-        parts.append(_read_folder(root / name).map(_stated(split)))
+    splits = [name for name in folders if find_split(name)]
+    parts = [_read_folder(root / name).map(_stated(split_name(name))) for name in splits]
+    parts.append(_read_class_folders(root, [name for name in folders if name not in splits]))
     return Dataset(
         root,
         f"{parts[0].layout}, one folder per split",
@@ -291,7 +309,7 @@ def _read_single_csv(path: Path) -> Dataset:
 
 def _read_csv(table: Path, role: str | None, found: _Found) -> None:
     """Add a table's rows; `role` None: rows with a label are keywords, the others negatives."""
-    before = len(list(found.all()))
+    before = len(found.clips)
     needed = ("file", "label") if role == "keyword" else ("file",)
     reader = csv.DictReader(_lines(table), restkey="\0", strict=True)
     try:
@@ -302,7 +320,7 @@ def _read_csv(table: Path, role: str | None, found: _Found) -> None:
         raise ManifestError(
             f"{table} line {reader.line_num}: {error}. Check the quotes there."
         ) from error
-    _check_files(table, list(found.all())[before:], found.notes)
+    found.check_files(table, before)
 
 
 def _check_columns(table: Path, names: Iterable[str] | None, needed: tuple[str, ...]) -> None:
@@ -356,13 +374,13 @@ def _add_csv_row(
 def _read_jsonl(tables: list[Path], root: Path) -> Dataset:
     found = _Found()
     for table in tables:
-        before = len(list(found.all()))
+        before = len(found.clips)
         split = _split_in_name(table.stem) if len(tables) > 1 else None
         for number, line in enumerate(_lines(table), start=1):
             if line.strip():
                 _add_json_row(f"{table} line {number}", table.parent, line, split, found)
-        _check_files(table, list(found.all())[before:], found.notes)
-    labels = {clip.label or "" for clip in found.clips["keyword"]}
+        found.check_files(table, before)
+    labels = {clip.label or "" for clip in found.of("keyword")}
     if labels and all(label.isdigit() for label in labels):
         found.notes.append(
             f"The words are numbers here ({', '.join(sorted(labels))}): write the words themselves "
@@ -472,7 +490,7 @@ def _read_kaldi(root: Path) -> Dataset:
     unheard = len(texts.keys() - parts.keys())
     if unheard:
         found.notes.append(f"{unheard} line(s) of 'text' have no recording and are left out.")
-    _check_files(root / "wav.scp", list(found.all()), found.notes)
+    found.check_files(root / "wav.scp")
     return found.dataset(root, "Kaldi folder")
 
 
@@ -480,8 +498,8 @@ def _kaldi_map(table: Path) -> dict[str, str]:
     """{first field: the rest of the line}; nothing where the file is not there."""
     if not table.is_file():
         return {}
-    pairs = (line.strip().partition(" ") for line in _lines(table) if line.strip())
-    return {key: rest.strip() for key, _, rest in pairs}
+    pairs = (line.strip().split(maxsplit=1) for line in _lines(table) if line.strip())
+    return {key: "".join(rest) for key, *rest in pairs}
 
 
 def _kaldi_segments(table: Path) -> dict[str, tuple[str, float | None, object]] | None:
@@ -595,28 +613,11 @@ def _number(place: str, name: str, value: object) -> float | None:
         return None
     try:
         number = float(value) if isinstance(value, str | int | float) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise ManifestError(f"{place}: {name} is {value!r}. Expected a number of seconds.")
     return number
-
-
-def _check_files(table: Path, clips: list[Clip], notes: list[str]) -> None:
-    """Note missing files; raise where most are missing, since then the paths are wrong."""
-    paths = {clip.path for clip in clips}
-    gone = sorted(path for path in paths if not path.exists())
-    if len(gone) > len(paths) / 2:
-        raise ManifestError(
-            f"{table}: {len(gone)} of {len(paths)} files are not there, such as {gone[0]}. "
-            f"Relative paths count from the manifest's folder ({table.parent}): move the manifest "
-            "or correct the paths."
-        )
-    if gone:
-        notes.append(
-            f"{table.name}: {len(gone)} of {len(paths)} files are not there, such as {gone[0]}; "
-            "they will be skipped."
-        )
 
 
 def _lines(table: Path) -> Iterator[str]:

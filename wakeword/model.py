@@ -114,7 +114,8 @@ def save(model: WakeWordModel, path: Path | str) -> None:
         "origin": asdict(model.origin),
     }
     with storage.whole(Path(path)) as part:
-        safetensors.torch.save_file(tensors, part, {"wakeword": json.dumps(about, sort_keys=True)})
+        metadata = {"wakeword": json.dumps(about, sort_keys=True)}
+        part.write_bytes(safetensors.torch.save(tensors, metadata))
 
 
 def load(path: Path | str) -> WakeWordModel:

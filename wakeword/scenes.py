@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 from wakeword import audio
 from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.augment import Augmenter, AugmentConfig, rms, set_level
+from wakeword.augment import AugmentConfig, Augmenter, rms, set_level
 from wakeword.clips import Clip, Dataset
 from wakeword.errors import AudioError, ManifestError
 
@@ -263,7 +263,7 @@ def _faded(samples: Samples) -> Samples:
     size = min(SAMPLE_RATE // 100, len(samples) // 2)
     if size == 0:
         return samples
-    faded = samples.copy()
+    faded: Samples = samples.copy()
     ramp = np.linspace(0.0, 1.0, size, dtype=np.float32)
     faded[:size] *= ramp
     faded[-size:] *= ramp[::-1]
@@ -302,7 +302,7 @@ def _pieces(clip: Clip) -> list[Clip]:
     ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _seconds(path: Path) -> float:
     try:
         return audio.info(path).seconds

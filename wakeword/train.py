@@ -269,7 +269,10 @@ class _Run:
 
     def _logits(self, frames: Tensor) -> Tensor:
         if self.depth < self.model.encoder.depth:
-            frames = self.model.encoder(frames, start=self.depth)[0]
+            first = torch.randint(1 << 20, (len(frames),))
+            frames, _ = self.model.encoder(
+                frames, self.model.encoder.begin(first), start=self.depth
+            )
         logits: Tensor = self.model.head(frames)[0]
         return logits
 
@@ -278,7 +281,7 @@ class _Run:
         """A whole stream through the part that learns."""
         encoder_state = head_state = None
         logits: list[Tensor] = []
-        for frames in heard.frames.split(50_000, dim=1):
+        for frames in torch.split(heard.frames, 50_000, dim=1):
             x = frames.float()
             if self.depth < self.model.encoder.depth:
                 x, encoder_state = self.model.encoder(x, encoder_state, start=self.depth)

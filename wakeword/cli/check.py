@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from wakeword.check import Finding, Report
+from wakeword.check import Finding, Report, Row
 from wakeword.check import check as check_dataset
+from wakeword.cli import show
 from wakeword.data import assign_splits, read_dataset
 
 _SHOWN_FILES = 5
@@ -20,7 +21,7 @@ _SHOWN_FILES = 5
 @click.command()
 @click.argument("data", type=click.Path())
 @click.option(
-    "--keyword", "keywords", multiple=True, metavar="W", help="A word to learn; repeat for more."
+    *("-k", "--keyword", "keywords"), multiple=True, help="A word to learn; may be repeated."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
 def check(data: str, keywords: tuple[str, ...], as_json: bool) -> None:
@@ -39,7 +40,8 @@ def check(data: str, keywords: tuple[str, ...], as_json: bool) -> None:
       wakeword check train.jsonl --json > report.json
     """
     dataset = assign_splits(read_dataset(data))
-    report = check_dataset(dataset, keywords or None)
+    with show.progress() as progress:
+        report = check_dataset(dataset, keywords or None, progress=progress)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -49,10 +51,10 @@ def check(data: str, keywords: tuple[str, ...], as_json: bool) -> None:
 
 
 def _print(report: Report, console: Console) -> None:
-    console.print(f"{report.root}: {report.layout}", markup=False)
+    console.print(f"{report.root}: {report.layout}", markup=False, soft_wrap=True)
     console.print(_table(report))
     for note in report.notes:
-        console.print(f"note: {note}", markup=False, highlight=False)
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     for finding in report.findings:
         _print_finding(finding, console)
     warnings = len(report.findings) - report.errors
@@ -63,21 +65,26 @@ def _table(report: Report) -> Table:
     table = Table()
     for name in ("split", "what"):
         table.add_column(name)
-    numbers = ("clips", "minutes", "speakers", "Hz", "channels", "clipped", "silent", "broken")
-    for name in numbers:
+    for name in ("clips", "min", "voices", "kHz", "clipped", "silent", "broken"):
         table.add_column(name, justify="right")
     for row in report.rows:
         table.add_row(
             row.split,
-            escape(f"{row.role} {row.word}".strip()),
+            escape(row.word or row.role),
             str(row.clips),
             f"{row.seconds / 60:.1f}",
             str(row.speakers or "-"),
-            ", ".join(map(str, row.rates)),
-            ", ".join(map(str, row.channels)),
+            _sound(row),
             *(str(count or "-") for count in (row.clipped, row.silent, row.broken)),
         )
     return table
+
+
+def _sound(row: Row) -> str:
+    """Rates in kHz, and the channels where they are not one."""
+    rates = ", ".join(f"{rate / 1000:g}" for rate in row.rates)
+    several = [str(count) for count in row.channels if count != 1]
+    return f"{rates} ({', '.join(several)} ch)" if several else rates
 
 
 def _print_finding(finding: Finding, console: Console) -> None:
@@ -86,8 +93,9 @@ def _print_finding(finding: Finding, console: Console) -> None:
         f"[{colour}]{finding.severity}[/{colour}] {escape(finding.message)} "
         f"{escape(finding.remedy)}",
         highlight=False,
+        soft_wrap=True,
     )
     for file in finding.files[:_SHOWN_FILES]:
-        console.print(f"    {file}", markup=False, highlight=False)
+        console.print(f"    {file}", markup=False, highlight=False, soft_wrap=True)
     if len(finding.files) > _SHOWN_FILES:
         console.print(f"    and {len(finding.files) - _SHOWN_FILES} more (all with --json)")

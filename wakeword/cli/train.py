@@ -14,7 +14,7 @@ from wakeword import storage
 from wakeword.cli import show
 from wakeword.data import read_dataset
 from wakeword.encoders import DEFAULT
-from wakeword.errors import ManifestError
+from wakeword.errors import ConfigError, ManifestError
 from wakeword.heads import HEADS
 from wakeword.losses import LOSSES
 from wakeword.train import TrainConfig
@@ -25,7 +25,9 @@ from wakeword.transfer import STRATEGIES
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file.")
-@click.option("-k", "--keyword", "keywords", multiple=True, help="A word to learn; may be repeated.")
+@click.option(
+    "-k", "--keyword", "keywords", multiple=True, help="A word to learn; may be repeated."
+)
 @click.option("--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
 @click.option("--streaming", default="exact", show_default=True, help="exact or window.")
@@ -147,4 +149,4 @@ def _numbers(text: str | None) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
-        raise click.BadParameter(f"{text}: expected numbers such as 2,3,4", param_hint="--layers") from None
+        raise ConfigError(f"--layers {text}: expected numbers such as 2,3,4.") from None

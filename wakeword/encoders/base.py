@@ -88,6 +88,17 @@ class Encoder(nn.Module):
     ) -> tuple[Tensor, State]:
         raise NotImplementedError
 
+    def begin(self, first: Tensor) -> State:
+        """The state of streams without a past whose first frame stands at a given position.
+
+        A detector that runs for days meets a word at any position, so training must as well.
+        Encoders without positions begin with None.
+
+        Args:
+            first: (batch,) whole numbers.
+        """
+        return None
+
     def stages(self) -> list[list[nn.Module]]:
         """The modules of each stage, lowest first: what freezing and learning rates go by."""
         raise NotImplementedError

@@ -191,7 +191,7 @@ class _Attention(nn.Module):
 
     def split(self, x: Tensor) -> Tensor:
         """(…, U, dim) → (…, heads, U, dim / heads)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(-3, -2)
 
 
 class _Block(nn.Module):
@@ -210,13 +210,16 @@ class _Block(nn.Module):
 class _Trunk(nn.Module):
     """The layers, under OpenAI's names; holds no opinion on how they are streamed."""
 
+    positional_embedding: Tensor
+
     def __init__(self, spec: EncoderSpec, device: str = "cpu") -> None:
         super().__init__()
         with torch.device(device):
             self.register_buffer("positional_embedding", sinusoids(POSITIONS, spec.dim))
             self.conv1 = nn.Conv1d(spec.mels, spec.dim, 3)
             self.conv2 = nn.Conv1d(spec.dim, spec.dim, 3, stride=2)
-            self.blocks = nn.ModuleList(_Block(spec.dim, spec.heads) for _ in range(spec.layers))
+            blocks = [_Block(spec.dim, spec.heads) for _ in range(spec.layers)]
+            self.blocks = nn.ModuleList(blocks)
             self.ln_post = nn.LayerNorm(spec.dim)
 
 
@@ -257,6 +260,8 @@ def check_taps(taps: tuple[int, ...], layers: int) -> None:
 class _WhisperEncoder(Encoder):
     """What both ways of streaming share: the trunk and its stages."""
 
+    trunk: _Trunk
+
     def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.spec = spec
@@ -280,13 +285,12 @@ class WhisperFull(_WhisperEncoder):
     """
 
     def layers(self, features: Tensor) -> list[Tensor]:
-        """(batch, T, mels), T ≤ 3000 → (batch, T / 2, dim) of the stem and each layer, the last normed."""
+        """(batch, T ≤ 3000, mels) → (batch, T / 2, dim) of the stem and each layer, last normed."""
         x = F.gelu(F.conv1d(features.mT, self.trunk.conv1.weight, self.trunk.conv1.bias, padding=1))
         x = F.gelu(
             F.conv1d(x, self.trunk.conv2.weight, self.trunk.conv2.bias, stride=2, padding=1)
         ).mT
-        positions = cast(Tensor, self.trunk.positional_embedding)
-        outputs = [x + positions[: x.shape[1]]]
+        outputs = [x + self.trunk.positional_embedding[: x.shape[1]]]
         for block in self.trunk.blocks:
             outputs.append(block(outputs[-1]))
         return [*outputs[:-1], self.trunk.ln_post(outputs[-1])]
@@ -306,6 +310,7 @@ class _ExactState(NamedTuple):
     stem: _StemState | None
     waiting: Tensor  # (batch, < chunk, dim): frames of a chunk that is not full yet
     seen: int  # frames that went through the blocks
+    first: Tensor  # (batch, 1): position of the stream's first frame
     caches: tuple[tuple[Tensor, Tensor], ...]  # keys, values of each block: (batch, left, dim)
 
 
@@ -343,8 +348,7 @@ class WhisperExact(_WhisperEncoder):
         """(batch, T, mels) → (batch, U, taps · dim), U a multiple of the chunk, 50 a second."""
         stop = self.depth if stop is None else stop
         if state is None:
-            empty = x.new_zeros(len(x), 0, self.dim)
-            state = _ExactState(None, empty, 0, ((empty, empty),) * (self.depth - 1))
+            state = self.begin(torch.zeros(len(x), dtype=torch.long, device=x.device))
         stem = state.stem
         if start == 0:
             x, stem = self._stem(x, stem)
@@ -354,8 +358,8 @@ class WhisperExact(_WhisperEncoder):
         whole = x.shape[1] - x.shape[1] % self.chunk
         x, waiting = x[:, :whole], x[:, whole:]
         if start == 0 and whole:
-            at = torch.arange(state.seen, state.seen + whole, device=x.device) % POSITIONS
-            x = x + cast(Tensor, self.positions)[at]
+            at = state.first + torch.arange(state.seen, state.seen + whole, device=x.device)
+            x = x + cast(Tensor, self.positions)[at % POSITIONS]
         caches = list(state.caches)
         tapped: list[Tensor] = []
         if whole:
@@ -366,7 +370,12 @@ class WhisperExact(_WhisperEncoder):
                     tapped.append(self.trunk.ln_post(x) if i + 2 == self.depth else x)
         if stop == self.depth:
             x = torch.cat(tapped, dim=2) if tapped else x.repeat(1, 1, len(self.taps))
-        return x, _ExactState(stem, waiting, state.seen + whole, tuple(caches))
+        return x, _ExactState(stem, waiting, state.seen + whole, state.first, tuple(caches))
+
+    def begin(self, first: Tensor) -> _ExactState:
+        empty = torch.zeros(len(first), 0, self.dim, device=first.device)
+        caches = ((empty, empty),) * (self.depth - 1)
+        return _ExactState(None, empty, 0, first[:, None], caches)
 
     def splits(self) -> list[int]:
         return [*range(min(self.taps) + 1), self.depth]
@@ -396,14 +405,14 @@ class WhisperExact(_WhisperEncoder):
         self, block: _Block, x: Tensor, cache: tuple[Tensor, Tensor], mask: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         y = block.attn_ln(x)
-        batch, count = len(x), x.shape[1] // self.chunk
-        q = block.attn.split(block.attn.query(y).unflatten(1, (count, self.chunk)).flatten(0, 1))
+        count = x.shape[1] // self.chunk
+        queries = block.attn.query(y).reshape(len(x) * count, self.chunk, self.dim)
+        q = block.attn.split(queries)
         keys = self._with_past(cache[0], block.attn.key(y))
         values = self._with_past(cache[1], block.attn.value(y))
         k, v = (block.attn.split(self._windows(each)) for each in (keys, values))
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        y = block.attn.out(y.transpose(-3, -2).flatten(-2)).unflatten(0, (batch, count))
-        x = x + y.flatten(1, 2)
+        x = x + block.attn.out(y.transpose(-3, -2).flatten(-2)).reshape(x.shape)
         x = x + block.mlp(block.mlp_ln(x))
         return x, (keys[:, -self.left :], values[:, -self.left :])
 
