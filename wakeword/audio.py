@@ -141,18 +141,36 @@ class StreamResampler:
         return cast(Samples, self._stream.resample_chunk(samples, last=last))
 
 
-def speech_bounds(samples: Samples, *, top_db: float = 30.0) -> tuple[float, float]:
-    """Where the sound is, by energy (librosa): seconds of its first and last loud frame.
+def word_bounds(
+    samples: Samples, first_s: float = 0.0, last_s: float | None = None
+) -> tuple[float, float]:
+    """Where the loudest word lies between two times, by energy: its start and end in seconds.
 
-    A frame is loud within `top_db` of the loudest 25 ms. A file that is all one level counts as
-    sound from end to end.
+    Loud is what stands out of the recording: within 25 dB of the peak, and within six tenths of
+    the way down to the floor where a recording is noisy. Loud stretches less than 0.2 s apart are
+    one word. A recording that is all one level counts as one word from end to end.
     """
     import librosa  # slow to import, and only data preparation needs it
 
-    _, (first, last) = librosa.effects.trim(
-        samples, top_db=top_db, frame_length=_ENERGY_WINDOW, hop_length=_ENERGY_HOP
-    )
-    return float(first) / SAMPLE_RATE, float(last) / SAMPLE_RATE
+    if len(samples) < _ENERGY_WINDOW:
+        return 0.0, len(samples) / SAMPLE_RATE
+    power = librosa.feature.rms(y=samples, frame_length=_ENERGY_WINDOW, hop_length=_ENERGY_HOP)
+    level_db = librosa.amplitude_to_db(power[0], ref=1.0, amin=1e-5, top_db=None)
+    frames_s = _ENERGY_HOP / SAMPLE_RATE
+    first = min(int(first_s / frames_s), len(level_db) - 1)
+    last = len(level_db) if last_s is None else max(first + 1, int(last_s / frames_s) + 1)
+    inside = level_db[first:last]
+    peak_db, floor_db = float(inside.max()), float(np.percentile(level_db, 10))
+    loud_db = peak_db - min(25.0, 0.6 * (peak_db - floor_db))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], inside >= loud_db, [0]])))
+    stretches = [(int(edges[0]), int(edges[1]))]
+    for start, end in zip(edges[2::2], edges[3::2], strict=True):
+        if (start - stretches[-1][1]) * frames_s <= 0.2:
+            stretches[-1] = (stretches[-1][0], int(end))
+        else:
+            stretches.append((int(start), int(end)))
+    start, end = max(stretches, key=lambda s: float(np.sum(inside[s[0] : s[1]] - loud_db)))
+    return (first + start) * frames_s, min((first + end) * frames_s, len(samples) / SAMPLE_RATE)
 
 
 def _open(path: Path) -> soundfile.SoundFile:

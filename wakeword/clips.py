@@ -48,10 +48,12 @@ class Clip:
         return audio.load(self.path, offset_s=self.offset_s, duration_s=self.duration_s)
 
     def bounds(self, samples: audio.Samples) -> tuple[float, float]:
-        """Seconds of the keyword's start and end within `samples`: as stated, else by energy."""
-        if self.start_s is not None and self.end_s is not None:
-            return self.start_s, self.end_s
-        return audio.speech_bounds(samples)
+        """Seconds of the keyword's start and end within `samples`: by energy, between those stated.
+
+        Stated bounds are often generous, and a word that seems to end half a second late teaches
+        the wrong frames.
+        """
+        return audio.word_bounds(samples, self.start_s or 0.0, self.end_s)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from wakeword.heads import POOL, Head, build_head
 FORMAT = "wakeword/1"
 _MAX_FILE = 2_000_000_000  # bytes; no model here comes near
 _MAX_KEYWORDS = 1000
+_DTYPES = (torch.float16, torch.float32)  # that `save` writes
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,8 @@ def load(path: Path | str) -> WakeWordModel:
         }
         if wrong:
             raise ValueError(f"tensors that do not fit, such as {sorted(wrong)[0]}")
-        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-            raise ValueError("weights that are not finite numbers")
+        if not all(t.dtype in _DTYPES and t.isfinite().all() for t in tensors.values()):
+            raise ValueError("weights that are not finite float16 or float32 numbers")
         model.load_state_dict({n: t.float() for n, t in tensors.items()}, strict=False)
     except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
         raise CheckpointError(
@@ -193,8 +194,8 @@ def _read_about(path: Path) -> dict[str, Any]:
 
 def _bounded(settings: Mapping[str, Any], point: OperatingPoint) -> None:
     """Numbers from a file that may be hostile: small enough to be built and to make sense."""
-    for key in ("chunk", "left", "window", "hop"):
-        if key in settings and not (isinstance(settings[key], int) and 0 < settings[key] <= 1500):
+    for key in ("chunk", "left", "period", "window", "hop"):
+        if key in settings and not (type(settings[key]) is int and 0 < settings[key] <= 1500):
             raise ValueError(f"{key} of {settings[key]!r}")
     for value in (*point.thresholds.values(), point.smoothing_s, point.refractory_s):
         if not (isinstance(value, (int, float)) and 0 <= value <= 60):

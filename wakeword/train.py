@@ -29,6 +29,7 @@ from wakeword.scenes import Library, Progress, SceneConfig, check_broken, plan_s
 from wakeword.transfer import Strategy
 
 _CAUTIOUS = 0.99  # the threshold where no held-out operating point is within the rate asked for
+_FEATURES_VERSION = 1  # to be raised with every change to what scenes or features are
 _VALIDATION_POINTS = (0.5, 1, 2, 4, 8, 16, 32)  # false accepts per hour
 
 
@@ -103,15 +104,17 @@ def train(
     minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
     strategy = transfer.choose(config.strategy, encoder, minutes)
     run = _Run(config, keywords, encoder, sha256, strategy)
-    clips = [
+    heard = [
         (clip_identity(clip.path), str(clip)) for clip in _all_clips(train_part, validation_part)
     ]
-    identity = fingerprint(run.identity(), clips)
-    folder = Path(work) if work else storage.cache_dir() / "training" / identity
+    words = [(start_s, end_s) for _, _, start_s, end_s in library.keywords]
+    made_of = fingerprint(run.sources(), heard, words)
+    folder = Path(work) if work else storage.cache_dir() / "training"
     scenes, validation = run.features(
-        folder / f"features-{identity}", library, train_part, validation_part, progress
+        folder / f"features-{made_of}", library, train_part, validation_part, progress
     )
-    history = run.fit(scenes, validation, folder / f"run-{identity}", progress)
+    settled = fingerprint(made_of, asdict(config), asdict(strategy))
+    history = run.fit(scenes, validation, folder / f"run-{settled}", progress)
     model = run.finish(validation, minutes, len(library.keywords), history)
     notes = [*parts.notes, *_broken_notes(library)]
     return Trained(model, str(stripped), strategy, tuple(notes), tuple(history))
@@ -172,11 +175,22 @@ class _Run:
             module for stage in encoder.stages()[: strategy.frozen] for module in stage
         )
 
-    def identity(self) -> list[object]:
-        """What features and weights depend on, beside the clips themselves."""
-        level = self.model.frontend.level
-        settings = self.model.encoder.settings()
-        return [asdict(self.config), self.keywords, self.model.origin, settings, level, self.depth]
+    def sources(self) -> list[object]:
+        """What features depend on, beside the clips themselves."""
+        model, config = self.model, self.config
+        return [
+            _FEATURES_VERSION,
+            config.seed,
+            asdict(config.scenes),
+            config.validation_share,
+            self.keywords,
+            model.origin.encoder,
+            model.origin.streaming,
+            model.origin.encoder_sha256,
+            model.encoder.settings(),
+            model.frontend.level,
+            self.depth,
+        ]
 
     def features(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import urllib.error
 import urllib.request
@@ -66,16 +67,16 @@ def find(
             if source.kind == "url":
                 try:
                     return _proved(_download(spec, source, progress), source, source.location)
-                except (OSError, urllib.error.URLError) as error:
+                except (OSError, http.client.HTTPException) as error:
                     trouble = f"the download failed ({getattr(error, 'reason', error)})"
     raise CheckpointError(_remedies(spec, trouble))
 
 
 def is_at_hand(spec: EncoderSpec) -> str:
     """Where an encoder's weights are without a download: "cache", "package …" or ""."""
+    if any(s.kind == "url" and _cached(spec, s).is_file() for s in spec.sources):
+        return "cache"
     for source in spec.sources:
-        if source.kind == "url" and _cached(spec, source).is_file():
-            return "cache"
         if source.kind == "package" and _in_package(source):
             return f"package {source.location.split(':')[0]}"
     return ""
@@ -136,6 +137,8 @@ def _download(spec: EncoderSpec, source: Source, progress: Progress | None) -> P
                 have += len(piece)
                 if progress:
                     progress(f"downloading {spec.name}", have, total)
+            if have < total:
+                raise OSError(f"the connection closed after {have} of {total} bytes")
     if storage.sha256(part) != source.sha256:
         part.unlink()
         raise CheckpointError(

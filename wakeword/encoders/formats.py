@@ -7,7 +7,6 @@ CTranslate2's `model.bin` is a plain little-endian table that is read here.
 from __future__ import annotations
 
 import json
-import pickle
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,13 +59,15 @@ def read_openai(path: Path) -> Tensors:
     """`{"dims": …, "model_state_dict": …}` as openai-whisper saves it."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged pickle may raise anything
         raise CheckpointError(
             f"{path}: not a readable PyTorch checkpoint, or one that holds more than tensors "
             f"({_first_line(error)}). Fetch it again from its official source."
         ) from error
     tensors = content.get("model_state_dict") if isinstance(content, Mapping) else None
-    if not isinstance(tensors, Mapping) or not all(isinstance(t, Tensor) for t in tensors.values()):
+    if not isinstance(tensors, Mapping) or not all(
+        isinstance(name, str) and isinstance(t, Tensor) for name, t in tensors.items()
+    ):
         raise CheckpointError(
             f"{path}: has no 'model_state_dict' of tensors. Expected openai-whisper's own format."
         )
@@ -85,7 +86,7 @@ def read_safetensors(path: Path) -> Tensors:
 
 
 def read_ctranslate2(path: Path) -> Tensors:
-    """A CTranslate2 `model.bin`, by its file or its folder; integer (int8) weights are refused.
+    """A CTranslate2 `model.bin`, by its file or its folder.
 
     Layout: u32 version, string spec, u32 revision, u32 count; then for each variable string name,
     u8 rank, u32 dimensions, u8 type, u32 bytes, data. A string is u16 length + bytes with a
@@ -108,10 +109,13 @@ def read_ctranslate2(path: Path) -> Tensors:
         if code not in _CT2_DTYPES:
             raise CheckpointError(f"{path}: {name} has the unknown number type {code}.")
         data = reader.take(reader.number("<I"))
-        array = np.frombuffer(data, dtype=_CT2_DTYPES[code])
-        if array.size != int(np.prod(shape, dtype=object)):
-            raise CheckpointError(f"{path}: {name} does not have the size that it states.")
-        tensors[name] = torch.from_numpy(array.reshape(shape).copy())
+        try:
+            array = np.frombuffer(data, dtype=_CT2_DTYPES[code]).reshape(shape)
+        except ValueError:
+            raise CheckpointError(
+                f"{path}: {name} does not have the size that it states. Fetch it again."
+            ) from None
+        tensors[name] = torch.from_numpy(array.copy())
     return tensors
 
 

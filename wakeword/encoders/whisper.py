@@ -102,6 +102,11 @@ def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[
                 f"{'missing' if found is None else found}. Name the encoder that this checkpoint "
                 "holds (wakeword encoders lists them)."
             )
+        if not kept[key].is_floating_point():
+            raise CheckpointError(
+                f"{name}: tensor {key} is quantised ({kept[key].dtype}). "
+                "Take the float16 or float32 weights of the same model."
+            )
     dropped = [tensor for key, tensor in real.items() if key not in encoder]
     report = Stripped(
         len(encoder),
@@ -156,7 +161,7 @@ def _from_ctranslate2(tensors: Tensors) -> Tensors:
         )
         key = key.replace("post_ln", "ln_post")
         if ".attn.qkv." in key:
-            query, k, value = tensor.chunk(3)
+            query, k, value = tensor.tensor_split(3)
             named[key.replace("qkv", "query")] = query
             named[key.replace("qkv", "value")] = value
             if key.endswith("weight"):  # Whisper's keys have no bias; CTranslate2 stores zeros
@@ -229,21 +234,6 @@ def sinusoids(length: int, dim: int) -> Tensor:
     return torch.cat([phase.sin(), phase.cos()], dim=1)
 
 
-def periodic_sinusoids(dim: int, period: int = POSITIONS) -> Tensor:
-    """(period, dim): positions that never run out, because row `period` would equal row 0.
-
-    Every wave is slowed down to the next frequency that fits a whole number of times into the
-    period, which changes the phase between two frames of one attention window by less than a
-    tenth of a turn; waves longer than the period stand still at their value in its middle.
-    """
-    frequencies = _frequencies(dim)
-    turns = torch.floor(frequencies * period / (2 * math.pi))
-    moving = torch.arange(period)[:, None] * (turns * 2 * math.pi / period)[None]
-    still = frequencies * period / 2
-    phase = torch.where(turns > 0, moving, still)
-    return torch.cat([phase.sin(), phase.cos()], dim=1).float()
-
-
 def _frequencies(dim: int) -> Tensor:
     """(dim / 2,) radians a frame, from 1 down to 1/10000."""
     return torch.exp(-math.log(10_000) / (dim // 2 - 1) * torch.arange(dim // 2))
@@ -251,7 +241,8 @@ def _frequencies(dim: int) -> Tensor:
 
 def check_taps(taps: tuple[int, ...], layers: int) -> None:
     """Raises ConfigError unless taps are layers in rising order."""
-    if list(taps) != sorted(set(taps)) or not all(1 <= tap <= layers for tap in taps):
+    whole = all(isinstance(tap, int) and 1 <= tap <= layers for tap in taps)
+    if not whole or list(taps) != sorted(set(taps)):
         raise ConfigError(
             f"layers {taps}: expected numbers from 1 to {layers} in rising order, each once."
         )
@@ -318,6 +309,8 @@ class WhisperExact(_WhisperEncoder):
     """Whisper streamed exactly: each frame is computed once, any chunking equals offline.
 
     In every layer a frame (20 ms) attends to its own chunk and `left` frames before that chunk.
+    Positions count to `period` and start again: Whisper saw speech at every distance from every
+    other, so a step back disturbs it less than positions far from the start of its 30 s do.
     A frame therefore waits for the end of its chunk: look-ahead is at most chunk - 1 frames more
     than the 30 ms that the convolutions see.
     """
@@ -325,9 +318,22 @@ class WhisperExact(_WhisperEncoder):
     streaming = "exact"
 
     def __init__(
-        self, spec: EncoderSpec, chunk: int = 8, left: int = 75, taps: tuple[int, ...] = ()
+        self,
+        spec: EncoderSpec,
+        chunk: int = 8,
+        left: int = 75,
+        period: int = 160,
+        taps: tuple[int, ...] = (),
     ) -> None:
         super().__init__(spec, taps)
+        if not (chunk > 0 and left > 0 and 0 < period <= POSITIONS):
+            raise ConfigError(
+                f"chunk {chunk}, left {left}, period {period}: expected frames above 0, the period "
+                f"at most {POSITIONS}."
+            )
+        self.period = period
+        if chunk < 1 or left < 1:
+            raise ConfigError(f"chunk {chunk}, left {left}: expected 1 frame or more of each.")
         self.chunk = chunk
         self.left = left
         self.hop_frames = chunk
@@ -335,7 +341,6 @@ class WhisperExact(_WhisperEncoder):
         frame_ms = 1000 / spec.frame_rate_hz
         # frame u reads mel frames up to 2u + 2, and its 20 ms end with mel frame 2u + 1
         self.look_ahead_ms = (chunk - 1) * frame_ms + 10.0
-        self.register_buffer("positions", periodic_sinusoids(spec.dim), persistent=False)
 
     def forward(
         self,
@@ -349,6 +354,8 @@ class WhisperExact(_WhisperEncoder):
         stop = self.depth if stop is None else stop
         if state is None:
             state = self.begin(torch.zeros(len(x), dtype=torch.long, device=x.device))
+        if start == self.depth:
+            return x, state
         stem = state.stem
         if start == 0:
             x, stem = self._stem(x, stem)
@@ -359,7 +366,7 @@ class WhisperExact(_WhisperEncoder):
         x, waiting = x[:, :whole], x[:, whole:]
         if start == 0 and whole:
             at = state.first + torch.arange(state.seen, state.seen + whole, device=x.device)
-            x = x + cast(Tensor, self.positions)[at % POSITIONS]
+            x = x + self.trunk.positional_embedding[at % self.period]
         caches = list(state.caches)
         tapped: list[Tensor] = []
         if whole:
@@ -381,7 +388,8 @@ class WhisperExact(_WhisperEncoder):
         return [*range(min(self.taps) + 1), self.depth]
 
     def settings(self) -> Settings:
-        return {"chunk": self.chunk, "left": self.left, "taps": self.taps}
+        sizes = {"chunk": self.chunk, "left": self.left, "period": self.period}
+        return {**sizes, "taps": self.taps}
 
     def _stem(self, mel: Tensor, state: _StemState | None) -> tuple[Tensor, _StemState]:
         """Both convolutions; each starts with the one zero frame that offline pads."""

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from wakeword.encoders.base import Encoder, Settings
-from wakeword.encoders.whisper import WhisperFull
+from wakeword.encoders.whisper import POSITIONS, WhisperFull
+from wakeword.errors import ConfigError
 
 _BATCH = 32  # windows that run at once when many are ready
 
@@ -34,6 +35,10 @@ class WindowEncoder(Encoder):
         self, inner: WhisperFull, window: int = 100, hop: int = 8, silence: float = 0.0
     ) -> None:
         super().__init__()
+        if not 1 <= hop <= window <= POSITIONS:
+            raise ConfigError(
+                f"window {window}, hop {hop}: expected 1 <= hop <= window <= {POSITIONS} frames."
+            )
         self.inner = inner
         self.spec, self.trunk = inner.spec, inner.trunk
         self.dim, self.depth, self.taps = inner.dim, inner.depth, inner.taps

