@@ -49,6 +49,30 @@ def fake_synthesise(
     return (0.3 * sound).astype(np.float32)
 
 
+FRAME = 640  # samples
+
+
+class Ear(torch.nn.Module):
+    """What a training would give for these sounds: it fires where the tone is high."""
+
+    def __init__(self, threshold: float) -> None:
+        super().__init__()
+        self.keywords, self.frame_s = (KEYWORD,), FRAME / SAMPLE_RATE
+        self.first_block = self.block = FRAME
+        self.point = OperatingPoint({KEYWORD: threshold}, 0.08, 1.0, "made up")
+
+    def forward(
+        self, samples: torch.Tensor, state: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(1, samples) → (1, U, 1)"""
+        held = samples if state is None else torch.cat([state, samples], dim=1)
+        frames = held[0, : held.shape[1] // FRAME * FRAME].reshape(-1, FRAME)
+        spectrum = torch.fft.rfft(frames).abs()
+        high = spectrum.argmax(dim=1) * SAMPLE_RATE / FRAME > 700
+        loud = frames.square().mean(dim=1) > 1e-4
+        return 16.0 * (high & loud)[None, :, None] - 8.0, held[:, frames.numel() :]
+
+
 @pytest.fixture
 def fake_voices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "synthesise", fake_synthesise)
@@ -242,6 +266,42 @@ def test_a_detection_too_long_after_the_word_is_a_false_alarm() -> None:
     assert [moment.correct for moment in moments] == [False, False]
 
 
+# ------------------------------------------------------------ measuring
+
+
+def test_near_misses_are_scored_apart_from_the_false_accepts(data: Dataset) -> None:
+    word = data.subset("dev").keywords[0]
+    near = [clip for clip in data.negatives if (clip.source or "").startswith("near-miss")]
+    fooled = replace(
+        data,
+        negatives=tuple(
+            replace(c, path=word.path) if c in near[-5:] else c for c in data.negatives
+        ),
+    )
+    measured = demo.measure(Ear(0.9), fooled)  # type: ignore[arg-type]
+    assert measured.near_fired == 5
+    assert measured.near_misses.spoken == 20
+    assert all(row.shipped.false_accepts == 0 for row in measured.evaluation.rows)
+    assert [row.condition for row in measured.evaluation.rows] == [
+        "natural voices, clean",
+        "natural voices, 10 dB",
+        "eSpeak voices, clean",
+        "eSpeak voices, 10 dB",
+    ]
+    seconds = sum(
+        audio.info(clip.path).seconds + 0.3
+        for clip in (*data.subset("dev").negatives, *data.subset("dev").noises)
+        if clip not in near
+    )
+    assert measured.evaluation.negative_hours == pytest.approx((seconds + 1) / 3600, rel=0.05)
+
+
+def test_a_keyword_without_near_misses_can_be_measured(data: Dataset) -> None:
+    speech = tuple(c for c in data.negatives if (c.source or "").startswith("speech"))
+    measured = demo.measure(Ear(0.9), replace(data, negatives=speech))  # type: ignore[arg-type]
+    assert (measured.near_misses.spoken, measured.near_fired, measured.near_phrases) == (0, 0, 0)
+
+
 # ------------------------------------------------------------ the report
 
 
@@ -298,30 +358,6 @@ def test_the_report_escapes_what_others_wrote() -> None:
 
 
 # ------------------------------------------------------------ the command
-
-
-FRAME = 640  # samples
-
-
-class Ear(torch.nn.Module):
-    """What a training would give for these sounds: it fires where the tone is high."""
-
-    def __init__(self, threshold: float) -> None:
-        super().__init__()
-        self.keywords, self.frame_s = (KEYWORD,), FRAME / SAMPLE_RATE
-        self.first_block = self.block = FRAME
-        self.point = OperatingPoint({KEYWORD: threshold}, 0.08, 1.0, "made up")
-
-    def forward(
-        self, samples: torch.Tensor, state: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(1, samples) → (1, U, 1)"""
-        held = samples if state is None else torch.cat([state, samples], dim=1)
-        frames = held[0, : held.shape[1] // FRAME * FRAME].reshape(-1, FRAME)
-        spectrum = torch.fft.rfft(frames).abs()
-        high = spectrum.argmax(dim=1) * SAMPLE_RATE / FRAME > 700
-        loud = frames.square().mean(dim=1) > 1e-4
-        return 16.0 * (high & loud)[None, :, None] - 8.0, held[:, frames.numel() :]
 
 
 def trained(data: Dataset, keywords: list[str], config: TrainConfig, **how: object) -> Trained:

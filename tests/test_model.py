@@ -119,7 +119,7 @@ def test_look_ahead_is_as_declared(
 @pytest.mark.parametrize(
     ("streaming", "given"),
     [
-        ("exact", {"chunk": 3, "left": 7, "taps": (1, 2)}),
+        ("exact", {"chunk": 3, "left": 7, "period": 9, "taps": (1, 2)}),
         ("window", {"window": 12, "hop": 6, "taps": (1,)}),
     ],
 )
@@ -275,6 +275,8 @@ CHANGES = {
     "head that is no name": put("origin", "head", value={}),
     "huge chunk": put("encoder_settings", "chunk", value=10**9),
     "huge left": put("encoder_settings", "left", value=10**9),
+    "huge period": put("encoder_settings", "period", value=10**9),
+    "no period": put("encoder_settings", "period", value=0),
     "no left": put("encoder_settings", "left", value=0),
     "negative chunk": put("encoder_settings", "chunk", value=-1),
     "fractional chunk": put("encoder_settings", "chunk", value=2.5),
@@ -398,6 +400,7 @@ PLACES = [
     ("encoder_settings",),
     ("encoder_settings", "chunk"),
     ("encoder_settings", "left"),
+    ("encoder_settings", "period"),
     ("encoder_settings", "taps"),
 ]
 

@@ -57,9 +57,7 @@ def process(arguments: list[str]) -> subprocess.Popen[bytes]:
 def test_training_gives_a_model_that_hears_the_word(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
-    config = replace(
-        SMALL, epochs=16, scenes=SceneConfig(positive_hours=0.15, negative_hours=0.15)
-    )
+    config = replace(SMALL, epochs=16, scenes=SceneConfig(positive_hours=0.15, negative_hours=0.15))
     dataset = read_dataset(data)
     trained = train(dataset, ["ping"], config, weights=weights, work=tmp_path / "work")
     clean = evaluate(trained.model, dataset).rows[0]

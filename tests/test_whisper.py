@@ -20,7 +20,7 @@ from wakeword.encoders import (
     checkpoints,
     load_encoder,
 )
-from wakeword.encoders.whisper import POSITIONS, WhisperFull, periodic_sinusoids, sinusoids
+from wakeword.encoders.whisper import POSITIONS, WhisperFull, sinusoids
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.frontend import LogMel
 
@@ -33,10 +33,8 @@ def features(frames: int, batch: int = 1, seed: int = 0) -> Tensor:
     return torch.randn(batch, frames, 80, generator=generator) * 0.5
 
 
-def exact(
-    spec: EncoderSpec, chunk: int = 4, left: int = 6, taps: tuple[int, ...] = ()
-) -> nn.Module:
-    encoder = WhisperExact(spec, chunk, left, taps)
+def exact(spec: EncoderSpec, chunk: int = 4, left: int = 6, **more: object) -> nn.Module:
+    encoder = WhisperExact(spec, chunk=chunk, left=left, **{"period": 37, **more})
     encoder.trunk.load_state_dict(tiny_family.weights(spec))
     return encoder.eval().requires_grad_(False)
 
@@ -96,14 +94,12 @@ def test_real_layers_equal_the_reference_on(recording, whisper_tiny_en) -> None:
         torch.testing.assert_close(mine, theirs, **CLOSE)
 
 
-def test_exact_with_one_chunk_for_all_is_whisper_but_for_positions(tiny: EncoderSpec) -> None:
-    weights = tiny_family.weights(tiny)
-    encoder = exact(tiny, chunk=50, left=1)
+def test_exact_with_one_chunk_for_all_is_whisper(tiny: EncoderSpec) -> None:
+    encoder = exact(tiny, chunk=50, left=1, period=POSITIONS)
     mel = features(101)
     mel[:, 100] = 0  # what the reference pads its end with
-    weights["positional_embedding"] = encoder.positions
     frames, _ = encoder(mel)
-    expected = reference_layers(tiny, weights, mel[:, :100])
+    expected = reference_layers(tiny, tiny_family.weights(tiny), mel[:, :100])
     torch.testing.assert_close(frames, expected[-1], **CLOSE)
 
 
@@ -282,56 +278,42 @@ def test_what_is_out_of_reach_changes_nothing(tiny: EncoderSpec) -> None:
 # ---------------------------------------------------------------- positions without an end
 
 
-@pytest.mark.parametrize("dim", [32, 384])
-def test_positions_close_on_themselves(dim: int) -> None:
-    """Each step, also the one from the last row to the first, turns every wave by one angle."""
-    table = periodic_sinusoids(dim).double()
-    waves = torch.complex(table[:, dim // 2 :], table[:, : dim // 2])
-    turns = waves.roll(-1, 0) * waves.conj()
-    torch.testing.assert_close(waves.abs(), torch.ones_like(waves.abs()), atol=1e-5, rtol=0)
-    torch.testing.assert_close(turns, turns[:1].expand_as(turns), atol=2e-3, rtol=0)
-    assert table.shape == (POSITIONS, dim)
+@pytest.mark.parametrize("period", [1, 37, 160, POSITIONS])
+@pytest.mark.parametrize("sizes", [[400], [1, 30]])
+def test_positions_count_to_the_period_and_start_again(
+    tiny: EncoderSpec, period: int, sizes: list[int]
+) -> None:
+    encoder = exact(tiny, period=period)
+    table = encoder.trunk.positional_embedding
+    x = features(400)
 
+    def stem(first: int) -> Tensor:
+        begin = encoder.begin(torch.tensor([first]))
+        return stream(lambda x, state: encoder(x, state, stop=1), x, sizes, begin)[0]
 
-@settings(max_examples=20)
-@given(st.integers(0, 3000), st.integers(0, 3000), st.integers(0, 3000))
-def test_only_the_distance_between_positions_counts(a: int, b: int, shift: int) -> None:
-    table = periodic_sinusoids(64).double()
-
-    def product(i: int, j: int) -> float:
-        return float(table[i % POSITIONS] @ table[j % POSITIONS])
-
-    assert product(a, b) == pytest.approx(product(a + shift, b + shift), abs=0.02)
-
-
-def test_positions_are_nearly_whispers_own() -> None:
-    """Within an attention window no wave is off by a tenth of a turn against another frame."""
-    dim, reach = 384, 83
-    old, new = sinusoids(POSITIONS, dim).double(), periodic_sinusoids(dim).double()
-
-    def turned(table: Tensor) -> Tensor:
-        waves = torch.complex(table[:, dim // 2 :], table[:, : dim // 2])
-        return torch.angle(waves[reach:] * waves[:-reach].conj())
-
-    off = torch.angle(torch.exp(1j * (turned(old) - turned(new)))).abs() / (2 * torch.pi)
-    assert off.max() < 0.1
+    count = torch.arange(len(stem(0)))
+    assert len(count) > 190
+    bare = stem(0) - table[count % period]
+    for first in (1, period - 1, period, 1_000_003):
+        torch.testing.assert_close(stem(first), bare + table[(first + count) % period], **CLOSE)
 
 
 @pytest.mark.parametrize("first", [0, 1, 777])
 def test_streams_begin_at_any_position(tiny: EncoderSpec, first: int) -> None:
     encoder = exact(tiny)
     x = features(60).repeat(2, 1, 1)
-    both, _ = encoder(x, encoder.begin(torch.tensor([first, first + POSITIONS])))
+    both, _ = encoder(x, encoder.begin(torch.tensor([first, first + 3 * encoder.period])))
     assert torch.equal(both[0], both[1])
-    apart, _ = encoder(x, encoder.begin(torch.tensor([first, first + 300])))
+    apart, _ = encoder(x, encoder.begin(torch.tensor([first, first + 5])))
     assert not torch.allclose(apart[0], apart[1], atol=1e-3)
     from_zero, _ = encoder(x)
-    assert torch.allclose(both, from_zero, atol=1e-6) == (first == 0)
+    assert torch.allclose(both, from_zero, atol=1e-6) == (first % encoder.period == 0)
 
 
-def test_a_long_stream_has_no_seam(tiny: EncoderSpec) -> None:
-    """Frames around position 1500 equal those of a stream that began shortly before them."""
-    encoder = exact(tiny, chunk=4, left=6)
+@pytest.mark.parametrize("period", [37, 160])
+def test_a_long_stream_does_not_age(tiny: EncoderSpec, period: int) -> None:
+    """Past Whisper's 1500 positions, frames equal those of a stream that began shortly before."""
+    encoder = exact(tiny, chunk=4, left=6, period=period)
     x = features(2 * 1560)
     offline, _ = encoder(x)
     torch.testing.assert_close(stream(encoder, x, [500, 3]), offline, **CLOSE)
@@ -391,6 +373,8 @@ def test_wrong_taps_teach(tiny: EncoderSpec, streaming: str, taps: tuple[int, ..
         ("exact", {"chunk": -3}),
         ("exact", {"left": 0}),
         ("exact", {"left": -1}),
+        ("exact", {"period": 0}),
+        ("exact", {"period": POSITIONS + 1}),
         ("window", {"hop": 0}),
         ("window", {"window": 4, "hop": 8}),
         ("window", {"window": 2000}),
@@ -419,7 +403,9 @@ def test_unknown_names_teach(
 
 @pytest.mark.parametrize("streaming", ["exact", "window"])
 def test_settings_build_the_same_again(tiny: EncoderSpec, streaming: str) -> None:
-    given = {"chunk": 3, "left": 5} if streaming == "exact" else {"window": 12, "hop": 3}
+    given = {"window": 12, "hop": 3}
+    if streaming == "exact":
+        given = {"chunk": 3, "left": 5, "period": 7}
     encoder = build("tiny", streaming, taps=(1, 2), **given)
     assert encoder.settings() == {**given, "taps": (1, 2)}
     assert build("tiny", streaming, **encoder.settings()).settings() == encoder.settings()

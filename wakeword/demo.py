@@ -119,7 +119,7 @@ def plan_takes(keyword: str, voices: Iterable[Voice], seed: int) -> list[Take]:
     near = [near[i] for i in order]
     parts = phrases.parts(keyword)
     cut = round(0.7 * len(near))
-    share = _NEAR_SHARE if near or parts else 0.0
+    share = _NEAR_SHARE if parts or len(near) > 1 else 0.0
     near_train = {engine: round(share * count) for engine, count in _TRAIN.items()}
     speech_train = {engine: count - near_train[engine] for engine, count in _TRAIN.items()}
     takes = _Takes(keyword, parts, seed)

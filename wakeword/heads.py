@@ -1,6 +1,6 @@
 """New layers on top of an encoder: frames in, one logit per keyword and frame out. No sigmoid.
 
-Every head normalises the frames, averages pairs of them (50 → 25 a second), mixes the encoder's
+Every head averages pairs of frames (50 → 25 a second), normalises them, mixes the encoder's
 layers if it is given several, and then looks at the past alone: `forward(frames, state)` gives the
 same logits for any chunking.
 """
@@ -25,7 +25,7 @@ class _HeadState(NamedTuple):
 
 
 class Head(nn.Module):
-    """Normalise, pool, mix layers, project to `width`; subclasses look at time in `_over_time`.
+    """Pool, normalise, mix layers, project to `width`; subclasses look at time in `_over_time`.
 
     Args:
         dim: width of one layer's frames.
@@ -56,8 +56,8 @@ class Head(nn.Module):
         frames = torch.cat([state.odd, frames], dim=1)
         whole = frames.shape[1] - frames.shape[1] % POOL
         frames, odd = frames[:, :whole], frames[:, whole:]
-        shape = (len(frames), whole // POOL, POOL, self.layers, self.dim)
-        x = self.norm(frames.reshape(shape)).mean(dim=2)
+        pairs = frames.reshape(len(frames), whole // POOL, POOL, self.layers, self.dim)
+        x = self.norm(pairs.mean(dim=2))
         x = torch.einsum("bulc,l->buc", x, self.mix.softmax(0)) if self.layers > 1 else x[:, :, 0]
         x = self.dropout(self._project(x))
         x, inner = self._over_time(x, state.inner)

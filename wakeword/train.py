@@ -39,13 +39,13 @@ class TrainConfig:
 
     encoder: str = encoders.DEFAULT
     streaming: str = "exact"
-    layers: tuple[int, ...] = ()  # of the encoder, mixed by learned weights; () is the last one
+    layers: tuple[int, ...] = ()  # of the encoder, mixed by learned weights; () is the top three
     head: str = "conv"
     loss: str = "bce"
     strategy: str = "auto"
     seed: int = 0
-    epochs: int = 24
-    patience: int = 8
+    epochs: int = 14
+    patience: int = 5
     batch: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
@@ -96,7 +96,7 @@ def train(
         path=weights,
         streaming=config.streaming,
         progress=progress,
-        taps=config.layers,
+        taps=_layers(config),
     )
     parts = _hold_out(task, config)
     train_part, validation_part = parts.subset("train"), parts.subset("dev")
@@ -118,6 +118,12 @@ def train(
     model = run.finish(validation, minutes, len(library.keywords), history)
     notes = [*parts.notes, *_broken_notes(library)]
     return Trained(model, str(stripped), strategy, tuple(notes), tuple(history))
+
+
+def _layers(config: TrainConfig) -> tuple[int, ...]:
+    """The encoder's layers that the head is given."""
+    top = encoders.spec(config.encoder).layers
+    return config.layers or tuple(range(max(1, top - 2), top + 1))
 
 
 def _all_clips(*parts: Dataset) -> list[Clip]:
@@ -159,7 +165,7 @@ class _Run:
         self.config, self.keywords, self.strategy = config, list(keywords), strategy
         torch.manual_seed(config.seed)
         if not strategy.pretrained:
-            encoder = encoders.build(config.encoder, config.streaming, taps=config.layers)
+            encoder = encoders.build(config.encoder, config.streaming, taps=encoder.taps)
         head = build_head(config.head, encoder.dim, len(self.keywords), len(encoder.taps))
         origin = Origin(
             config.encoder,

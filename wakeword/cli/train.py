@@ -34,7 +34,7 @@ from wakeword.transfer import STRATEGIES
 @click.option("--strategy", default="auto", show_default=True, help=", ".join(STRATEGIES))
 @click.option("--head", default="conv", show_default=True, help=", ".join(HEADS))
 @click.option("--loss", default="bce", show_default=True, help=", ".join(LOSSES))
-@click.option("--layers", help="Encoder layers to mix by learned weights, such as 2,3,4.")
+@click.option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three]")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True, type=click.IntRange(1))
 @click.option(

@@ -332,8 +332,6 @@ class WhisperExact(_WhisperEncoder):
                 f"at most {POSITIONS}."
             )
         self.period = period
-        if chunk < 1 or left < 1:
-            raise ConfigError(f"chunk {chunk}, left {left}: expected 1 frame or more of each.")
         self.chunk = chunk
         self.left = left
         self.hop_frames = chunk
@@ -371,7 +369,8 @@ class WhisperExact(_WhisperEncoder):
         tapped: list[Tensor] = []
         if whole:
             mask = self._mask(state.seen, len(x), whole // self.chunk, x.device)
-            for i in range(max(start, 1) - 1, stop - 1):
+            top = max(self.taps) if stop == self.depth else stop - 1
+            for i in range(max(start, 1) - 1, top):
                 x, caches[i] = self._block(cast(_Block, self.trunk.blocks[i]), x, caches[i], mask)
                 if i + 1 in self.taps:
                     tapped.append(self.trunk.ln_post(x) if i + 2 == self.depth else x)
