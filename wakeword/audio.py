@@ -68,9 +68,7 @@ def load(
             raise AudioError(_broken(path, error)) from error
     mono = to_mono(raw, channel, str(path))
     if mono.size == 0:
-        raise AudioError(
-            f"{path}: no samples in it (expected speech or noise). Record it again or remove it."
-        )
+        raise AudioError(_silent_header(path))
     if not np.isfinite(mono).all():
         raise AudioError(
             f"{path}: holds samples that are not numbers (NaN or infinite). "
@@ -84,6 +82,8 @@ def blocks(path: Path | str, block_s: float = 10.0) -> Iterator[Samples]:
     path = Path(path)
     with _open(path) as file:
         stream = StreamResampler(file.samplerate)
+        if file.frames == 0:
+            raise AudioError(_silent_header(path))
         size = max(1, round(block_s * file.samplerate))
         while True:
             try:
@@ -162,7 +162,8 @@ def word_bounds(
     inside = level_db[first:last]
     peak_db, floor_db = float(inside.max()), float(np.percentile(level_db, 10))
     loud_db = peak_db - min(25.0, 0.6 * (peak_db - floor_db))
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], inside >= loud_db, [0]])))
+    loud = inside >= min(loud_db, peak_db)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], loud, [0]])))
     stretches = [(int(edges[0]), int(edges[1]))]
     for start, end in zip(edges[2::2], edges[3::2], strict=True):
         if (start - stretches[-1][1]) * frames_s <= 0.2:
@@ -170,7 +171,9 @@ def word_bounds(
         else:
             stretches.append((int(start), int(end)))
     start, end = max(stretches, key=lambda s: float(np.sum(inside[s[0] : s[1]] - loud_db)))
-    return (first + start) * frames_s, min((first + end) * frames_s, len(samples) / SAMPLE_RATE)
+    total_s = len(samples) / SAMPLE_RATE
+    start_s = min((first + start) * frames_s, max(0.0, total_s - frames_s))
+    return start_s, min((first + end) * frames_s, total_s)
 
 
 def _open(path: Path) -> soundfile.SoundFile:
@@ -182,6 +185,10 @@ def _open(path: Path) -> soundfile.SoundFile:
         return soundfile.SoundFile(path)
     except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
         raise AudioError(_broken(path, error)) from error
+
+
+def _silent_header(path: Path) -> str:
+    return f"{path}: no samples in it (expected speech or noise). Record it again or remove it."
 
 
 def _broken(path: Path, error: Exception) -> str:

@@ -42,7 +42,7 @@ WARNING = (
     "the training."
 )
 
-_TRAIN = {"kokoro": 24, "hibari": 30, "espeak": 220}  # clips a class
+_TRAIN = {"kokoro": 32, "hibari": 60, "espeak": 380}  # clips a class
 _HELD_OUT = {"kokoro": 12, "joe": 20, "espeak": 30}
 _HELD_OUT_NEAR = {"kokoro": 6, "joe": 20, "espeak": 40}
 _HELD_OUT_SPEECH = {"kokoro": 6, "joe": 12, "espeak": 150}
@@ -283,16 +283,19 @@ def _babble(files: Sequence[Path], length: int, rng: Generator, voices: int = 6)
 
 
 def train_config(seed: int = 0) -> TrainConfig:
-    """Small enough for some minutes on two cores."""
-    scenes = SceneConfig(positive_hours=0.6, negative_hours=1.0)
+    """Small enough for some minutes on two cores.
+
+    Many more false accepts are allowed than in earnest: a part of what the threshold is chosen on
+    is made to fool the model, and none of it at all would leave the keyword unheard too.
+    """
     return TrainConfig(
         seed=seed,
-        epochs=16,
-        patience=16,
+        epochs=8,
+        patience=8,
         batch=32,
         validation_share=0.2,
-        false_accepts_per_hour=10.0,
-        scenes=scenes,
+        false_accepts_per_hour=30.0,
+        scenes=SceneConfig(positive_hours=0.5, negative_hours=1.0),
     )
 
 

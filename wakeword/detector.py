@@ -153,7 +153,7 @@ class Detector:
         """The stream has ended: let out what still waits for audio, as if silence followed."""
         tail = self._resampler.feed(np.zeros(0, dtype=np.float32), last=True)
         silence = np.zeros(self.model.first_block + self.model.block, dtype=np.float32)
-        self._resampler = StreamResampler(SAMPLE_RATE)
+        self._resampler = StreamResampler(self.rate)
         return self._take(np.concatenate([tail, silence]))
 
     @property

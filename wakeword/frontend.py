@@ -38,7 +38,8 @@ class LogMel(nn.Module):
     in Whisper's own front end. With `level=None` the floor is set by the maximum of what is fed
     in one call, which equals Whisper's features; that is for reference, not for streams.
 
-    Look-ahead: 200 samples (12.5 ms).
+    Look-ahead: a frame of 10 ms begins at its middle sample, so its reach of 200 samples goes
+    2.5 ms beyond its end.
     """
 
     window: Tensor
@@ -48,7 +49,7 @@ class LogMel(nn.Module):
         super().__init__()
         self.mels = mels
         self.level = level
-        self.look_ahead_ms = 1000 * (N_FFT // 2) / SAMPLE_RATE
+        self.look_ahead_ms = 1000 * (N_FFT // 2 - HOP) / SAMPLE_RATE
         filters = torchaudio.functional.melscale_fbanks(
             N_FFT // 2 + 1,
             0.0,

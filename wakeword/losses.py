@@ -23,13 +23,11 @@ def frame_targets(
     """(scenes, frames, keywords): 1 where a keyword has just ended, IGNORED around it, else 0."""
     targets = torch.zeros(len(spoken), frames, keywords)
     ends = (torch.arange(frames) + 1) * frame_s
-    for scene, words in enumerate(spoken):
-        for word in words:
-            after = ends - word.end_s
-            near = (after >= IGNORED_S[0]) & (after <= IGNORED_S[1])
-            due = (after >= POSITIVE_S[0]) & (after <= POSITIVE_S[1])
-            targets[scene, near, word.keyword] = IGNORED
-            targets[scene, due, word.keyword] = 1.0
+    for value, (first_s, last_s) in ((IGNORED, IGNORED_S), (1.0, POSITIVE_S)):
+        for scene, words in enumerate(spoken):
+            for word in words:
+                after = ends - word.end_s
+                targets[scene, (after >= first_s) & (after <= last_s), word.keyword] = value
     return targets
 
 

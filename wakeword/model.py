@@ -80,7 +80,9 @@ class WakeWordModel(nn.Module):
         self.origin = origin
         self.point = point
         self.frame_s = POOL / encoder.frame_rate_hz
-        self.look_ahead_ms = self.frontend.look_ahead_ms + encoder.look_ahead_ms
+        # the last logit of an even hop ends where the hop ends, one frame after its first frame
+        later_ms = 0 if encoder.hop_frames % POOL else 1000 * (POOL - 1) / encoder.frame_rate_hz
+        self.look_ahead_ms = self.frontend.look_ahead_ms + encoder.look_ahead_ms - later_ms
         self.first_block = (encoder.first_features - 1) * HOP + N_FFT // 2
         self.block = round(encoder.hop_frames / encoder.frame_rate_hz * SAMPLE_RATE)
 

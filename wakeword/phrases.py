@@ -34,13 +34,36 @@ _TOLD = (
     "|close the door behind you|wake me at half past six|leave the keys under the mat"
     "|pass the salt and pepper|take the second road on the left"
 )
+_WORDS = (
+    "about|above|actor|airplane|animal|apple|april|arrow|autumn|balloon|banana|basket|beautiful"
+    "|because|behind|between|bottle|bridge|brother|building|business|butter|camera|candle|capital"
+    "|captain|castle|century|chapter|chicken|chocolate|circle|climate|cloud|coast|colour|company"
+    "|concert|corner|country|cousin|culture|daughter|december|decide|desert|dinner|doctor|dolphin"
+    "|dragon|dream|early|earth|easily|effort|eleven|engine|english|evening|example|family|famous"
+    "|farmer|february|festival|finger|fire|flower|foreign|forest|forty|freedom|friday|furniture"
+    "|future|gentle|giant|glass|golden|grandmother|guitar|happy|harbour|heavy|history|holiday"
+    "|hospital|hotel|human|hundred|idea|important|invite|island|january|jelly|journey|judge|jungle"
+    "|justice|ketchup|kitten|knowledge|ladder|language|laughter|lawyer|leather|letter|library"
+    "|lucky|machine|magic|market|measure|medicine|member|message|middle|million|minister|monkey"
+    "|morning|mountain|museum|nature|needle|never|nothing|number|ocean|office|onion|orange|owner"
+    "|palace|paper|parade|people|pepper|perhaps|physics|picture|pigeon|pilot|pocket|poetry|potato"
+    "|president|promise|public|purple|quarter|question|rabbit|rather|reason|remember|river|robot"
+    "|sailor|sandwich|saturday|school|season|seven|shadow|shoulder|silver|simple|sister|soldier"
+    "|spider|spoon|strange|strawberry|student|sugar|summer|supper|surface|table|teacher|theatre"
+    "|thirsty|thousand|ticket|tiger|tomorrow|tower|travel|treasure|twenty|uncle|under|university"
+    "|valley|vegetable|village|visit|voice|volume|water|weather|wednesday|whisper|window|winter"
+    "|wonder|wooden|world|yellow|young|zebra"
+)
 _GRAMMAR = (
     (_WHO, _DID, _WHAT, _WHEN),
-    (_WHO, _DID, _WHAT),
     (_ASKED,),
     (_TOLD,),
     (_TOLD, "and", _ASKED),
     ("yesterday|so|well|of course|i heard that|they say that", _WHO, _DID, _WHAT, _WHEN),
+    (_WORDS,) * 5,
+    (_WORDS, "and", _WORDS, "or", _WORDS, _WORDS),
+    (_WHO, _DID, "the", _WORDS, _WORDS, _WHEN),
+    ("the|a|every|that|my", _WORDS, _WORDS, "is|was|has a|takes the|looks like", _WORDS, _WORDS),
 )
 
 

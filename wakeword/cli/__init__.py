@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+import wakeword
 from wakeword.errors import WakewordError
 
 COMMANDS = {
@@ -45,7 +46,7 @@ class _Commands(click.Group):
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="wakeword")
+@click.version_option(wakeword.__version__, prog_name="wakeword")
 def main() -> None:
     """Wake words from speech recognisers.
 

@@ -63,6 +63,7 @@ def demo(output: Path, keyword: str, seed: int) -> None:
       wakeword demo
       wakeword demo --keyword "okay nova" -o out/nova
     """
+    torch.set_num_threads(1)  # of blocks this small: a second one costs more than it gives
     keyword = " ".join(keyword.split())
     start = time.monotonic()
     file = output / f"{slug(keyword)}.wakeword"
@@ -167,7 +168,6 @@ def _show_measured(measured: Measured) -> None:
 
 def _listen(model: WakeWordModel, recording: Recording) -> list[Moment]:
     click.echo(f"{recording.seconds:.0f} s, block by block as from a microphone:")
-    torch.set_num_threads(1)  # for blocks this small, a second thread costs more than it gives
     moments = []
     for moment in listen(Detector(model), recording):
         moments.append(moment)

@@ -6,9 +6,9 @@ import dataclasses
 import json
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from wakeword.cli import show
 from wakeword.encoders import is_at_hand, list_encoders
 
 
@@ -38,4 +38,4 @@ def encoders(as_json: bool) -> None:
             f"{spec.frame_rate_hz:g}",
             is_at_hand(spec.name) or "downloaded when first used",
         )
-    Console().print(table)
+    show.console().print(table)

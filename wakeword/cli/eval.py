@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from wakeword import metrics
@@ -53,7 +52,7 @@ def eval_(
     if as_json:
         click.echo(json.dumps(_as_json(result), indent=2))
         return
-    console = Console()
+    console = show.console()
     console.print(_table(result))
     supported = metrics.poisson(0, result.negative_hours).high
     console.print(

@@ -52,6 +52,11 @@ def progress() -> Iterator[Callback]:
         yield update
 
 
+def console() -> Console:
+    """Standard output for tables: as wide as the terminal; wide in a pipe, where nothing wraps."""
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
 def per_cent(share: float) -> str:
     """0.0123 → "1.2 %"."""
     return f"{100 * share:.1f} %"
