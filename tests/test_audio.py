@@ -136,12 +136,7 @@ def test_what_cannot_be_heard_teaches(tmp_path: Path, kind: str) -> None:
         audio.load(path)
 
 
-NOT_YET = pytest.mark.xfail(strict=True, reason="blocks of a file without samples are no error yet")
-
-
-@pytest.mark.parametrize(
-    "kind", [pytest.param(k, marks=NOT_YET) if k == "no samples" else k for k in BROKEN]
-)
+@pytest.mark.parametrize("kind", BROKEN)
 def test_blocks_refuse_what_load_refuses(tmp_path: Path, kind: str) -> None:
     path = broken(tmp_path, kind)
     with pytest.raises(AudioError, match=path.name):
@@ -241,7 +236,6 @@ def test_sound_of_one_level_is_one_word(samples: Samples) -> None:
     assert audio.word_bounds(samples) == pytest.approx((0.0, seconds), abs=0.03)
 
 
-@pytest.mark.xfail(strict=True, reason="fails where nothing between the times is over the floor")
 @settings(max_examples=40)
 @example(1120, 1.0, None, 1)
 @given(st.integers(1, 20_000), st.floats(0, 3), st.none() | st.floats(0, 3), st.integers(0, 9))

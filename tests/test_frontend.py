@@ -127,7 +127,7 @@ def test_look_ahead_is_as_declared() -> None:
     for frame in (0, 5, 20):
         (gradient,) = torch.autograd.grad(features[0, frame].sum(), samples, retain_graph=True)
         seen = gradient[0].nonzero()[:, 0]
-        assert int(seen.max()) + 1 - HOP * frame == frontend.look_ahead_ms * 16
+        assert int(seen.max()) + 1 - HOP * (frame + 1) == frontend.look_ahead_ms * 16
         assert int(seen.min()) >= max(0, HOP * frame - 200)
 
 

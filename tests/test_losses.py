@@ -44,7 +44,6 @@ def test_targets_lie_around_the_end_of_the_word(end_s: float, keyword: int) -> N
         assert value == (1.0 if due else IGNORED if near else 0.0)
 
 
-@pytest.mark.xfail(strict=True, reason="what may fire after one word hides what is due of another")
 def test_a_word_near_another_does_not_hide_it() -> None:
     words = (Spoken(0, 1.1, 1.6), Spoken(0, 0.5, 1.0))
     due = frame_targets([words], 80, 1, FRAME_S)[0, :, 0] > 0

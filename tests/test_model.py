@@ -96,15 +96,6 @@ LOOK_AHEAD = [
 
 
 @pytest.mark.parametrize(("streaming", "given"), LOOK_AHEAD)
-def test_look_ahead_is_at_most_as_declared(
-    tiny: EncoderSpec, streaming: str, given: dict[str, int]
-) -> None:
-    model = tiny_family.model(streaming, **given)
-    assert 0 < measured_look_ahead_ms(model) <= model.look_ahead_ms
-
-
-@pytest.mark.xfail(strict=True, reason="declared up to 30 ms longer than it is")
-@pytest.mark.parametrize(("streaming", "given"), LOOK_AHEAD)
 def test_look_ahead_is_as_declared(
     tiny: EncoderSpec, streaming: str, given: dict[str, int]
 ) -> None:

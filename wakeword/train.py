@@ -163,6 +163,7 @@ class _Run:
         strategy: Strategy,
     ) -> None:
         self.config, self.keywords, self.strategy = config, list(keywords), strategy
+        self.loss = loss_by_name(config.loss)
         torch.manual_seed(config.seed)
         if not strategy.pretrained:
             encoder = encoders.build(config.encoder, config.streaming, taps=encoder.taps)
@@ -243,7 +244,6 @@ class _Run:
         )
         optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
         base_rates = [group["lr"] for group in optimiser.param_groups]
-        loss_function = loss_by_name(config.loss)
         checkpoint = _Checkpoint(folder / "checkpoint.safetensors", model, optimiser)
         history = checkpoint.restore()
         steps = -(-len(scenes.frames) // config.batch)
@@ -261,7 +261,7 @@ class _Run:
                     group["lr"] = base_rates[i] * self._rate(at, i)
                 pick = order[step * config.batch : (step + 1) * config.batch]
                 frames = torch.from_numpy(scenes.frames[pick.numpy()]).float()
-                loss = loss_function(self._logits(frames), scenes.targets[pick])
+                loss = self.loss(self._logits(frames), scenes.targets[pick])
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
