@@ -54,6 +54,11 @@ def process(arguments: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
+def finish(running: subprocess.Popen[bytes]) -> None:
+    _, errors = running.communicate()
+    assert running.returncode == 0, errors.decode()
+
+
 def test_training_gives_a_model_that_hears_the_word(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
@@ -88,8 +93,7 @@ def test_a_killed_training_ends_with_the_same_bytes(
     moment: str, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     whole, resumed = tmp_path / "whole.wakeword", tmp_path / "resumed.wakeword"
-    undisturbed = process(training.arguments(data, weights, whole, tmp_path / "work-whole"))
-    assert undisturbed.wait() == 0, undisturbed.stderr and undisturbed.stderr.read()
+    finish(process(training.arguments(data, weights, whole, tmp_path / "work-whole")))
 
     work = tmp_path / "work"
     again = training.arguments(data, weights, resumed, work)
@@ -99,12 +103,11 @@ def test_a_killed_training_ends_with_the_same_bytes(
     while not list(work.glob(pattern)) and time.monotonic() < deadline:
         time.sleep(0.002)
     killed.kill()
-    killed.wait()
+    killed.communicate()
     assert list(work.glob(pattern))
     assert not resumed.exists()
 
-    finished = process(again)
-    assert finished.wait() == 0, finished.stderr and finished.stderr.read()
+    finish(process(again))
     assert resumed.read_bytes() == whole.read_bytes()
 
 
@@ -126,7 +129,8 @@ def test_only_what_the_strategy_names_has_learned(
     before, _, _ = load_encoder("tiny", path=weights)
     after = trained.model.encoder.trunk.state_dict()
     moved = {n for n, t in before.trunk.state_dict().items() if not torch.equal(t, after[n])}
-    assert "positional_embedding" not in moved
+    if strategy != "scratch":  # which has Whisper's formula, and the tiny weights random numbers
+        assert "positional_embedding" not in moved
     top = {name for name in after if name.startswith(("blocks.1.", "ln_post."))}
     if strategy == "head":
         assert moved == set()

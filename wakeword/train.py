@@ -344,7 +344,7 @@ class _Run:
             "the training data, too short to promise a rate"
         )
         model.point = replace(model.point, thresholds=thresholds, evidence=evidence)
-        best = min(history, key=lambda row: row["miss"])
+        best = min(history, key=lambda row: (row["miss"], -row["epoch"]))
         model.origin = replace(
             model.origin,
             training={
@@ -354,7 +354,7 @@ class _Run:
                 "keyword_clips": clips,
                 "seed": config.seed,
                 "epochs": len(history),
-                "best_epoch": best["epoch"],
+                "best_epoch": int(best["epoch"]),
                 "parameters": sum(p.numel() for p in model.parameters()),
                 "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
             },
