@@ -116,16 +116,17 @@ def curve(model: WakeWordModel, k: int, positives: Track, negatives: Track) -> l
 
 
 def pick_threshold(points: Sequence[Point], per_hour: float) -> float | None:
-    """A threshold within `per_hour`, with as much room on both sides as the points leave.
+    """A threshold within `per_hour`: of those that miss least, one three quarters of the way up.
 
-    Of the neighbouring thresholds that miss least, the middle one; None where none is within.
+    The few hours that are held out from a training show few false accepts, and a threshold at
+    the lower edge would let many through in a longer run. None where none is within.
     """
     best = metrics.at_false_accepts(points, per_hour)
     if best is None:
         return None
     within = [p.threshold for p in points if p.false_accepts_per_hour <= per_hour]
     equal = [p.threshold for p in points if p.threshold in within and p.missed == best.missed]
-    return sorted(equal)[len(equal) // 2]
+    return sorted(equal)[len(equal) * 3 // 4]
 
 
 def listen(

@@ -55,8 +55,11 @@ class FeatureStore:
         samples: int,
         progress: Progress | None = None,
     ) -> tuple[npt.NDArray[np.float16], list[tuple[Spoken, ...]]]:
-        """All scenes as (scenes, U, dim) float16, and what is spoken in each."""
-        arrays: list[npt.NDArray[np.float16]] = []
+        """All scenes as (scenes, U, dim) float16, and what is spoken in each.
+
+        Clips that could not be read are remembered in the shards too, and so by a resumed run.
+        """
+        frames = np.zeros(0, dtype=np.float16)
         spoken: list[tuple[Spoken, ...]] = []
         for first in range(0, len(plans), _SHARD):
             file = self.folder / f"{first // _SHARD:05d}.npz"
@@ -65,13 +68,18 @@ class FeatureStore:
                     plans[first : first + _SHARD], library, augmenter, words, samples
                 )
                 with storage.whole(file) as part, part.open("wb") as out:
-                    np.savez(out, frames=made["frames"], spoken=made["spoken"])
+                    np.savez(out, allow_pickle=False, **made)
             with np.load(file) as held:
-                arrays.append(held["frames"])
-                spoken += _from_table(held["spoken"], len(held["frames"]))
+                shard = held["frames"]
+                spoken += _from_table(held["spoken"], len(shard))
+                broken = json.loads(str(held["broken"]))
+            library.broken |= {Path(name): reason for name, reason in broken.items()}
+            if first == 0:
+                frames = np.zeros((len(plans), *shard.shape[1:]), dtype=np.float16)
+            frames[first : first + len(shard)] = shard
             if progress:
-                progress("computing features", min(first + _SHARD, len(plans)), len(plans))
-        return np.concatenate(arrays), spoken
+                progress("computing features", first + len(shard), len(plans))
+        return frames, spoken
 
     def _shard(
         self,
@@ -83,6 +91,7 @@ class FeatureStore:
     ) -> dict[str, npt.NDArray[Any]]:
         frames: list[Tensor] = []
         spoken: list[tuple[Spoken, ...]] = []
+        known = set(library.broken)
 
         def make(plan: ScenePlan) -> Scene:
             return render(plan, library, augmenter, words, samples)
@@ -94,7 +103,12 @@ class FeatureStore:
                 masks = [(plan, augmenter.config.mask_share) for plan, _ in batch]
                 frames.append(self._encode(audio, masks).half())
                 spoken += [scene.spoken for _, scene in batch]
-        return {"frames": torch.cat(frames).numpy(), "spoken": _to_table(spoken)}
+        broken = {str(p): why for p, why in sorted(library.broken.items()) if p not in known}
+        return {
+            "frames": torch.cat(frames).numpy(),
+            "spoken": _to_table(spoken),
+            "broken": np.array(json.dumps(broken)),
+        }
 
     @torch.inference_mode()
     def _encode(self, audio: Tensor, masks: Sequence[tuple[ScenePlan, float]]) -> Tensor:

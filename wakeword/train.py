@@ -29,7 +29,7 @@ from wakeword.scenes import Library, Progress, SceneConfig, check_broken, plan_s
 from wakeword.transfer import Strategy
 
 _CAUTIOUS = 0.99  # the threshold where no held-out operating point is within the rate asked for
-_FEATURES_VERSION = 1  # to be raised with every change to what scenes or features are
+_FEATURES_VERSION = 2  # to be raised with every change to what scenes or features are
 _VALIDATION_POINTS = (0.5, 1, 2, 4, 8, 16, 32)  # false accepts per hour
 
 
@@ -178,9 +178,7 @@ class _Run:
         point = OperatingPoint(dict.fromkeys(self.keywords, 0.5))
         self.model = WakeWordModel(encoder, head, self.keywords, origin, point)
         self.depth = max(d for d in encoder.splits() if d <= strategy.frozen)
-        self.frozen = transfer.freeze(
-            module for stage in encoder.stages()[: strategy.frozen] for module in stage
-        )
+        transfer.freeze(m for stage in encoder.stages()[: strategy.frozen] for m in stage)
 
     def sources(self) -> list[object]:
         """What features depend on, beside the clips themselves."""
