@@ -173,7 +173,8 @@ def word_bounds(
     start, end = max(stretches, key=lambda s: float(np.sum(inside[s[0] : s[1]] - loud_db)))
     total_s = len(samples) / SAMPLE_RATE
     start_s = min((first + start) * frames_s, max(0.0, total_s - frames_s))
-    return start_s, min((first + end) * frames_s, total_s)
+    latest_s = total_s if last_s is None else min(total_s, max(last_s, start_s + frames_s))
+    return start_s, min((first + end) * frames_s, latest_s)
 
 
 def _open(path: Path) -> soundfile.SoundFile:
