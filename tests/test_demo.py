@@ -388,6 +388,7 @@ def test_the_whole_story(tmp_path: Path) -> None:
     for heading in ("1/5", "2/5", "3/5", "4/5", "5/5"):
         assert heading in result.output
     assert WARNING in result.output
+    assert "  wakeword train recordings/ -o my-hey-jarvis.wakeword\n" in result.output
     assert re.search(r"near-misses: 0 of \d+ clips", result.output)
     assert re.search(r"natural voices, clean +0 of +8 clips +0.0 %", result.output)
     assert "a note" in result.output

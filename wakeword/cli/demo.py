@@ -190,5 +190,5 @@ def _show_end(outcome: Outcome, output: Path, start: float) -> None:
         click.echo(f"wrote {output / name}")
     click.echo(f"\n{WARNING}\n\nThe same with your own recordings:")
     for what, command in own_commands(outcome.keyword, outcome.model_file):
-        click.echo(f"  {command:60}  # {what}")
+        click.echo(f"  # {what}\n  {command}")
     click.echo(f"\ndone in {_clock(time.monotonic() - start)}")

@@ -82,9 +82,12 @@ def listen(
     CMD is run without a shell, beside the listening; it finds WAKEWORD_KEYWORD, WAKEWORD_SCORE
     and WAKEWORD_TIME (seconds) in its environment and prints to stderr.
     """
-    from wakeword.detector import Detector  # torch: only once the command really runs
+    import torch  # only once the command really runs
+
+    from wakeword.detector import Detector
     from wakeword.model import load
 
+    torch.set_num_threads(1)  # a block is too short to share: more threads wait for each other
     console = Console(stderr=True)
     runner = None if command is None else Runner(command, console)
     sound = open_source(source, device, channel, channels, rate)
