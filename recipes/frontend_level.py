@@ -7,10 +7,19 @@ frames of the bidirectional encoder move away from the original on the speech of
     python recipes/frontend_level.py DATA [--clips 200]
 
 Data: any layout that `wakeword train` reads; its negatives (speech) are used, each clip alone.
-Takes about a minute on two cores. On 200 clips of 2 to 15 s (dev split of the corpus, seed 0):
+Takes a few minutes on one core. On 100 clips of 2 to 15 s (dev split of the corpus, `--clips 100`):
 
     level   features moved   mean |Δ|   cosine of frames
-      0.0         FILL
+      0.0           21.1%     0.0373            0.9907
+      0.5           23.3%     0.0329            0.9908
+      1.0           27.8%     0.0439            0.9862
+      1.5           34.7%     0.0750            0.9763
+      2.0           43.4%     0.1215            0.9625
+      2.5           51.6%     0.1813            0.9462
+
+Levels of 0 to 1 stay nearest to the original on these clips; 1.5, the default, hides more of what
+is quiet (35 % of the features move, nearly all of them between words) and leaves the frames at a
+cosine of 0.976. What that does to a detector was not measured against the lower levels.
 """
 
 from __future__ import annotations
