@@ -18,7 +18,8 @@ Takes a few minutes on one core. On 100 clips of 2 to 15 s (dev split of the cor
       2.5           51.6%     0.1813            0.9462
 
 Levels of 0 to 1 stay nearest to the original on these clips; 1.5, the default, hides more of what
-is quiet and leaves the frames at a cosine of 0.976. What that does to a detector was not measured against the lower levels.
+is quiet and leaves the frames at a cosine of 0.976. What that does to a detector was not measured
+against the lower levels.
 """
 
 from __future__ import annotations
