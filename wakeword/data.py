@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from wakeword import storage
 from wakeword.clips import SPLITS, Clip, Dataset
 from wakeword.errors import ConfigError, ManifestError, unknown
 from wakeword.manifests import read_dataset
@@ -128,9 +128,7 @@ def write_jsonl(dataset: Dataset, path: Path | str) -> None:
     """
     path = Path(path)
     folder = path.parent.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
+    with storage.whole(path) as part, part.open("w", encoding="utf-8") as file:
         for role, clips in (
             ("keyword", dataset.keywords),
             ("negative", dataset.negatives),
@@ -139,7 +137,6 @@ def write_jsonl(dataset: Dataset, path: Path | str) -> None:
         ):
             for clip in clips:
                 file.write(json.dumps(_row(clip, role, folder), ensure_ascii=False) + "\n")
-    os.replace(part, path)
 
 
 def _row(clip: Clip, role: str, folder: Path) -> dict[str, object]:
