@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,15 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from wakeword import storage, streams
+from wakeword import storage, streams, threads
 from wakeword.audio import Samples
 from wakeword.augment import Augmenter, mask_features
 from wakeword.encoders import Encoder
-from wakeword.scenes import Library, Progress, Scene, ScenePlan, Spoken, render
+from wakeword.scenes import Library, Progress, ScenePlan, Spoken, render
 from wakeword.streams import Stream
 
 _SHARD = 64  # scenes in a file
-_BATCH = 8  # scenes that the encoder takes at once
-_WORKERS = 2  # threads that make scenes while the encoder computes
+_BATCH = 4  # scenes that a worker makes and the encoder takes at once
 
 
 @dataclass(frozen=True)
@@ -89,20 +87,19 @@ class FeatureStore:
         words: Sequence[str],
         samples: int,
     ) -> dict[str, npt.NDArray[Any]]:
-        frames: list[Tensor] = []
-        spoken: list[tuple[Spoken, ...]] = []
         known = set(library.broken)
 
-        def make(plan: ScenePlan) -> Scene:
-            return render(plan, library, augmenter, words, samples)
+        def make(batch: Sequence[ScenePlan]) -> tuple[Tensor, list[tuple[Spoken, ...]]]:
+            scenes = [render(plan, library, augmenter, words, samples) for plan in batch]
+            audio = torch.from_numpy(np.stack([scene.samples for scene in scenes]))
+            masks = [(plan, augmenter.config.mask_share) for plan in batch]
+            return self._encode(audio, masks).half(), [scene.spoken for scene in scenes]
 
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            made = pool.map(make, plans)
-            for batch in _batches(zip(plans, made, strict=True), _BATCH):
-                audio = torch.from_numpy(np.stack([scene.samples for _, scene in batch]))
-                masks = [(plan, augmenter.config.mask_share) for plan, _ in batch]
-                frames.append(self._encode(audio, masks).half())
-                spoken += [scene.spoken for _, scene in batch]
+        batches = [plans[i : i + _BATCH] for i in range(0, len(plans), _BATCH)]
+        with threads.one_each(), ThreadPoolExecutor(threads.cores()) as pool:
+            made = list(pool.map(make, batches))
+        frames = [encoded for encoded, _ in made]
+        spoken = [each for _, batch in made for each in batch]
         broken = {str(p): why for p, why in sorted(library.broken.items()) if p not in known}
         return {
             "frames": torch.cat(frames).numpy(),
@@ -176,9 +173,3 @@ def _from_table(table: npt.NDArray[np.float64], count: int) -> list[tuple[Spoken
     for scene, keyword, start_s, end_s in table:
         spoken[int(scene)].append(Spoken(int(keyword), float(start_s), float(end_s)))
     return [tuple(each) for each in spoken]
-
-
-def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from wakeword import encoders, evaluate, metrics, storage, streams, transfer
+from wakeword import encoders, evaluate, metrics, storage, streams, threads, transfer
 from wakeword.audio import SAMPLE_RATE
 from wakeword.augment import Augmenter
 from wakeword.clips import Clip, Dataset
@@ -228,7 +229,8 @@ class _Run:
             streams.positive_stream(data, snr_db=10.0),
             streams.negative_stream(data),
         ]
-        return [store.stream(stream, library, progress) for stream in wanted]
+        with threads.one_each(), ThreadPoolExecutor(threads.cores()) as pool:
+            return list(pool.map(lambda each: store.stream(each, library, progress), wanted))
 
     # ------------------------------------------------------------ learning
 
