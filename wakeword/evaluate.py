@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from wakeword import metrics, streams
+from wakeword import metrics, streams, threads
 from wakeword.audio import Samples
 from wakeword.clips import Dataset
 from wakeword.data import for_keywords
@@ -81,11 +82,12 @@ def evaluate(
     missing = set(model.keywords) - set(part.words())
     if missing:
         raise ManifestError(f"{data.root}: no clips of {sorted(missing)} in the {split} split.")
-    negatives = listen(model, streams.negative_stream(part), library, progress)
-    conditions = [
-        listen(model, streams.positive_stream(part, snr_db=snr), library, progress)
-        for snr in (None, *snr_db)
-    ]
+    wanted = [streams.positive_stream(part, snr_db=snr) for snr in (None, *snr_db)]
+    with threads.one_each(), ThreadPoolExecutor(threads.cores()) as pool:
+        negatives, *conditions = pool.map(
+            lambda stream: listen(model, stream, library, progress),
+            [streams.negative_stream(part), *wanted],
+        )
     total = len(part.keywords) + len(part.negatives) + len(part.noises)
     check_broken(len(library.broken), total, library.broken)
     rows = [

@@ -60,6 +60,15 @@ class SceneConfig:
     half_word_share: float = 0.12  # scenes without the keyword that hold its first half
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
+    def of_hours(self, hours: float) -> SceneConfig:
+        """The same mix, `hours` of it in all."""
+        share = hours / (self.positive_hours + self.negative_hours)
+        return replace(
+            self,
+            positive_hours=self.positive_hours * share,
+            negative_hours=self.negative_hours * share,
+        )
+
 
 @dataclass
 class Library:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from wakeword.encoders import DEFAULT
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.heads import HEADS
 from wakeword.losses import LOSSES
+from wakeword.scenes import SceneConfig
 from wakeword.train import TrainConfig
 from wakeword.train import train as run_training
 from wakeword.transfer import STRATEGIES
@@ -95,14 +95,8 @@ def train(
         seed=seed,
         epochs=epochs,
         false_accepts_per_hour=fa_per_hour,
+        scenes=SceneConfig().of_hours(hours),
     )
-    share = hours / (config.scenes.positive_hours + config.scenes.negative_hours)
-    scenes = replace(
-        config.scenes,
-        positive_hours=config.scenes.positive_hours * share,
-        negative_hours=config.scenes.negative_hours * share,
-    )
-    config = replace(config, scenes=scenes)
     with show.progress() as progress:
         trained = run_training(
             dataset, words, config, weights=weights, work=work, progress=progress
