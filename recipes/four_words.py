@@ -22,14 +22,14 @@ from pathlib import Path
 import click
 
 from wakeword import model as models
-from wakeword import threads
+from wakeword import work
 from wakeword.cli import show
 from wakeword.data import assign_splits, read_dataset
-from wakeword.evaluate import Evaluation, Row, evaluate, interval
-from wakeword.metrics import Point
-from wakeword.pictures import det_picture
-from wakeword.scenes import SceneConfig
-from wakeword.train import TrainConfig, train
+from wakeword.evaluation.evaluate import Evaluation, Row, evaluate, interval
+from wakeword.evaluation.metrics import Point
+from wakeword.evaluation.pictures import det_picture
+from wakeword.training.scenes import SceneConfig
+from wakeword.training.train import TrainConfig, train
 
 
 @click.command()
@@ -54,7 +54,7 @@ def main(
                 began = time.monotonic()
                 models.save(train(data, [word], config, progress=progress).model, file)
                 took = time.monotonic() - began
-                print(f"{word}: trained in {took / 60:.1f} min on {threads.cores()} cores")
+                print(f"{word}: trained in {took / 60:.1f} min on {work.cores()} cores")
             result = evaluate(models.load(file), data, progress=progress)
         rows += result.rows
         negatives.append(result.negative_hours)

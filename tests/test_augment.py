@@ -10,9 +10,9 @@ import tiny as tiny_family
 import torch
 from numpy.random import Generator
 
-from wakeword import augment
 from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.augment import AugmentConfig, Augmenter
+from wakeword.training import augment
+from wakeword.training.augment import AugmentConfig, Augmenter
 
 SOUND = tiny_family.sound(1.0)
 NOISE = tiny_family.sound(0.3, seed=7)

@@ -13,11 +13,9 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from wakeword import duplicates, measure
-from wakeword.check import Finding, Report, check
 from wakeword.cli.check import check as command
-from wakeword.clips import Clip, Dataset
-from wakeword.data import read_dataset, write_jsonl
+from wakeword.data import Clip, Dataset, duplicates, measure, read_dataset, write_jsonl
+from wakeword.data.check import Finding, Report, check
 from wakeword.errors import ManifestError
 
 RATE = 16_000

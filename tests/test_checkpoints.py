@@ -399,14 +399,3 @@ def test_hostile_tensors_of_ctranslate2(
 def test_wrong_paths_teach(tiny: EncoderSpec, tmp_path: Path, make, words: str) -> None:
     make(tmp_path / "some.onnx")
     refused(tmp_path / "some.onnx", words)
-
-
-def test_config_beside_a_checkpoint(tiny: EncoderSpec, tmp_path: Path) -> None:
-    folder = tiny_family.write("safetensors", tmp_path / "some", tiny, tiny_family.weights(tiny))
-    assert formats.read_config(folder)["d_model"] == tiny.dim
-    assert formats.read_config(folder / "model.safetensors") == formats.read_config(folder)
-    (folder / "config.json").write_text("{broken")
-    with pytest.raises(CheckpointError, match=r"config\.json: not readable JSON"):
-        formats.read_config(folder)
-    (folder / "config.json").unlink()
-    assert formats.read_config(folder) == {}

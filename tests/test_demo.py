@@ -17,21 +17,32 @@ import torch
 from click.testing import CliRunner, Result
 
 import wakeword.cli.demo as command
-from wakeword import audio, demo, evaluate, phrases, synthesis
+from wakeword import audio
 from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.clips import Dataset
-from wakeword.data import in_text
-from wakeword.demo import WARNING, Measured, Moment, Outcome, Recording, Said, Take
+from wakeword.data import Dataset, in_text
+from wakeword.demo.report import html_report
+from wakeword.demo.story import (
+    WARNING,
+    Measured,
+    Moment,
+    Outcome,
+    Recording,
+    Said,
+    Take,
+    phrases,
+    synthesis,
+)
+from wakeword.demo.story import story as demo
+from wakeword.demo.synthesis import Voice
 from wakeword.detector import Detection, Detector
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import ConfigError
-from wakeword.evaluate import Evaluation, Row
-from wakeword.metrics import Point
+from wakeword.evaluation import evaluate
+from wakeword.evaluation.evaluate import Evaluation, Row
+from wakeword.evaluation.metrics import Point
 from wakeword.model import OperatingPoint
-from wakeword.report import html_report
-from wakeword.synthesis import Voice
-from wakeword.train import TrainConfig, Trained
-from wakeword.transfer import Strategy
+from wakeword.training.train import TrainConfig, Trained
+from wakeword.training.transfer import Strategy
 
 VOICES = list(synthesis._known_voices())
 KEYWORD = "hey jarvis"

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wakeword import evaluate
 from wakeword.audio import SAMPLE_RATE, Samples, resample
 from wakeword.detector import Detection, Detector, Event, Trigger, smooth, trigger_for
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import AudioError, ConfigError
+from wakeword.evaluation import evaluate
 from wakeword.model import WakeWordModel
 
 SOUND = tiny_family.sound(2.5)

@@ -12,7 +12,9 @@ import pytest
 import wakeword
 
 PACKAGE = Path(wakeword.__file__).parent
-ORDER = ("errors", "storage", "audio", "frontend", "encoders", "heads", "model", "detector")
+BASE = ("errors", "storage", "work", "audio")
+ORDER = (*BASE, "frontend", "encoders", "heads", "model", "detector")
+UPWARDS = (*BASE, "mixing", "data", "evaluation", "training", "demo", "cli")
 
 Graph = Mapping[str, set[str]]  # module → modules of ours that it imports
 
@@ -55,11 +57,14 @@ def turned_round(modules: Graph) -> list[str]:
     for module, imported in modules.items():
         mine = part(module)
         for other in (part(each) for each in imported):
-            later = mine in ORDER and other in ORDER and ORDER.index(mine) < ORDER.index(other)
+            later = any(
+                mine in order and other in order and order.index(mine) < order.index(other)
+                for order in (ORDER, UPWARDS)
+            )
             outside = mine in ORDER and other not in (*ORDER, "_torchaudio")
             face = mine not in ("", "cli") and other == ""  # the public face is for users
             commands = other == "cli" and mine not in ("cli", "__main__")
-            if later or outside or face or commands or mine == "metrics":
+            if later or outside or face or commands or module == "wakeword.evaluation.metrics":
                 wrong.append(f"{module} imports {other or 'wakeword'}")
     return wrong
 
@@ -85,7 +90,7 @@ def cycle(modules: Graph) -> list[str]:
 
 def test_imports_point_one_way() -> None:
     modules = graph()
-    assert {part(module) for module in modules} >= {*ORDER, "metrics", "cli"}
+    assert {part(module) for module in modules} >= {*ORDER, *UPWARDS}
     assert sum(map(len, modules.values())) > 50
     assert turned_round(modules) == []
 
@@ -100,12 +105,14 @@ def test_no_import_cycle() -> None:
         ("wakeword.frontend", "wakeword.encoders.whisper"),
         ("wakeword.heads", "wakeword.model"),
         ("wakeword.model", "wakeword.detector"),
-        ("wakeword.model", "wakeword.train"),
-        ("wakeword.encoders.whisper", "wakeword.data"),
-        ("wakeword.metrics", "wakeword.errors"),
-        ("wakeword.train", "wakeword.cli.show"),
+        ("wakeword.model", "wakeword.training.train"),
+        ("wakeword.encoders.whisper", "wakeword.data.task"),
+        ("wakeword.evaluation.metrics", "wakeword.errors"),
+        ("wakeword.training.train", "wakeword.cli.show"),
+        ("wakeword.evaluation.streams", "wakeword.training.scenes"),
+        ("wakeword.data.library", "wakeword.evaluation.streams"),
         ("wakeword.audio", "wakeword"),
-        ("wakeword.train", "wakeword"),
+        ("wakeword.training.train", "wakeword"),
     ],
 )
 def test_the_checker_notices(module: str, imported: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wakeword.errors import ConfigError
-from wakeword.losses import (
+from wakeword.training.losses import (
     IGNORED,
     IGNORED_S,
     LOSSES,
@@ -20,7 +20,7 @@ from wakeword.losses import (
     loss_by_name,
     max_pooling,
 )
-from wakeword.scenes import Spoken
+from wakeword.training.scenes import Spoken
 
 FRAME_S = 0.04
 EVERY = pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wakeword.metrics import Point, at_false_accepts, hits, merged, poisson, sweep, wilson
+from wakeword.evaluation.metrics import (
+    Point,
+    at_false_accepts,
+    hits,
+    merged,
+    poisson,
+    sweep,
+    wilson,
+)
 
 
 def by_formula(count: int, total: int) -> tuple[float, float]:

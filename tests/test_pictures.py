@@ -9,9 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from wakeword.errors import ConfigError
-from wakeword.evaluate import Evaluation, Row
-from wakeword.metrics import Point
-from wakeword.pictures import det_figure, det_picture, frontier
+from wakeword.evaluation.evaluate import Evaluation, Row
+from wakeword.evaluation.metrics import Point
+from wakeword.evaluation.pictures import det_figure, det_picture, frontier
 
 HOURS = 0.5
 

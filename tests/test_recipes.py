@@ -11,12 +11,12 @@ import pytest
 import tiny as tiny_family
 import training
 
-import wakeword.train
+import wakeword.training.train
 from wakeword import audio
-from wakeword.clips import Dataset
+from wakeword.data import Dataset
 from wakeword.encoders import Encoder, EncoderSpec, Stripped
-from wakeword.scenes import Progress
-from wakeword.train import TrainConfig, Trained
+from wakeword.training.train import TrainConfig, Trained
+from wakeword.work import Progress
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -60,13 +60,13 @@ def test_four_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     weights = training.write_weights(tmp_path / "weights")
-    real = wakeword.train.train
+    real = wakeword.training.train.train
 
     def small(data: Dataset, words: list[str], config: TrainConfig, progress: Progress) -> Trained:
         config = replace(config, encoder="tiny")
         return real(data, words, config, weights=weights, progress=progress)
 
-    monkeypatch.setattr(wakeword.train, "train", small)
+    monkeypatch.setattr(wakeword.training.train, "train", small)
     data = training.write_data(tmp_path / "data")
     few = ("--hours", "0.02", "--epochs", "1")
     run("four_words.py", str(data), str(tmp_path / "out"), *few, monkeypatch=monkeypatch)

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wakeword import synthesis
 from wakeword.audio import Samples
+from wakeword.demo.story import synthesis
+from wakeword.demo.synthesis import Voice, list_voices, split_voices, synthesise
 from wakeword.errors import ConfigError
-from wakeword.synthesis import Voice, list_voices, split_voices, synthesise
 
 PHRASE = "hey jarvis"
 ENGINES = {"kokoro": "af_bella", "hibari": "heart", "joe": "joe", "espeak": "en-us+f3"}

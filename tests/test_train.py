@@ -20,9 +20,9 @@ from wakeword.cli import main
 from wakeword.data import read_dataset
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import ManifestError
-from wakeword.evaluate import evaluate
-from wakeword.scenes import SceneConfig
-from wakeword.train import TrainConfig, train
+from wakeword.evaluation.evaluate import evaluate
+from wakeword.training.scenes import SceneConfig
+from wakeword.training.train import TrainConfig, train
 
 SMALL = TrainConfig(
     encoder="tiny", epochs=2, scenes=SceneConfig(positive_hours=0.02, negative_hours=0.03)

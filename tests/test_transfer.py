@@ -7,16 +7,11 @@ import tiny as tiny_family
 import torch
 from torch import nn
 
-from wakeword import transfer
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import ConfigError
+from wakeword.training import transfer
 
 ASKED = ("head", "top:1", "top:2", "top:3", "full", "gradual", "scratch")
-
-
-def freeze_for(model, strategy: transfer.Strategy) -> int:
-    stages = model.encoder.stages()[: strategy.frozen]
-    return transfer.freeze(module for stage in stages for module in stage)
 
 
 @pytest.mark.parametrize("streaming", ["exact", "window"])
@@ -24,14 +19,15 @@ def freeze_for(model, strategy: transfer.Strategy) -> int:
 def test_groups_hold_what_learns_once(tiny: EncoderSpec, streaming: str, asked: str) -> None:
     model = tiny_family.model(streaming)
     strategy = transfer.choose(asked, model.encoder, 10)
-    frozen = freeze_for(model, strategy)
+    frozen = transfer.freeze(model.encoder, strategy.frozen)
+    sizes = {name: parameter.numel() for name, parameter in model.encoder.named_parameters()}
     groups = transfer.parameter_groups(model.encoder, model.head, strategy, 1e-3)
     listed = [parameter for group in groups for parameter in group["params"]]
     assert len(listed) == len({id(parameter) for parameter in listed})
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     assert {id(p) for p in listed} == {id(p) for p in trainable}
     total = sum(parameter.numel() for parameter in model.parameters())
-    assert frozen + sum(parameter.numel() for parameter in trainable) == total
+    assert sum(sizes[name] for name in frozen) + sum(p.numel() for p in trainable) == total
     assert len(groups) == 1 + model.encoder.depth - strategy.frozen
 
 
@@ -60,7 +56,7 @@ def test_rates_fall_from_the_top(tiny: EncoderSpec, asked: str, rates: list[floa
 def test_frozen_weights_do_not_move(tiny: EncoderSpec, asked: str) -> None:
     model = tiny_family.model()
     strategy = transfer.choose(asked, model.encoder, 10)
-    freeze_for(model, strategy)
+    transfer.freeze(model.encoder, strategy.frozen)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     groups = transfer.parameter_groups(model.encoder, model.head, strategy, 0.1)
     optimiser = torch.optim.AdamW(groups, weight_decay=0.1)
@@ -78,10 +74,22 @@ def test_frozen_weights_do_not_move(tiny: EncoderSpec, asked: str) -> None:
 
 def test_frozen_is_for_good() -> None:
     """Gradients, statistics and dropout stay still, also after another `.train()`."""
-    frozen = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
-    learns = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
-    model = nn.ModuleDict({"frozen": frozen, "learns": learns})
-    assert transfer.freeze([frozen]) == 4 * 4 + 4 + 4 + 4
+
+    class TwoStages(nn.Module):
+        depth = 2
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.frozen = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
+            self.learns = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
+
+        def stages(self) -> list[list[nn.Module]]:
+            return [[self.frozen], [self.learns]]
+
+    model = TwoStages()
+    frozen, learns = model.frozen, model.learns
+    expected = ["frozen.0.weight", "frozen.0.bias", "frozen.1.weight", "frozen.1.bias"]
+    assert transfer.freeze(model, 1) == expected
     assert not any(module.training for module in frozen.modules())
     for _ in range(2):
         model.train()
@@ -137,3 +145,10 @@ def test_unknown_strategies_teach(tiny: EncoderSpec, asked: str, message: str) -
 def test_every_listed_strategy_is_known(tiny: EncoderSpec) -> None:
     for name in transfer.STRATEGIES:
         transfer.choose(name.replace("N", "1"), tiny_family.model().encoder, 10)
+
+
+@pytest.mark.parametrize("stages", [-1, 5])
+def test_stages_that_are_not_there(tiny: EncoderSpec, stages: int) -> None:
+    model = tiny_family.model()
+    with pytest.raises(ConfigError, match=f"{stages} stages to freeze: tiny has"):
+        transfer.freeze(model.encoder, stages)

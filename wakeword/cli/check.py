@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from wakeword.check import Finding, Report, Row
-from wakeword.check import check as check_dataset
 from wakeword.cli import show
 from wakeword.data import assign_splits, read_dataset
+from wakeword.data.check import Finding, Report, Row
+from wakeword.data.check import check as check_dataset
 
 _SHOWN_FILES = 5
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 import torch
 
-from wakeword import audio, metrics, storage
+from wakeword import audio, storage
 from wakeword import model as models
 from wakeword.cli import show
-from wakeword.clips import Dataset
-from wakeword.demo import (
+from wakeword.data import Dataset
+from wakeword.demo.report import write_report
+from wakeword.demo.story import (
     KEYWORD,
     WARNING,
     Measured,
@@ -28,14 +29,14 @@ from wakeword.demo import (
     slug,
     train_config,
 )
+from wakeword.demo.synthesis import fetch_kokoro_voices, list_voices
 from wakeword.detector import Detector
 from wakeword.errors import ConfigError
-from wakeword.evaluate import interval
+from wakeword.evaluation import metrics
+from wakeword.evaluation.evaluate import interval
+from wakeword.evaluation.pictures import det_picture
 from wakeword.model import WakeWordModel
-from wakeword.pictures import det_picture
-from wakeword.report import write_report
-from wakeword.synthesis import fetch_kokoro_voices, list_voices
-from wakeword.train import train as run_training
+from wakeword.training.train import train as run_training
 
 
 @click.command()

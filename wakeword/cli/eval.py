@@ -9,11 +9,11 @@ from typing import Any
 import click
 from rich.table import Table
 
-from wakeword import metrics
 from wakeword import model as models
 from wakeword.cli import show
 from wakeword.data import read_dataset
-from wakeword.evaluate import PER_HOUR, Evaluation, Row, evaluate, interval
+from wakeword.evaluation import metrics
+from wakeword.evaluation.evaluate import PER_HOUR, Evaluation, Row, evaluate, interval
 
 
 @click.command(name="eval")
@@ -46,7 +46,7 @@ def eval_(
     with show.progress() as progress:
         result = evaluate(model, dataset, split=split, snr_db=snr_db, progress=progress)
     if picture:
-        from wakeword.pictures import det_picture
+        from wakeword.evaluation.pictures import det_picture
 
         det_picture(result, picture)
     if as_json:

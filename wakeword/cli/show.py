@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from wakeword.scenes import Progress as Callback
+from wakeword.work import Progress as Callback
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from wakeword.data import read_dataset
 from wakeword.encoders import DEFAULT
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.heads import HEADS
-from wakeword.losses import LOSSES
-from wakeword.scenes import SceneConfig
-from wakeword.train import TrainConfig
-from wakeword.train import train as run_training
-from wakeword.transfer import STRATEGIES
+from wakeword.training.losses import LOSSES
+from wakeword.training.scenes import SceneConfig
+from wakeword.training.train import TrainConfig
+from wakeword.training.train import train as run_training
+from wakeword.training.transfer import STRATEGIES
 
 
 @click.command()

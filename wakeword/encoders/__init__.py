@@ -7,11 +7,11 @@ from typing import Any
 
 from wakeword.encoders import checkpoints, whisper
 from wakeword.encoders.base import Encoder, EncoderSpec, Stripped
-from wakeword.encoders.checkpoints import Progress
 from wakeword.encoders.whisper import WhisperExact, WhisperFull
 from wakeword.encoders.window import WindowEncoder
 from wakeword.errors import ConfigError, unknown
 from wakeword.frontend import LogMel
+from wakeword.work import Progress
 
 __all__ = ["Encoder", "EncoderSpec", "Stripped", "build", "list_encoders", "load_encoder", "spec"]
 

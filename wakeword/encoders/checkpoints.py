@@ -6,7 +6,6 @@ import http.client
 import importlib.util
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from wakeword.encoders import formats, whisper
 from wakeword.encoders.base import EncoderSpec, Source, Stripped
 from wakeword.encoders.formats import Tensors
 from wakeword.errors import CheckpointError
-
-Progress = Callable[[str, int, int], None]  # what, done, total
+from wakeword.work import Progress
 
 _READERS = {
     "openai": formats.read_openai,

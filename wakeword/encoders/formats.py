@@ -6,7 +6,6 @@ CTranslate2's `model.bin` is a plain little-endian table that is read here.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -144,18 +143,6 @@ class _Reader:
 
     def string(self) -> str:
         return self.take(self.number("<H")).rstrip(b"\0").decode("utf-8", "replace")
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The `config.json` beside a checkpoint, or an empty table."""
-    config = (path if path.is_dir() else path.parent) / "config.json"
-    if not config.is_file():
-        return {}
-    try:
-        content = json.loads(config.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise CheckpointError(f"{config}: not readable JSON ({_first_line(error)}).") from error
-    return content if isinstance(content, dict) else {}
 
 
 def _first_line(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from wakeword import audio, duplicates
-from wakeword.clips import Clip
+from wakeword import audio
+from wakeword.data import duplicates
+from wakeword.data.clips import Clip
 from wakeword.errors import AudioError, ConfigError
-
-Progress = Callable[[str, int, int], None]
+from wakeword.work import Progress
 
 FULL_SCALE = 0.99
 _LONG_S = 600.0  # longer files are read piece by piece, to keep memory small

@@ -326,7 +326,7 @@ def _kokoro_styles(name: str) -> Samples:
     if not path.is_file():
         raise ConfigError(
             f"Kokoro's voices are not in {path.parent}. Get them once: "
-            'python -c "from wakeword.synthesis import fetch_kokoro_voices as f; f()"'
+            'python -c "from wakeword.demo.synthesis import fetch_kokoro_voices as f; f()"'
         )
     with np.load(path, allow_pickle=False) as styles:
         if name not in styles:
@@ -430,7 +430,7 @@ class _Espeak:
             ctypes.CDLL(None).srand(ctypes.c_uint(seed + 1))
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             self.close()
-            raise ConfigError(f"eSpeak NG has no voice '{voice}'. See wakeword.synthesis.")
+            raise ConfigError(f"eSpeak NG has no voice '{voice}'. See wakeword.demo.synthesis.")
 
     def __enter__(self) -> _Espeak:
         return self

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from wakeword import storage
-from wakeword.evaluate import Evaluation, Row
-from wakeword.metrics import Point
+from wakeword.evaluation.evaluate import Evaluation, Row
+from wakeword.evaluation.metrics import Point
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 _STYLES = ("-", "--", "-.", ":")

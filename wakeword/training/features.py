@@ -16,12 +16,15 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from wakeword import storage, streams, threads
+from wakeword import storage, work
 from wakeword.audio import Samples
-from wakeword.augment import Augmenter, mask_features
+from wakeword.data.library import Library
 from wakeword.encoders import Encoder
-from wakeword.scenes import Library, Progress, ScenePlan, Spoken, render
-from wakeword.streams import Stream
+from wakeword.evaluation import streams
+from wakeword.evaluation.streams import Stream
+from wakeword.training.augment import Augmenter, mask_features
+from wakeword.training.scenes import ScenePlan, Spoken, render
+from wakeword.work import Progress
 
 _SHARD = 64  # scenes in a file
 _BATCH = 4  # scenes that a worker makes and the encoder takes at once
@@ -96,7 +99,7 @@ class FeatureStore:
             return self._encode(audio, masks).half(), [scene.spoken for scene in scenes]
 
         batches = [plans[i : i + _BATCH] for i in range(0, len(plans), _BATCH)]
-        with threads.one_each(), ThreadPoolExecutor(threads.cores()) as pool:
+        with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
             made = list(pool.map(make, batches))
         frames = [encoded for encoded, _ in made]
         spoken = [each for _, batch in made for each in batch]

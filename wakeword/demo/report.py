@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from wakeword import metrics, storage
-from wakeword.demo import WARNING, Moment, Outcome, own_commands
-from wakeword.evaluate import Row, interval
+from wakeword import storage
+from wakeword.demo.story import WARNING, Moment, Outcome, own_commands
+from wakeword.evaluation import metrics
+from wakeword.evaluation.evaluate import Row, interval
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; margin: 0 auto; max-width: 46rem;

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wakeword.errors import ConfigError, unknown
-from wakeword.scenes import Spoken
+from wakeword.training.scenes import Spoken
 
 IGNORED = -1.0
 

@@ -12,23 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from wakeword import storage
-from wakeword.clips import SPLITS, Clip, Dataset
+from wakeword.data.clips import SPLITS, Clip, Dataset
 from wakeword.errors import ConfigError, ManifestError, unknown
-from wakeword.manifests import read_dataset
-
-__all__ = [
-    "SPLITS",
-    "Clip",
-    "Dataset",
-    "assign_splits",
-    "for_keywords",
-    "in_text",
-    "negatives_saying",
-    "plain_words",
-    "read_dataset",
-    "relabel",
-    "write_jsonl",
-]
 
 _OVERSHOOT = 1.5  # a held-out share may be this much too large before a smaller speaker is sought
 

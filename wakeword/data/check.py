@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from wakeword.clips import SPLITS, Clip, Dataset
-from wakeword.data import in_text, negatives_saying, plain_words, relabel
-from wakeword.duplicates import Groups, find_copies
-from wakeword.measure import Measured, Progress, measure_all
+from wakeword.data.clips import SPLITS, Clip, Dataset
+from wakeword.data.duplicates import Groups, find_copies
+from wakeword.data.measure import Measured, measure_all
+from wakeword.data.task import in_text, negatives_saying, plain_words, relabel
+from wakeword.work import Progress
 
 BROKEN_SHARE = 0.05
 """More unusable clips than this in one split of a word or role are an error."""

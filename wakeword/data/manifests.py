@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wakeword.clips import Clip, Dataset, find_split, split_name
+from wakeword.data.clips import Clip, Dataset, find_split, split_name
 from wakeword.errors import ManifestError
 
 AUDIO_SUFFIXES = frozenset(

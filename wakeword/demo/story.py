@@ -18,19 +18,22 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from wakeword import audio, evaluate, phrases, storage, streams
+from wakeword import audio, storage
 from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.augment import hiss, rms, set_level
-from wakeword.clips import Clip, Dataset
-from wakeword.data import for_keywords, plain_words, read_dataset
+from wakeword.data import Clip, Dataset, for_keywords, plain_words, read_dataset
+from wakeword.data.library import Library
+from wakeword.demo import phrases
+from wakeword.demo.synthesis import Voice, list_voices, split_voices, synthesise
 from wakeword.detector import Detection, Detector
 from wakeword.errors import ConfigError
-from wakeword.evaluate import HIT_TOLERANCE_S, Evaluation, Row
-from wakeword.metrics import Point
+from wakeword.evaluation import evaluate, streams
+from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Evaluation, Row
+from wakeword.evaluation.metrics import Point
+from wakeword.mixing import hiss, rms, set_level
 from wakeword.model import WakeWordModel
-from wakeword.scenes import Library, Progress, SceneConfig
-from wakeword.synthesis import Voice, list_voices, split_voices, synthesise
-from wakeword.train import TrainConfig
+from wakeword.training.scenes import SceneConfig
+from wakeword.training.train import TrainConfig
+from wakeword.work import Progress
 
 KEYWORD = "hey computer"
 NATURAL, FORMANT = "natural voices", "eSpeak voices"

@@ -14,20 +14,23 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from wakeword import encoders, evaluate, metrics, storage, streams, threads, transfer
+from wakeword import encoders, storage, work
 from wakeword.audio import SAMPLE_RATE
-from wakeword.augment import Augmenter
-from wakeword.clips import Clip, Dataset
-from wakeword.data import assign_splits, for_keywords
+from wakeword.data import Clip, Dataset, assign_splits, for_keywords
+from wakeword.data.library import Library, check_broken
 from wakeword.errors import ManifestError
-from wakeword.evaluate import Track
-from wakeword.features import FeatureStore, Heard, clip_identity, fingerprint
+from wakeword.evaluation import evaluate, metrics, streams
+from wakeword.evaluation.evaluate import Track
+from wakeword.evaluation.metrics import Point
 from wakeword.heads import build_head
-from wakeword.losses import frame_targets, loss_by_name
-from wakeword.metrics import Point
 from wakeword.model import OperatingPoint, Origin, WakeWordModel
-from wakeword.scenes import Library, Progress, SceneConfig, check_broken, plan_scenes
-from wakeword.transfer import Strategy
+from wakeword.training import transfer
+from wakeword.training.augment import Augmenter
+from wakeword.training.features import FeatureStore, Heard, clip_identity, fingerprint
+from wakeword.training.losses import frame_targets, loss_by_name
+from wakeword.training.scenes import SceneConfig, plan_scenes
+from wakeword.training.transfer import Strategy
+from wakeword.work import Progress
 
 _CAUTIOUS = 0.99  # the threshold where no held-out operating point is within the rate asked for
 _FEATURES_VERSION = 2  # to be raised with every change to what scenes or features are
@@ -179,7 +182,7 @@ class _Run:
         point = OperatingPoint(dict.fromkeys(self.keywords, 0.5))
         self.model = WakeWordModel(encoder, head, self.keywords, origin, point)
         self.depth = max(d for d in encoder.splits() if d <= strategy.frozen)
-        transfer.freeze(m for stage in encoder.stages()[: strategy.frozen] for m in stage)
+        transfer.freeze(encoder, strategy.frozen)
 
     def sources(self) -> list[object]:
         """What features depend on, beside the clips themselves."""
@@ -229,7 +232,7 @@ class _Run:
             streams.positive_stream(data, snr_db=10.0),
             streams.negative_stream(data),
         ]
-        with threads.one_each(), ThreadPoolExecutor(threads.cores()) as pool:
+        with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
             return list(pool.map(lambda each: store.stream(each, library, progress), wanted))
 
     # ------------------------------------------------------------ learning

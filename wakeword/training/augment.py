@@ -17,6 +17,7 @@ import torch
 from numpy.random import Generator
 
 from wakeword.audio import SAMPLE_RATE, Samples, resample
+from wakeword.mixing import add_noise, hiss, set_level
 
 
 @dataclass(frozen=True)
@@ -33,25 +34,6 @@ class AugmentConfig:
     band_share: float = 0.2
     level_db: tuple[float, float] = (-42.0, -14.0)  # RMS of the sound itself, dB full scale
     mask_share: float = 0.3  # SpecAugment
-
-
-def rms(samples: Samples) -> float:
-    """Root mean square; never 0."""
-    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)) + 1e-12))
-
-
-def set_level(samples: Samples, level_db: float, reference: float) -> Samples:
-    """Scale so that what now has RMS `reference` has `level_db` below full scale; no clipping."""
-    gain = 10 ** (level_db / 20) / reference
-    peak = float(np.abs(samples).max(initial=0.0))
-    return cast(Samples, samples * np.float32(min(gain, 0.99 / max(peak, 1e-9))))
-
-
-def add_noise(samples: Samples, noise: Samples, snr_db: float, reference: float) -> Samples:
-    """Add noise, repeated to length, `snr_db` below a signal of RMS `reference`."""
-    noise = np.resize(noise, len(samples))
-    gain = np.float32(reference / rms(noise) * 10 ** (-snr_db / 20))
-    return cast(Samples, samples + noise * gain)
 
 
 def change_speed(samples: Samples, factor: float) -> Samples:
@@ -163,12 +145,3 @@ class Augmenter:
             return hiss(length, rng)
         noise = self.noises[int(rng.integers(len(self.noises)))]
         return np.roll(noise, -int(rng.integers(len(noise))))[:length]
-
-
-def hiss(length: int, rng: Generator) -> Samples:
-    """Noise whose spectrum falls by a drawn slope between white and brown."""
-    spectrum = np.fft.rfft(rng.standard_normal(length))
-    slope = float(rng.uniform(0.0, 1.0))
-    spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -slope
-    noise = np.fft.irfft(spectrum, length)
-    return cast(Samples, (noise / max(np.abs(noise).max(), 1e-9)).astype(np.float32))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,19 +73,20 @@ def choose(asked: str, encoder: Encoder, keyword_minutes: float) -> Strategy:
     raise ConfigError(unknown("strategy", asked, STRATEGIES))
 
 
-def freeze(modules: Iterable[nn.Module]) -> int:
-    """Stop modules from learning in every way: gradients, statistics, dropout; for good.
+def freeze(encoder: Encoder, stages: int) -> list[str]:
+    """Stop the lowest stages from learning in every way: gradients, statistics, dropout; for good.
 
-    Returns the number of parameters frozen. A later `.train()` of the whole model does not wake
-    them: see `keep_frozen`.
+    Returns the names of the parameters frozen. A later `.train()` of the whole model does not wake
+    them: see `keep_frozen`. Raises ConfigError where the encoder has fewer stages.
     """
-    count = 0
+    if not 0 <= stages <= encoder.depth:
+        raise ConfigError(f"{stages} stages to freeze: {encoder.spec.name} has {encoder.depth}.")
+    modules = [module for stage in encoder.stages()[:stages] for module in stage]
     for module in modules:
-        for parameter in module.parameters():
-            parameter.requires_grad_(False)
-            count += parameter.numel()
+        module.requires_grad_(False)
         module.eval()
-    return count
+    frozen = {id(p) for module in modules for p in module.parameters()}
+    return [name for name, p in encoder.named_parameters() if id(p) in frozen]
 
 
 def keep_frozen(model: nn.Module) -> None:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.augment import add_noise, hiss, rms
-from wakeword.clips import Clip, Dataset
-from wakeword.scenes import Library, Progress
+from wakeword.data import Clip, Dataset
+from wakeword.data.library import Library
+from wakeword.mixing import add_noise, hiss, rms
+from wakeword.work import Progress
 
 GAP_S = 1.5  # before each keyword clip
 NEGATIVE_GAP_S = 0.3

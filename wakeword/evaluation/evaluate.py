@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from wakeword import metrics, streams, threads
+from wakeword import work
 from wakeword.audio import Samples
-from wakeword.clips import Dataset
-from wakeword.data import for_keywords
+from wakeword.data import Dataset, for_keywords
+from wakeword.data.library import Library, check_broken
 from wakeword.detector import Scores, trigger_for
 from wakeword.errors import ManifestError
-from wakeword.metrics import Point, Rate
+from wakeword.evaluation import metrics, streams
+from wakeword.evaluation.metrics import Point, Rate
 from wakeword.model import WakeWordModel
-from wakeword.scenes import Library, Progress, check_broken
+from wakeword.work import Progress
 
 HIT_TOLERANCE_S = 0.8
 """A detection from a word's start to this long after its end is a hit."""
@@ -83,7 +84,7 @@ def evaluate(
     if missing:
         raise ManifestError(f"{data.root}: no clips of {sorted(missing)} in the {split} split.")
     wanted = [streams.positive_stream(part, snr_db=snr) for snr in (None, *snr_db)]
-    with threads.one_each(), ThreadPoolExecutor(threads.cores()) as pool:
+    with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
         negatives, *conditions = pool.map(
             lambda stream: listen(model, stream, library, progress),
             [streams.negative_stream(part), *wanted],

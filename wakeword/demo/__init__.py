@@ -1,0 +1,1 @@
+"""The whole story without recordings: synthetic speech in, a detector and a report out."""

@@ -1,0 +1,1 @@
+"""What a model does on streams: events, rates and their intervals, pictures."""

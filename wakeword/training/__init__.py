@@ -1,0 +1,1 @@
+"""From clips to a model: scenes, features, what learns, and the loop."""
