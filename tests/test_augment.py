@@ -10,6 +10,7 @@ import tiny as tiny_family
 import torch
 from numpy.random import Generator
 
+from wakeword import mixing
 from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.training import augment
 from wakeword.training.augment import AugmentConfig, Augmenter
@@ -23,17 +24,17 @@ def rng(seed: int = 0) -> Generator:
 
 
 def level_db(samples: Samples) -> float:
-    return 20 * np.log10(augment.rms(samples))
+    return 20 * np.log10(mixing.rms(samples))
 
 
 AUGMENTER = Augmenter(AugmentConfig(pitch_share=0.5, room_share=0.5, band_share=0.5), [NOISE], [])
 DRAWN: dict[str, Callable[[Generator], Samples]] = {
-    "hiss": lambda r: augment.hiss(4000, r),
+    "hiss": lambda r: mixing.hiss(4000, r),
     "band": lambda r: augment.limit_band(SOUND, r),
     "room": augment.simulate_room,
     "mask": lambda r: augment.mask_features(torch.randn(200, 80), r).numpy(),
     "voice": lambda r: AUGMENTER.vary_voice(SOUND, r)[0],
-    "place": lambda r: AUGMENTER.place(SOUND, augment.rms(SOUND), r),
+    "place": lambda r: AUGMENTER.place(SOUND, mixing.rms(SOUND), r),
 }
 
 
@@ -53,9 +54,9 @@ def test_a_seed_is_all_there_is_to_chance(draw: Callable[[Generator], Samples]) 
 def test_what_comes_in_is_not_changed_and_keeps_its_form(transform: str) -> None:
     given, room = SOUND.copy(), np.float32([0.5, 1.0, 0.2])
     made = {
-        "add_noise": lambda: augment.add_noise(given, NOISE, 10.0, 0.1),
-        "set_level": lambda: augment.set_level(given, -30.0, 0.1),
-        "reverberate": lambda: augment.reverberate(given, room),
+        "add_noise": lambda: mixing.add_noise(given, NOISE, 10.0, 0.1),
+        "set_level": lambda: mixing.set_level(given, -30.0, 0.1),
+        "reverberate": lambda: mixing.reverberate(given, room),
         "limit_band": lambda: augment.limit_band(given, rng()),
     }[transform]()
     np.testing.assert_array_equal(given, SOUND)
@@ -66,26 +67,26 @@ def test_what_comes_in_is_not_changed_and_keeps_its_form(transform: str) -> None
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 10.0, 30.0])
 @pytest.mark.parametrize("noise", [NOISE, NOISE * 100, np.resize(NOISE, 50_000)])
 def test_noise_is_as_loud_as_asked(snr_db: float, noise: Samples) -> None:
-    reference = augment.rms(SOUND[4000:12_000])  # of the word alone
-    added = augment.add_noise(SOUND, noise, snr_db, reference) - SOUND
-    heard = 20 * np.log10(reference / augment.rms(added))
+    reference = mixing.rms(SOUND[4000:12_000])  # of the word alone
+    added = mixing.add_noise(SOUND, noise, snr_db, reference) - SOUND
+    heard = 20 * np.log10(reference / mixing.rms(added))
     assert heard == pytest.approx(snr_db, abs=1.0 if len(noise) > 16_000 else 0.5)
 
 
 def test_silent_noise_adds_nothing() -> None:
-    np.testing.assert_array_equal(augment.add_noise(SOUND, 0 * NOISE, 0.0, 0.1), SOUND)
+    np.testing.assert_array_equal(mixing.add_noise(SOUND, 0 * NOISE, 0.0, 0.1), SOUND)
 
 
 @pytest.mark.parametrize("asked", [-42.0, -26.0, -14.0])
 def test_level_is_as_asked(asked: float) -> None:
-    made = augment.set_level(SOUND / 50, asked, augment.rms(SOUND / 50))
+    made = mixing.set_level(SOUND / 50, asked, mixing.rms(SOUND / 50))
     assert level_db(made) == pytest.approx(asked, abs=0.01)
 
 
 def test_level_never_clips() -> None:
-    made = augment.set_level(SOUND, 20.0, augment.rms(SOUND))
+    made = mixing.set_level(SOUND, 20.0, mixing.rms(SOUND))
     assert np.abs(made).max() == pytest.approx(0.99, abs=1e-4)
-    assert np.array_equal(augment.set_level(0 * SOUND, -20.0, 0.1), 0 * SOUND)
+    assert np.array_equal(mixing.set_level(0 * SOUND, -20.0, 0.1), 0 * SOUND)
 
 
 @pytest.mark.parametrize("delay", [0, 1, 500])
@@ -94,7 +95,7 @@ def test_the_direct_sound_stays_in_place(delay: int) -> None:
     room[delay], room[delay + 300] = -0.5, 0.1
     click = np.zeros(4000, np.float32)
     click[1000] = 1.0
-    heard = augment.reverberate(click, room)
+    heard = mixing.reverberate(click, room)
     assert heard.shape == click.shape
     assert np.flatnonzero(np.abs(heard) > 1e-5).tolist() == [1000, 1300]
     assert np.abs(heard[1000]) == pytest.approx(1.0, abs=1e-5)
@@ -102,7 +103,7 @@ def test_the_direct_sound_stays_in_place(delay: int) -> None:
 
 
 def test_a_room_of_one_click_changes_nothing() -> None:
-    np.testing.assert_allclose(augment.reverberate(SOUND, np.float32([1.0])), SOUND, atol=1e-6)
+    np.testing.assert_allclose(mixing.reverberate(SOUND, np.float32([1.0])), SOUND, atol=1e-6)
 
 
 def test_simulated_rooms_are_rooms() -> None:
@@ -175,6 +176,6 @@ def test_voice_tells_by_how_much_times_shrink() -> None:
 def test_a_scene_has_a_level_within_the_range() -> None:
     config = AugmentConfig(room_share=0.0, noise_share=0.0, band_share=0.0)
     for seed in range(10):
-        placed = Augmenter(config, [], []).place(SOUND / 9, augment.rms(SOUND / 9), rng(seed))
+        placed = Augmenter(config, [], []).place(SOUND / 9, mixing.rms(SOUND / 9), rng(seed))
         assert config.level_db[0] - 0.2 <= level_db(placed) <= config.level_db[1] + 0.2
         assert np.abs(placed).max() < 1.0

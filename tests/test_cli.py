@@ -138,11 +138,11 @@ def test_a_recording_that_cannot_be_read_is_named_first(model_file: Path, record
 
 
 def test_eval_as_json(model_file: Path, data: Path) -> None:
-    result = json.loads(succeeds("eval", model_file, data, "--json", "--snr", "5", "--snr", "20"))
+    result = json.loads(
+        succeeds("eval", model_file, data, "--json", "--condition", "clean", "--condition", "5 dB")
+    )
     assert {(row["keyword"], row["condition"]) for row in result["rows"]} == {
-        (word, condition)
-        for word in ("alexa", "computer")
-        for condition in ("clean", "5 dB", "20 dB")
+        (word, condition) for word in ("alexa", "computer") for condition in ("clean", "5 dB")
     }
     assert result["negative_hours"] == pytest.approx(3 * 1.3 / 3600)
     for row in result["rows"]:

@@ -20,7 +20,9 @@ import wakeword.cli.demo as command
 from wakeword import audio
 from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.data import Dataset, in_text
-from wakeword.demo.report import html_report
+from wakeword.demo import phrases, synthesis
+from wakeword.demo import story as demo
+from wakeword.demo.report import write_report
 from wakeword.demo.story import (
     WARNING,
     Measured,
@@ -29,10 +31,7 @@ from wakeword.demo.story import (
     Recording,
     Said,
     Take,
-    phrases,
-    synthesis,
 )
-from wakeword.demo.story import story as demo
 from wakeword.demo.synthesis import Voice
 from wakeword.detector import Detection, Detector
 from wakeword.encoders import EncoderSpec
@@ -330,8 +329,13 @@ def outcome(keyword: str = KEYWORD) -> Outcome:
     return Outcome(keyword, Path("out") / "m.wakeword", measured, 40.0, 2, moments)
 
 
-def test_the_report_holds_the_numbers_the_warning_and_the_picture() -> None:
-    page = html_report(outcome(), b"picture bytes")
+def report(made: Outcome, png: bytes, folder: Path) -> str:
+    write_report(made, png, folder / "report.html")
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_holds_the_numbers_the_warning_and_the_picture(tmp_path: Path) -> None:
+    page = report(outcome(), b"picture bytes", tmp_path)
     assert WARNING in page
     assert base64.b64encode(b"picture bytes").decode() in page
     for number in (
@@ -355,14 +359,14 @@ def test_the_report_holds_the_numbers_the_warning_and_the_picture() -> None:
     assert "wakeword train recordings/ -o my-hey-jarvis.wakeword" in page
 
 
-def test_the_report_needs_nothing_beside_it_and_fits_a_phone() -> None:
-    page = html_report(outcome(), b"x")
+def test_the_report_needs_nothing_beside_it_and_fits_a_phone(tmp_path: Path) -> None:
+    page = report(outcome(), b"x", tmp_path)
     assert "http:" not in page and "https:" not in page
     assert 'name="viewport"' in page
 
 
-def test_the_report_escapes_what_others_wrote() -> None:
-    page = html_report(outcome("<script>alert(1)</script> & co"), b"x")
+def test_the_report_escapes_what_others_wrote(tmp_path: Path) -> None:
+    page = report(outcome("<script>alert(1)</script> & co"), b"x", tmp_path)
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in page
     assert "<b>ann" not in page and "&lt;b&gt;ann" in page

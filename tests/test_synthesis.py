@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from wakeword.audio import Samples
-from wakeword.demo.story import synthesis
+from wakeword.demo import synthesis
 from wakeword.demo.synthesis import Voice, list_voices, split_voices, synthesise
 from wakeword.errors import ConfigError
 

@@ -1,10 +1,11 @@
-"""Sounds put together: their levels, and noise."""
+"""Sounds put together: their levels, noise, rooms."""
 
 from __future__ import annotations
 
 from typing import cast
 
 import numpy as np
+import scipy.signal
 from numpy.random import Generator
 
 from wakeword.audio import Samples
@@ -36,3 +37,13 @@ def hiss(length: int, rng: Generator) -> Samples:
     spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -slope
     noise = np.fft.irfft(spectrum, length)
     return cast(Samples, (noise / max(np.abs(noise).max(), 1e-9)).astype(np.float32))
+
+
+def reverberate(samples: Samples, room: Samples) -> Samples:
+    """Play into a room: the direct sound stays in place and at its level; the tail is cut off."""
+    direct = int(np.abs(room).argmax())
+    response = room[direct:] / max(float(np.abs(room[direct])), 1e-9)
+    return cast(
+        Samples,
+        scipy.signal.oaconvolve(samples, response)[: len(samples)].astype(np.float32),
+    )

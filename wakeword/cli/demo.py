@@ -89,7 +89,7 @@ def demo(output: Path, keyword: str, seed: int) -> None:
     )
     _heading(5, "report", start)
     det_picture(measured.evaluation, output / "det.png")
-    write_report(outcome, output / "det.png", output / "report.html")
+    write_report(outcome, (output / "det.png").read_bytes(), output / "report.html")
     _show_end(outcome, output, start)
     if not outcome.hits:
         click.echo(f"Nothing was detected in {output / 'held-out.flac'}.", err=True)

@@ -12,7 +12,10 @@ from rich.table import Table
 from wakeword import model as models
 from wakeword.cli import show
 from wakeword.data import read_dataset
+from wakeword.evaluation import evaluate as measuring
 from wakeword.evaluation import metrics
+from wakeword.evaluation.compare import compare
+from wakeword.evaluation.conditions import by_name, conditions
 from wakeword.evaluation.evaluate import PER_HOUR, Evaluation, Row, evaluate, interval
 
 
@@ -20,51 +23,97 @@ from wakeword.evaluation.evaluate import PER_HOUR, Evaluation, Row, evaluate, in
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--split", default="dev", show_default=True, help="dev or test.")
-@click.option("--snr", "snr_db", multiple=True, type=float, default=(10.0,), show_default=True)
+@click.option(
+    "--condition",
+    "names",
+    multiple=True,
+    help="Such as 'clean', '5 dB', 'far room'; may be repeated.  [default: all there is sound for]",
+)
+@click.option("--by-noise", is_flag=True, help="Also each kind of noise by itself.")
+@click.option(
+    "--compare",
+    "other",
+    type=click.Path(path_type=Path),
+    help="A second model to hear the same streams, with a paired test.",
+)
 @click.option("--picture", type=click.Path(path_type=Path), help="Write the DET curve as PNG.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write all of it as one HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="All points as JSON.")
 def eval_(
     file: Path,
     data: Path,
     split: str,
-    snr_db: tuple[float, ...],
+    names: tuple[str, ...],
+    by_noise: bool,
+    other: Path | None,
     picture: Path | None,
+    report: Path | None,
     as_json: bool,
 ) -> None:
     """Measure a model on the held-out part of DATA, as streams, event by event.
 
-    Every keyword clip is heard in quiet and in noise at each --snr; all other clips of the split
-    make the stream on which false accepts are counted.
+    Every keyword clip is heard in quiet, in noise, in rooms, quietly and through a narrow band;
+    all other clips of the split make the stream on which false accepts are counted.
 
     \b
     Examples:
       wakeword eval alexa.wakeword recordings/
-      wakeword eval alexa.wakeword recordings/ --snr 10 --snr 0 --picture det.png
+      wakeword eval alexa.wakeword recordings/ --condition clean --condition "0 dB"
+      wakeword eval alexa.wakeword recordings/ --report alexa.html
+      wakeword eval new.wakeword recordings/ --compare old.wakeword
     """
     model = models.load(file)
+    rival = models.load(other) if other else None
     dataset = read_dataset(data)
+    asked = (
+        by_name(names, dataset) if names else conditions(dataset.subset(split), by_noise=by_noise)
+    )
     with show.progress() as progress:
-        result = evaluate(model, dataset, split=split, snr_db=snr_db, progress=progress)
+        result = evaluate(model, dataset, split=split, conditions=asked, progress=progress)
+        second = rival and evaluate(
+            rival, dataset, split=split, conditions=asked, progress=progress
+        )
     if picture:
         from wakeword.evaluation.pictures import det_picture
 
         det_picture(result, picture)
+    if report:
+        from wakeword.evaluation.report import write_report
+
+        write_report(file.name, result, report)
     if as_json:
-        click.echo(json.dumps(_as_json(result), indent=2))
+        table = _as_json(result)
+        if second:
+            table["compared"] = [each.__dict__ for each in compare(result, second)]
+        click.echo(json.dumps(table, indent=2))
         return
+    _print(result)
+    if second and other:
+        _print_compared(file.name, result, other.name, second)
+    for path in (picture, report):
+        if path:
+            show.console().print(f"wrote {path}", highlight=False)
+
+
+def _print(result: Evaluation) -> None:
     console = show.console()
     console.print(_table(result))
-    supported = metrics.poisson(0, result.negative_hours).high
+    if result.sources:
+        console.print(_sources(result))
+    bound = metrics.poisson(0, result.negative_hours).high
     console.print(
         f"{result.negative_hours:.2f} h of negatives: no false accept in them bounds the rate at "
-        f"{supported:.2f} per hour (95 %), no lower. Rates below one event in these hours are "
-        "marked with *.",
+        f"{bound:.2f} per hour (95 %), no lower. Rates below one event in these hours are not "
+        "given.",
         highlight=False,
     )
+    for accept in result.false_accepts[:10]:
+        console.print(
+            f"false accept: '{accept.keyword}' ({accept.score:.3f}) in {accept.clip.path.name}",
+            highlight=False,
+        )
     for note in result.notes:
         console.print(f"note: {note}", highlight=False)
-    if picture:
-        console.print(f"wrote {picture}", highlight=False)
 
 
 def _table(result: Evaluation) -> Table:
@@ -73,16 +122,22 @@ def _table(result: Evaluation) -> Table:
     table.add_column("heard")
     table.add_column("clips", justify="right")
     for rate in PER_HOUR:
-        mark = "" if result.supports(rate) else "*"
-        table.add_column(f"{rate:g}/h{mark}")
+        table.add_column(f"{rate:g}/h")
     table.add_column("as shipped")
+    table.add_column("latency p50, p95")
     for row in result.rows:
-        cells = [_cell(point) for _, point in row.at]
-        table.add_row(row.keyword, row.condition, str(row.clips), *cells, _shipped(row))
+        cells = [cell(result, row, rate) for rate in PER_HOUR]
+        table.add_row(
+            row.keyword, row.condition, str(row.clips), *cells, _shipped(row), _latency(row)
+        )
     return table
 
 
-def _cell(point: metrics.Point | None) -> str:
+def cell(result: Evaluation, row: Row, per_hour: float) -> str:
+    """A miss rate with its interval, or why there is none."""
+    point = dict(row.at)[per_hour]
+    if not result.supports(per_hour):
+        return f"needs {1 / per_hour:g} h"
     if point is None:
         return "–"
     rate = interval(point)
@@ -91,10 +146,47 @@ def _cell(point: metrics.Point | None) -> str:
 
 def _shipped(row: Row) -> str:
     point = row.shipped
+    rate = metrics.poisson(point.false_accepts, point.hours)
     return (
-        f"{show.per_cent(point.miss_rate)} at {point.false_accepts_per_hour:.2f}/h, "
-        f"threshold {point.threshold:.4f}"
+        f"{show.per_cent(point.miss_rate)} at {rate.value:.2f}/h "
+        f"({rate.low:.2f}–{rate.high:.2f}), threshold {point.threshold:.4f}"
     )
+
+
+def _latency(row: Row) -> str:
+    found = measuring.latency(row)
+    return "–" if found is None else f"{1000 * found[0]:.0f}, {1000 * found[1]:.0f} ms"
+
+
+def _sources(result: Evaluation) -> Table:
+    table = Table(title="False accepts at the shipped threshold by source of negatives")
+    for name in ("source", "clips", "hours", "false accepts", "clips that set it off"):
+        table.add_column(name, justify="left" if name == "source" else "right")
+    for source in result.sources:
+        fired = show.per_cent(source.fired / source.clips)
+        table.add_row(
+            source.name,
+            str(source.clips),
+            f"{source.hours:.2f}",
+            str(source.false_accepts),
+            f"{source.fired} ({fired})",
+        )
+    return table
+
+
+def _print_compared(name: str, result: Evaluation, other: str, second: Evaluation) -> None:
+    table = Table(title=f"{name} against {other} at 0.5 false accepts per hour")
+    for column in ("keyword", "heard", f"only {name} missed", f"only {other} missed", "p"):
+        table.add_column(column)
+    for each in compare(result, second):
+        table.add_row(
+            each.keyword,
+            each.condition,
+            str(each.only_first),
+            str(each.only_second),
+            f"{each.p:.3f}",
+        )
+    show.console().print(table)
 
 
 def _as_json(result: Evaluation) -> dict[str, Any]:
@@ -102,6 +194,7 @@ def _as_json(result: Evaluation) -> dict[str, Any]:
         if p is None:
             return None
         rate = interval(p)
+        false_accepts = metrics.poisson(p.false_accepts, p.hours)
         return {
             "threshold": p.threshold,
             "missed": p.missed,
@@ -110,16 +203,42 @@ def _as_json(result: Evaluation) -> dict[str, Any]:
             "miss_rate_interval": [rate.low, rate.high],
             "false_accepts": p.false_accepts,
             "false_accepts_per_hour": p.false_accepts_per_hour,
+            "false_accepts_per_hour_interval": [false_accepts.low, false_accepts.high],
         }
+
+    def at(row: Row, rate: float, p: metrics.Point | None) -> dict[str, Any] | None:
+        found = point(p)
+        speakers = measuring.by_speakers(row, rate)
+        if found and speakers:
+            found["miss_rate_interval_speakers"] = [speakers.low, speakers.high]
+        return found
 
     rows = [
         {
             "keyword": row.keyword,
             "condition": row.condition,
-            "at_false_accepts_per_hour": {f"{rate:g}": point(p) for rate, p in row.at},
+            "at_false_accepts_per_hour": {
+                f"{rate:g}": at(row, rate, p) for rate, p in row.at if result.supports(rate)
+            },
             "shipped": point(row.shipped),
+            "latency_s": measuring.latency(row),
+            "speakers": measuring.by_speaker(row),
             "curve": [point(p) for p in row.curve],
         }
         for row in result.rows
     ]
-    return {"negative_hours": result.negative_hours, "notes": result.notes, "rows": rows}
+    return {
+        "negative_hours": result.negative_hours,
+        "notes": result.notes,
+        "rows": rows,
+        "sources": [source.__dict__ for source in result.sources],
+        "false_accepts": [
+            {
+                "keyword": accept.keyword,
+                "time": round(accept.time_s, 3),
+                "score": accept.score,
+                "file": str(accept.clip.path),
+            }
+            for accept in result.false_accepts
+        ],
+    }

@@ -2,66 +2,34 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from wakeword import storage
+from wakeword import page
 from wakeword.demo.story import WARNING, Moment, Outcome, own_commands
 from wakeword.evaluation import metrics
 from wakeword.evaluation.evaluate import Row, interval
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; margin: 0 auto; max-width: 46rem;
-  padding: 1rem; overflow-wrap: break-word; }
-h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-img { width: 100%; height: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .92rem; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .5rem .35rem 0;
-  border-bottom: 1px solid #ddd; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-td.n { white-space: nowrap; } td { overflow-wrap: anywhere; }
-.warning { background: #fff4d6; border-left: .3rem solid #e0a100; padding: .6rem .8rem; }
-.miss { color: #b00020; } .hit { color: #00662b; }
-pre { background: #f4f4f4; padding: .6rem .8rem; white-space: pre-wrap; margin: .2rem 0 .8rem; }
-"""
 
+def write_report(outcome: Outcome, png: bytes, path: Path) -> None:
+    """Write the report with the DET picture in it. Raises ConfigError where it cannot be.
 
-def write_report(outcome: Outcome, picture: Path, path: Path) -> None:
-    """Write the report with the picture (PNG) in it. Raises ConfigError where it cannot be."""
-    text = html_report(outcome, picture.read_bytes())
-    with storage.whole(path) as part:
-        part.write_text(text, encoding="utf-8")
-
-
-def html_report(outcome: Outcome, png: bytes) -> str:
-    """The page: the warning first, then the numbers, the picture, and what was heard."""
+    The warning comes first, then the numbers, the picture, and what was heard.
+    """
     word = escape(outcome.keyword)
-    image = base64.b64encode(png).decode("ascii")
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Wake word “{word}”: demo</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<h1>A detector for “{word}”, from synthetic speech</h1>
+    body = f"""<h1>A detector for “{word}”, from synthetic speech</h1>
 <p class="warning">{escape(WARNING)}</p>
 <h2>On voices that the training never heard</h2>
 {_numbers(outcome)}
-<img alt="Missed keywords against false accepts per hour" src="data:image/png;base64,{image}">
+{page.picture(png, "Missed keywords against false accepts per hour")}
 <h2>In a held-out recording</h2>
 <p>{outcome.hits} of {outcome.said} heard in {outcome.recording_s:.0f} s of speech, \
 {_false_alarms(outcome.moments)}.</p>
 {_moments(outcome.moments)}
 <h2>The same with your own recordings</h2>
-{_commands(outcome)}
-</body>
-</html>
-"""
+{_commands(outcome)}"""
+    page.write(f"Wake word “{outcome.keyword}”: demo", body, path)
 
 
 def _numbers(outcome: Outcome) -> str:

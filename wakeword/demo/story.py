@@ -27,6 +27,7 @@ from wakeword.demo.synthesis import Voice, list_voices, split_voices, synthesise
 from wakeword.detector import Detection, Detector
 from wakeword.errors import ConfigError
 from wakeword.evaluation import evaluate, streams
+from wakeword.evaluation.conditions import CLEAN, Condition, noisy
 from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Evaluation, Row
 from wakeword.evaluation.metrics import Point
 from wakeword.mixing import hiss, rms, set_level
@@ -323,9 +324,7 @@ class Measured:
         return self.near_misses.spoken - self.near_misses.missed
 
 
-def measure(
-    model: WakeWordModel, data: Dataset, *, snr_db: float = 10.0, progress: Progress | None = None
-) -> Measured:
+def measure(model: WakeWordModel, data: Dataset, *, progress: Progress | None = None) -> Measured:
     """Evaluate on the held-out voices; near-misses are scored apart and count in no rate."""
     part = for_keywords(data, model.keywords).subset("dev")
     near = tuple(clip for clip in part.negatives if _kind(clip) == "near-miss")
@@ -335,8 +334,8 @@ def measure(
         model, streams.negative_stream(replace(part, negatives=other)), library, progress
     )
 
-    def row(name: str, clips: tuple[Clip, ...], snr: float | None) -> Row:
-        stream = streams.positive_stream(replace(part, keywords=clips), snr_db=snr)
+    def row(name: str, clips: tuple[Clip, ...], condition: Condition = CLEAN) -> Row:
+        stream = streams.positive_stream(replace(part, keywords=clips), condition)
         stream = replace(stream, name=f"{name}, {stream.name}")
         return evaluate.row(model, 0, evaluate.listen(model, stream, library, progress), negatives)
 
@@ -345,10 +344,13 @@ def measure(
         FORMANT: tuple(clip for clip in part.keywords if not is_natural(clip)),
     }
     rows = [
-        row(name, clips, snr) for name, clips in groups.items() if clips for snr in (None, snr_db)
+        row(name, clips, condition)
+        for name, clips in groups.items()
+        if clips
+        for condition in (CLEAN, noisy(10.0))
     ]
     # Played as if they were the keyword, so that one firing of the right moment is one clip's.
-    said = row("near-misses", tuple(replace(c, label=model.keywords[0]) for c in near), None)
+    said = row("near-misses", tuple(replace(c, label=model.keywords[0]) for c in near))
     notes = [*part.notes, *(f"broken clip skipped: {text}" for text in library.broken.values())]
     return Measured(
         Evaluation(tuple(rows), negatives.hours, tuple(notes)),

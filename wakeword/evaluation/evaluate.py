@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,11 +13,12 @@ import torch
 
 from wakeword import work
 from wakeword.audio import Samples
-from wakeword.data import Dataset, for_keywords
+from wakeword.data import Clip, Dataset, for_keywords
 from wakeword.data.library import Library, check_broken
 from wakeword.detector import Scores, trigger_for
 from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics, streams
+from wakeword.evaluation.conditions import CLEAN, Condition, noisy
 from wakeword.evaluation.metrics import Point, Rate
 from wakeword.model import WakeWordModel
 from wakeword.work import Progress
@@ -29,12 +32,38 @@ _GRID = 1 / (1 + np.exp(-np.linspace(-5.0, 16.0, 127)))  # thresholds, evenly sp
 
 @dataclass(frozen=True)
 class Track:
-    """A stream as a model heard it."""
+    """A stream as a model heard it.
+
+    Attributes:
+        logits: (frames, keywords).
+        spoken: word, start and end in seconds.
+        hours: of audio.
+        pieces: where each clip begins, in seconds, with the clip; () where nobody asks.
+    """
 
     name: str
-    logits: Scores  # (frames, keywords)
-    spoken: tuple[tuple[str, float, float], ...]  # word, start and end in seconds
+    logits: Scores
+    spoken: tuple[tuple[str, float, float], ...]
     hours: float
+    pieces: tuple[tuple[float, Clip], ...] = ()
+
+    def clip_at(self, time_s: float) -> Clip:
+        """The clip that is heard at a time."""
+        return self.pieces[bisect([start for start, _ in self.pieces], time_s) - 1][1]
+
+
+@dataclass(frozen=True)
+class Word:
+    """One keyword clip of a stream and what became of it.
+
+    Attributes:
+        missed: at each rate of `PER_HOUR` that has an operating point.
+        latency_s: from the word's end to its detection at the shipped threshold; None: missed.
+    """
+
+    clip: Clip
+    missed: Mapping[float, bool]
+    latency_s: float | None
 
 
 @dataclass(frozen=True)
@@ -47,6 +76,28 @@ class Row:
     at: tuple[tuple[float, Point | None], ...]  # false accepts per hour → the point there
     curve: tuple[Point, ...]
     shipped: Point  # at the threshold that the model file holds
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True)
+class FalseAccept:
+    """A detection at the shipped threshold where nobody said the keyword."""
+
+    keyword: str
+    time_s: float  # in the stream of negatives
+    score: float
+    clip: Clip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Negatives of one origin."""
+
+    name: str
+    clips: int
+    hours: float
+    false_accepts: int  # at the shipped threshold
+    fired: int  # clips with at least one
 
 
 @dataclass(frozen=True)
@@ -56,6 +107,8 @@ class Evaluation:
     rows: tuple[Row, ...]
     negative_hours: float
     notes: tuple[str, ...]
+    false_accepts: tuple[FalseAccept, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     def supports(self, per_hour: float) -> bool:
         """Whether the hours of audio can show a rate this low: at least one event's worth."""
@@ -67,10 +120,10 @@ def evaluate(
     data: Dataset,
     *,
     split: str = "dev",
-    snr_db: Sequence[float] = (10.0,),
+    conditions: Sequence[Condition] = (CLEAN, noisy(10.0)),
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Play one split of a data set to a model: keyword clips in quiet and in noise, and all else.
+    """Play one split of a data set to a model: keyword clips under conditions, and all else.
 
     Raises ManifestError where the split has no clips of a keyword, or no negatives.
     """
@@ -83,34 +136,118 @@ def evaluate(
     missing = set(model.keywords) - set(part.words())
     if missing:
         raise ManifestError(f"{data.root}: no clips of {sorted(missing)} in the {split} split.")
-    wanted = [streams.positive_stream(part, snr_db=snr) for snr in (None, *snr_db)]
+    wanted = [streams.positive_stream(part, condition) for condition in conditions]
     with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
-        negatives, *conditions = pool.map(
+        negatives, *tracks = pool.map(
             lambda stream: listen(model, stream, library, progress),
             [streams.negative_stream(part), *wanted],
         )
     total = len(part.keywords) + len(part.negatives) + len(part.noises)
     check_broken(len(library.broken), total, library.broken)
-    rows = [
-        row(model, k, track, negatives) for track in conditions for k in range(len(model.keywords))
-    ]
+    rows = [row(model, k, track, negatives) for track in tracks for k in range(len(model.keywords))]
     broken = [f"broken clip skipped: {message}" for message in library.broken.values()]
-    return Evaluation(tuple(rows), negatives.hours, (*part.notes, *broken))
+    fired = _false_accepts(model, negatives)
+    return Evaluation(
+        tuple(rows), negatives.hours, (*part.notes, *broken), fired, _sources(negatives, fired)
+    )
 
 
 def row(model: WakeWordModel, k: int, positives: Track, negatives: Track) -> Row:
-    """One keyword's curve and operating points."""
+    """One keyword's curve and operating points, and what became of each of its clips."""
     points = curve(model, k, positives, negatives)
-    word = model.keywords[k]
-    (shipped,) = _points(model, k, positives, negatives, [model.point.thresholds[word]])
+    keyword = model.keywords[k]
+    (shipped,) = _points(model, k, positives, negatives, [model.point.thresholds[keyword]])
+    at = tuple((rate, metrics.at_false_accepts(points, rate)) for rate in PER_HOUR)
     return Row(
-        word,
+        keyword,
         positives.name,
         shipped.spoken,
-        tuple((rate, metrics.at_false_accepts(points, rate)) for rate in PER_HOUR),
+        at,
         tuple(points),
         shipped,
+        _words(model, k, positives, {rate: point.threshold for rate, point in at if point}),
     )
+
+
+def _words(
+    model: WakeWordModel, k: int, track: Track, thresholds: Mapping[float, float]
+) -> tuple[Word, ...]:
+    keyword = model.keywords[k]
+    bounds = [(start, end) for label, start, end in track.spoken if label == keyword]
+    events = _events(model, track.logits[:, k : k + 1])
+    found = {
+        rate: metrics.hits(events(threshold), bounds, HIT_TOLERANCE_S)
+        for rate, threshold in thresholds.items()
+    }
+    latencies = metrics.latencies(events(model.point.thresholds[keyword]), bounds, HIT_TOLERANCE_S)
+    clips = [clip for _, clip in track.pieces if clip.label == keyword]
+    return tuple(
+        Word(clip, {rate: not hit[i] for rate, hit in found.items()}, latency)
+        for i, (clip, latency) in enumerate(zip(clips, latencies, strict=False))
+    )
+
+
+def _false_accepts(model: WakeWordModel, negatives: Track) -> tuple[FalseAccept, ...]:
+    trigger = trigger_for(model, [model.point.thresholds[word] for word in model.keywords])
+    events, _ = trigger.run(negatives.logits)
+    times = [(event, (event.frame + 1) * model.frame_s) for event in events]
+    return tuple(
+        FalseAccept(model.keywords[event.keyword], at, event.score, negatives.clip_at(at))
+        for event, at in times
+    )
+
+
+def _sources(negatives: Track, fired: Sequence[FalseAccept]) -> tuple[Source, ...]:
+    """Negatives by where they come from; other keywords are sources of their own, "word:…"."""
+    starts = [start for start, _ in negatives.pieces]
+    ends = [*starts[1:], negatives.hours * 3600]
+    seconds: dict[str, float] = defaultdict(float)
+    clips: Counter[str] = Counter()
+    for (start, clip), end in zip(negatives.pieces, ends, strict=True):
+        seconds[_source(clip)] += end - start
+        clips[_source(clip)] += 1
+    events = Counter(_source(accept.clip) for accept in fired)
+    loud = Counter(_source(clip) for clip in {accept.clip for accept in fired})
+    return tuple(
+        Source(name, clips[name], seconds[name] / 3600, events[name], loud[name])
+        for name in sorted(clips)
+    )
+
+
+def _source(clip: Clip) -> str:
+    return clip.source or "other"
+
+
+def by_speaker(row: Row) -> dict[str, tuple[int, int]]:
+    """Speaker → clips missed at the shipped threshold, clips; {} where speakers are not known."""
+    table: dict[str, tuple[int, int]] = {}
+    for word in row.words:
+        if word.clip.speaker is not None:
+            missed, clips = table.get(word.clip.speaker, (0, 0))
+            table[word.clip.speaker] = (missed + (word.latency_s is None), clips + 1)
+    return table
+
+
+def by_speakers(row: Row, per_hour: float) -> Rate | None:
+    """The miss rate at a rate of false accepts with its interval over speakers drawn anew.
+
+    None where speakers are not known or no point is within the rate.
+    """
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for word in row.words:
+        if word.clip.speaker is None or per_hour not in word.missed:
+            return None
+        groups[word.clip.speaker].append(word.missed[per_hour])
+    return metrics.bootstrap(list(groups.values())) if len(groups) > 1 else None
+
+
+def latency(row: Row) -> tuple[float, float] | None:
+    """Median and 95th percentile of the latencies at the shipped threshold, in seconds."""
+    values = [word.latency_s for word in row.words if word.latency_s is not None]
+    if not values:
+        return None
+    p50, p95 = np.percentile(values, (50, 95))
+    return float(p50), float(p95)
 
 
 def curve(model: WakeWordModel, k: int, positives: Track, negatives: Track) -> list[Point]:
@@ -138,7 +275,7 @@ def listen(
     """Feed a stream to a model in long blocks; its frames are those of the live detector."""
     heard = streams.Listened(stream, library, progress)
     logits = model_logits(model, heard)
-    return Track(stream.name, logits, tuple(heard.spoken), heard.hours)
+    return Track(stream.name, logits, tuple(heard.spoken), heard.hours, tuple(heard.pieces))
 
 
 @torch.inference_mode()

@@ -61,12 +61,38 @@ def hits(
     times: Sequence[float], spoken: Sequence[tuple[float, float]], tolerance_s: float
 ) -> npt.NDArray[np.bool_]:
     """Which of the spoken words (start, end in seconds) have an event up to `tolerance_s` after."""
-    at = np.sort(np.asarray(times, dtype=np.float64))
-    found = [
-        np.searchsorted(at, end + tolerance_s, "right") > np.searchsorted(at, start)
-        for start, end in spoken
-    ]
+    found = [latency is not None for latency in latencies(times, spoken, tolerance_s)]
     return np.asarray(found, dtype=bool)
+
+
+def latencies(
+    times: Sequence[float], spoken: Sequence[tuple[float, float]], tolerance_s: float
+) -> list[float | None]:
+    """Seconds from each word's end to its first event (before the end: negative); None: missed."""
+    at = np.sort(np.asarray(times, dtype=np.float64))
+    found: list[float | None] = []
+    for start, end in spoken:
+        i = int(np.searchsorted(at, start))
+        found.append(float(at[i] - end) if i < len(at) and at[i] <= end + tolerance_s else None)
+    return found
+
+
+def bootstrap(groups: Sequence[Sequence[bool]], draws: int = 2000, seed: int = 0) -> Rate:
+    """A share over groups (speakers) that are drawn anew as wholes: value and 95 % interval."""
+    counts = np.asarray([(sum(group), len(group)) for group in groups], dtype=np.float64)
+    picks = np.random.default_rng(seed).integers(len(counts), size=(draws, len(counts)))
+    missed, total = counts[picks].sum(axis=1).T
+    low, high = np.percentile(missed / total, (2.5, 97.5))
+    return Rate(float(counts[:, 0].sum() / counts[:, 1].sum()), float(low), float(high))
+
+
+def paired(a: Sequence[bool], b: Sequence[bool]) -> float:
+    """McNemar's exact test: how likely so uneven a split of the clips on which two differ is."""
+    only_a = sum(x and not y for x, y in zip(a, b, strict=True))
+    only_b = sum(y and not x for x, y in zip(a, b, strict=True))
+    if only_a + only_b == 0:
+        return 1.0
+    return float(scipy.stats.binomtest(only_a, only_a + only_b).pvalue)
 
 
 def sweep(

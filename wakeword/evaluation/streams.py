@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,9 @@ import numpy as np
 from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.data import Clip, Dataset
 from wakeword.data.library import Library
-from wakeword.mixing import add_noise, hiss, rms
+from wakeword.errors import ManifestError
+from wakeword.evaluation.conditions import CLEAN, Condition, narrowed, room_kind
+from wakeword.mixing import add_noise, hiss, reverberate, rms
 from wakeword.work import Progress
 
 GAP_S = 1.5  # before each keyword clip
@@ -21,12 +23,13 @@ _FLOOR = 10 ** (-65 / 20)  # RMS of the hiss in quiet gaps: -65 dB full scale
 
 @dataclass(frozen=True)
 class Stream:
-    """Clips in the order in which they are heard, and the noise that is heard with them."""
+    """Clips in the order in which they are heard, and what they are heard under."""
 
     name: str
     clips: tuple[Clip, ...]
+    condition: Condition = CLEAN
     noises: tuple[Clip, ...] = ()
-    snr_db: float | None = None
+    rooms: tuple[Clip, ...] = ()
     seed: int = 0
 
 
@@ -38,14 +41,17 @@ class Piece(NamedTuple):
     spoken: tuple[str, float, float] | None
 
 
-def positive_stream(data: Dataset, *, snr_db: float | None = None, seed: int = 0) -> Stream:
-    """Every keyword clip once, in quiet or with the data set's noises at a signal-to-noise ratio.
+def positive_stream(data: Dataset, condition: Condition = CLEAN, seed: int = 0) -> Stream:
+    """Every keyword clip once, under a condition.
 
-    The signal is the word between its bounds; noise goes on through the gap before it.
+    Noise is one of the data set's, or hiss where it has none, and goes on through the gap before
+    the word; the signal that a ratio is counted from is the word between its bounds.
     """
-    name = "clean" if snr_db is None else f"{snr_db:g} dB"
-    noises = data.noises if snr_db is not None else ()
-    return Stream(name, data.keywords, noises, snr_db, seed)
+    noises = () if condition.snr_db is None else data.noises
+    if condition.noise:
+        noises = tuple(clip for clip in noises if clip.source == condition.noise)
+    rooms = data.rooms if condition.room else ()
+    return Stream(condition.name, data.keywords, condition, noises, rooms, seed)
 
 
 def negative_stream(data: Dataset, seed: int = 0) -> Stream:
@@ -56,8 +62,15 @@ def negative_stream(data: Dataset, seed: int = 0) -> Stream:
 
 
 def render(stream: Stream, library: Library) -> Iterator[Piece]:
-    """The stream, piece by piece; broken clips are left out and remembered by the library."""
+    """The stream, piece by piece; broken clips are left out and remembered by the library.
+
+    Raises ManifestError where the condition is a room and the data has none of its kind.
+    """
     noises = [n for clip in stream.noises if (n := library.load(clip)) is not None]
+    rooms = [r for clip in stream.rooms if (r := library.load(clip)) is not None]
+    rooms = [room for room in rooms if room_kind(room) == stream.condition.room]
+    if stream.condition.room and not rooms:
+        raise ManifestError(f"no room responses of the kind '{stream.condition.name}' in the data.")
     for number, clip in enumerate(stream.clips):
         rng = np.random.default_rng((stream.seed, number))
         samples = library.load(clip)
@@ -69,24 +82,45 @@ def render(stream: Stream, library: Library) -> Iterator[Piece]:
         start_s, end_s = clip.bounds(samples)
         word = samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
         samples = _after_gap(samples, GAP_S, rng)
-        if stream.snr_db is not None:
-            noise = noises[int(rng.integers(len(noises)))] if noises else hiss(len(samples), rng)
-            noise = np.roll(noise, -int(rng.integers(len(noise))))
-            samples = add_noise(samples, noise, stream.snr_db, rms(word))
+        samples = _under(stream.condition, samples, rms(word), noises, rooms, rng)
         yield Piece(samples, clip, (clip.label, start_s + GAP_S, end_s + GAP_S))
 
 
+def _under(
+    condition: Condition,
+    samples: Samples,
+    level: float,
+    noises: Sequence[Samples],
+    rooms: Sequence[Samples],
+    rng: np.random.Generator,
+) -> Samples:
+    """A clip as it is heard under a condition; `level` is the RMS of its word."""
+    if rooms:
+        samples = reverberate(samples, rooms[int(rng.integers(len(rooms)))])
+    if condition.snr_db is not None:
+        noise = noises[int(rng.integers(len(noises)))] if noises else hiss(len(samples), rng)
+        noise = np.roll(noise, -int(rng.integers(len(noise))))
+        samples = add_noise(samples, noise, condition.snr_db, level)
+    if condition.band_hz:
+        samples = narrowed(samples, condition.band_hz)
+    if condition.gain_db:
+        samples = samples * np.float32(10 ** (condition.gain_db / 20))
+    return samples
+
+
 class Listened:
-    """A stream's audio, piece by piece; afterwards what was spoken when, and for how long.
+    """A stream's audio, piece by piece; afterwards what was heard when, and for how long.
 
     Attributes:
         spoken: (word, start, end) in seconds of the stream.
+        pieces: where each clip begins, in seconds, with the clip.
         hours: of the audio so far.
     """
 
     def __init__(self, stream: Stream, library: Library, progress: Progress | None = None) -> None:
         self._stream, self._library, self._progress = stream, library, progress
         self.spoken: list[tuple[str, float, float]] = []
+        self.pieces: list[tuple[float, Clip]] = []
         self.samples = 0
 
     @property
@@ -95,9 +129,10 @@ class Listened:
 
     def __iter__(self) -> Iterator[Samples]:
         for number, piece in enumerate(render(self._stream, self._library)):
+            at = self.samples / SAMPLE_RATE
+            self.pieces.append((at, piece.clip))
             if piece.spoken:
                 word, start_s, end_s = piece.spoken
-                at = self.samples / SAMPLE_RATE
                 self.spoken.append((word, at + start_s, at + end_s))
             self.samples += len(piece.samples)
             if self._progress:

@@ -17,7 +17,7 @@ import torch
 from numpy.random import Generator
 
 from wakeword.audio import SAMPLE_RATE, Samples, resample
-from wakeword.mixing import add_noise, hiss, set_level
+from wakeword.mixing import add_noise, hiss, reverberate, set_level
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,6 @@ def change_pitch(samples: Samples, semitones: float) -> Samples:
         samples, sr=SAMPLE_RATE, n_steps=semitones, res_type="soxr_mq", n_fft=512
     )
     return cast(Samples, shifted.astype(np.float32))
-
-
-def reverberate(samples: Samples, room: Samples) -> Samples:
-    """Play into a room: the direct sound stays in place and at its level; the tail is cut off."""
-    direct = int(np.abs(room).argmax())
-    response = room[direct:] / max(float(np.abs(room[direct])), 1e-9)
-    return cast(
-        Samples,
-        scipy.signal.oaconvolve(samples, response)[: len(samples)].astype(np.float32),
-    )
 
 
 def simulate_room(rng: Generator) -> Samples:

@@ -20,6 +20,7 @@ from wakeword.data import Clip, Dataset, assign_splits, for_keywords
 from wakeword.data.library import Library, check_broken
 from wakeword.errors import ManifestError
 from wakeword.evaluation import evaluate, metrics, streams
+from wakeword.evaluation.conditions import noisy
 from wakeword.evaluation.evaluate import Track
 from wakeword.evaluation.metrics import Point
 from wakeword.heads import build_head
@@ -229,7 +230,7 @@ class _Run:
         """The held-out clips as streams: clean, at 10 dB, and last the negatives."""
         wanted = [
             streams.positive_stream(data),
-            streams.positive_stream(data, snr_db=10.0),
+            streams.positive_stream(data, noisy(10.0)),
             streams.negative_stream(data),
         ]
         with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:

@@ -1,0 +1,118 @@
+"""An evaluation as one HTML page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from wakeword import page
+from wakeword.evaluation import evaluate as measuring
+from wakeword.evaluation import metrics
+from wakeword.evaluation.evaluate import Evaluation, Row, interval
+from wakeword.evaluation.pictures import det_figure
+
+_PER_HOUR = 0.5
+
+
+def write_report(name: str, result: Evaluation, path: Path) -> None:
+    """Write what was measured of the model `name`. Raises ConfigError where it cannot be."""
+    drawn = io.BytesIO()
+    det_figure(result).savefig(drawn, format="png", dpi=160)
+    hours = result.negative_hours
+    body = f"""<h1>{escape(name)}, measured event by event</h1>
+<p>{hours:.2f} hours of speech and noise without the keyword. No false accept in them would bound
+the rate at {metrics.poisson(0, hours).high:.2f} per hour (95 %), no lower.</p>
+<h2>Keywords missed</h2>
+<p>At no more than {_PER_HOUR:g} false accepts per hour, the threshold read off each row's own
+curve, and at the threshold that the model file holds. Intervals of 95 %: Wilson's over clips, and
+over speakers drawn anew.{_unsupported(result)}</p>
+{_table(_HEADS, (_row(result, row) for row in result.rows))}
+{page.picture(drawn.getvalue(), "Missed keywords against false accepts per hour")}
+<h2>Latency</h2>
+<p>From the end of the word to its detection, at the threshold in the file.</p>
+{_table(("keyword", "heard", "median", "95th percentile"), map(_latency, result.rows))}
+<h2>False accepts by source</h2>
+{_table(("source", "clips", "hours", "false accepts", "clips that set it off"), _sources(result))}
+<h2>By speaker</h2>
+<p>Speakers of whom the threshold in the file missed most, all conditions together.</p>
+{_table(("speaker", "clips", "missed"), _speakers(result))}
+{_list("Notes", result.notes)}"""
+    page.write(f"{name}: evaluation", body, path)
+
+
+_HEADS = ("keyword", "heard", "clips", "missed", "clips 95 %", "speakers 95 %", "as shipped")
+
+
+def _unsupported(result: Evaluation) -> str:
+    return "" if result.supports(_PER_HOUR) else " These hours are too few to show that rate."
+
+
+def _row(result: Evaluation, row: Row) -> list[str]:
+    point = dict(row.at)[_PER_HOUR]
+    shipped = f"{100 * row.shipped.miss_rate:.1f} %"
+    if point is None or not result.supports(_PER_HOUR):
+        return [row.keyword, row.condition, str(row.clips), "–", "–", "–", shipped]
+    rate, speakers = interval(point), measuring.by_speakers(row, _PER_HOUR)
+    return [
+        row.keyword,
+        row.condition,
+        str(row.clips),
+        f"{100 * rate.value:.1f} %",
+        _range(rate),
+        _range(speakers) if speakers else "–",
+        shipped,
+    ]
+
+
+def _range(rate: metrics.Rate) -> str:
+    return f"{100 * rate.low:.1f}–{100 * rate.high:.1f} %"
+
+
+def _latency(row: Row) -> list[str]:
+    found = measuring.latency(row)
+    times = [f"{1000 * value:.0f} ms" for value in found] if found else ["–", "–"]
+    return [row.keyword, row.condition, *times]
+
+
+def _sources(result: Evaluation) -> Iterable[Sequence[str]]:
+    for each in result.sources:
+        share = f"{each.fired} ({100 * each.fired / each.clips:.1f} %)"
+        yield each.name, str(each.clips), f"{each.hours:.2f}", str(each.false_accepts), share
+
+
+def _speakers(result: Evaluation) -> Iterable[Sequence[str]]:
+    total: dict[str, tuple[int, int]] = {}
+    for row in result.rows:
+        for speaker, (missed, clips) in measuring.by_speaker(row).items():
+            before = total.get(speaker, (0, 0))
+            total[speaker] = (before[0] + missed, before[1] + clips)
+    worst = sorted(total.items(), key=lambda item: (-item[1][0] / item[1][1], item[0]))
+    for speaker, (missed, clips) in worst[:15]:
+        yield speaker, str(clips), f"{missed} ({100 * missed / clips:.0f} %)"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The first two columns are words, the others numbers."""
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        numeric = [' class="n"' if i > 1 else "" for i in range(len(cells))]
+        return (
+            "<tr>"
+            + "".join(
+                f"<{tag}{kind}>{escape(text)}</{tag}>"
+                for text, kind in zip(cells, numeric, strict=True)
+            )
+            + "</tr>"
+        )
+
+    lines = [line(heads, "th"), *(line(row, "td") for row in rows)]
+    return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
+
+
+def _list(title: str, items: Sequence[str]) -> str:
+    if not items:
+        return ""
+    lines = "\n".join(f"<li>{escape(item)}</li>" for item in items)
+    return f"<h2>{title}</h2>\n<ul>\n{lines}\n</ul>"
