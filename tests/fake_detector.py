@@ -36,6 +36,9 @@ class Detector:
             self.rest = self.rest[size:]
         return found
 
+    def describe(self):
+        return f"loud {self.thresholds['loud']:g}"
+
     def flush(self):
         return self.feed(np.zeros(self.rate // 100, np.float32)) if len(self.rest) else []
 

@@ -12,7 +12,7 @@ import torch
 
 from wakeword.audio import SAMPLE_RATE, Samples, StreamResampler
 from wakeword.errors import ConfigError, unknown
-from wakeword.model import WakeWordModel
+from wakeword.model import OperatingPoint, WakeWordModel
 
 Scores = npt.NDArray[np.float64]
 
@@ -165,6 +165,12 @@ class Detector:
         last = state.scores[-1]
         return {word: float(score) for word, score in zip(self.model.keywords, last, strict=True)}
 
+    def describe(self) -> str:
+        """The thresholds in use, and where they come from."""
+        values = ", ".join(f"{word} {value:.4g}" for word, value in self.thresholds.items())
+        own = self.thresholds == dict(self.model.point.thresholds)
+        return f"{values} ({self.model.point.evidence})" if own else values
+
     def _take(self, samples: Samples) -> list[Detection]:
         self._pending = np.concatenate([self._pending, samples])
         found: list[Detection] = []
@@ -183,11 +189,15 @@ class Detector:
 
 def trigger_for(model: WakeWordModel, thresholds: Sequence[float]) -> Trigger:
     """The trigger of a model at other thresholds; smoothing and refractory are the model's own."""
+    return Trigger(tuple(thresholds), *in_frames(model.point, model.frame_s))
+
+
+def in_frames(point: OperatingPoint, frame_s: float) -> tuple[int, int]:
+    """Smoothing and refractory time of an operating point in frames of `frame_s` seconds."""
     smoothing, refractory = (
-        max(1, round(seconds / model.frame_s))
-        for seconds in (model.point.smoothing_s, model.point.refractory_s)
+        max(1, round(seconds / frame_s)) for seconds in (point.smoothing_s, point.refractory_s)
     )
-    return Trigger(tuple(thresholds), smoothing, refractory)
+    return smoothing, refractory
 
 
 def detections(events: Iterable[Event], model: WakeWordModel) -> list[Detection]:

@@ -34,6 +34,7 @@ def detect(
     for recording in recordings:
         audio.info(recording)  # a file that cannot be read is named before any is heard
     detector = Detector(model, threshold=threshold)
+    click.echo(f"threshold: {detector.describe()}", err=True)
     for recording in recordings:
         detector.reset()
         for block in audio.blocks(recording):

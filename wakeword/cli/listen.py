@@ -170,10 +170,10 @@ class Session:
     def _announce(self) -> None:
         sound = self.sound
         name = f"microphone {sound.device.name}" if isinstance(sound, Microphone) else "stdin"
-        thresholds = ", ".join(f"{k} {t:g}" for k, t in sorted(self.detector.thresholds.items()))
         which = "" if sound.channel is None else f", channel {sound.channel}"
         self._say(
-            f"listening to {name} at {sound.rate} Hz{which}; threshold: {thresholds}. Ctrl-C ends."
+            f"listening to {name} at {sound.rate} Hz{which}; threshold: "
+            f"{self.detector.describe()}. Ctrl-C ends."
         )
 
     def _loop(self) -> None:

@@ -261,6 +261,14 @@ def _stated(split: str) -> Callable[[tuple[Clip, ...]], tuple[Clip, ...]]:
     return lambda clips: tuple(replace(clip, split=clip.split or split) for clip in clips)
 
 
+def recordings(path: Path) -> list[Path]:
+    """A recording, or all recordings below a folder, sorted. Raises ManifestError for none."""
+    found = [path] if path.is_file() else _audio_files(path, [])
+    if not found:
+        raise ManifestError(f"{path}: no recordings here. Give a sound file or a folder of them.")
+    return found
+
+
 def _audio_files(folder: Path, notes: list[str]) -> list[Path]:
     """All recordings below a folder, sorted; notes what only looks like one."""
     sounds, foreign = [], Counter[str]()

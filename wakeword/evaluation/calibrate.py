@@ -9,17 +9,21 @@ instead of on one; and it is never below what the events themselves ask for.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from wakeword.detector import Scores, smooth
+from wakeword.detector import Scores, Trigger, in_frames, smooth
 from wakeword.evaluation import metrics
+from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Track
 from wakeword.evaluation.metrics import Rate
+from wakeword.model import OperatingPoint, WakeWordModel
 
 TAIL = 20  # highest events that the line goes through
+SMOOTHING_S = (0.04, 0.08, 0.12, 0.16, 0.24)
+REFRACTORY_S = (0.5, 1.0, 1.5, 2.0)
 
 Peaks = npt.NDArray[np.float64]
 
@@ -63,8 +67,7 @@ def threshold(events: Peaks, hours: float, per_hour: float) -> Calibrated:
         events: from `peaks`, of all recordings together.
         hours: of these recordings.
 
-    The interval is that of a count as large as the events of the tail, carried along the line:
-    its width is that of the number that would be counted in as many hours again.
+    The interval is that of the number that would be counted in as many hours again.
     """
     tail = events[-TAIL:]
     if len(tail) < 3:
@@ -101,10 +104,73 @@ def _interval(expected: float, hours: float, tail: int) -> Rate:
     spread = (1.0 + steepness**2) / tail  # relative variance of the expected number
     shape = 1.0 / spread
     counts = scipy.stats.nbinom(shape, shape / (shape + mean))
-    low, high = counts.ppf(0.025), counts.ppf(0.975)
+    low, high = counts.ppf(0.025), max(counts.ppf(0.975), 1.0)  # one is never out of the question
     return Rate(expected, float(low) / hours, float(high) / hours)
 
 
-def together(tracks: Sequence[Peaks]) -> Peaks:
-    """Events of several recordings as one list."""
-    return np.sort(np.concatenate([np.zeros(0), *tracks]))
+def calibrate(
+    model: WakeWordModel,
+    negatives: Track,
+    positives: Sequence[Track] = (),
+    per_hour: float = 0.5,
+) -> tuple[OperatingPoint, dict[str, Calibrated]]:
+    """The operating point for a rate of false accepts per hour, and what each threshold rests on.
+
+    With streams of keyword clips the smoothing and the refractory time are chosen too: the
+    smoothing that misses fewest at its own threshold (the model's own, where that is as good), and
+    the shortest refractory time in which no clip fires twice. Without, both stay as they are.
+    """
+    point = model.point
+    smoothings = sorted(SMOOTHING_S, key=lambda s: abs(s - point.smoothing_s))
+    tried = []
+    for smoothing_s in smoothings if positives else [point.smoothing_s]:
+        trial = replace(point, smoothing_s=smoothing_s)
+        found = _thresholds(model, negatives, trial, per_hour)
+        trial = replace(trial, thresholds={word: c.threshold for word, c in found.items()})
+        tried.append((_missed(model, positives, trial), trial, found))
+    _, best, found = min(tried, key=lambda each: each[0])
+    for refractory_s in REFRACTORY_S if positives else ():
+        shorter = replace(best, refractory_s=refractory_s)
+        if not _twice(model, positives, shorter):
+            return shorter, _thresholds(model, negatives, shorter, per_hour)
+    return best, found
+
+
+def _thresholds(
+    model: WakeWordModel, negatives: Track, point: OperatingPoint, per_hour: float
+) -> dict[str, Calibrated]:
+    smoothing, refractory = in_frames(point, model.frame_s)
+    return {
+        word: threshold(
+            peaks(negatives.logits[:, k], smoothing, refractory), negatives.hours, per_hour
+        )
+        for k, word in enumerate(model.keywords)
+    }
+
+
+def _events(
+    model: WakeWordModel, track: Track, point: OperatingPoint
+) -> Iterator[tuple[str, list[float]]]:
+    """By keyword: times of its events in seconds."""
+    thresholds = tuple(point.thresholds[word] for word in model.keywords)
+    events, _ = Trigger(thresholds, *in_frames(point, model.frame_s)).run(track.logits)
+    for k, word in enumerate(model.keywords):
+        yield word, [(e.frame + 1) * model.frame_s for e in events if e.keyword == k]
+
+
+def _missed(model: WakeWordModel, tracks: Sequence[Track], point: OperatingPoint) -> int:
+    return sum(
+        int((~metrics.hits(times, track.bounds(word), HIT_TOLERANCE_S)).sum())
+        for track in tracks
+        for word, times in _events(model, track, point)
+    )
+
+
+def _twice(model: WakeWordModel, tracks: Sequence[Track], point: OperatingPoint) -> bool:
+    """Whether a clip fires more than once."""
+    return any(
+        sum(start <= at <= end + HIT_TOLERANCE_S for at in times) > 1
+        for track in tracks
+        for word, times in _events(model, track, point)
+        for start, end in track.bounds(word)
+    )

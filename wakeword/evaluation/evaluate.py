@@ -47,6 +47,10 @@ class Track:
     hours: float
     pieces: tuple[tuple[float, Clip], ...] = ()
 
+    def bounds(self, keyword: str) -> list[tuple[float, float]]:
+        """Start and end of a keyword wherever it is said, in seconds."""
+        return [(start, end) for label, start, end in self.spoken if label == keyword]
+
     def clip_at(self, time_s: float) -> Clip:
         """The clip that is heard at a time."""
         return self.pieces[bisect([start for start, _ in self.pieces], time_s) - 1][1]
@@ -173,7 +177,7 @@ def _words(
     model: WakeWordModel, k: int, track: Track, thresholds: Mapping[float, float]
 ) -> tuple[Word, ...]:
     keyword = model.keywords[k]
-    bounds = [(start, end) for label, start, end in track.spoken if label == keyword]
+    bounds = track.bounds(keyword)
     events = _events(model, track.logits[:, k : k + 1])
     found = {
         rate: metrics.hits(events(threshold), bounds, HIT_TOLERANCE_S)
@@ -255,20 +259,6 @@ def curve(model: WakeWordModel, k: int, positives: Track, negatives: Track) -> l
     return _points(model, k, positives, negatives, [float(t) for t in _GRID])
 
 
-def pick_threshold(points: Sequence[Point], per_hour: float) -> float | None:
-    """A threshold within `per_hour`: of those that miss least, one three quarters of the way up.
-
-    The few hours that are held out from a training show few false accepts, and a threshold at
-    the lower edge would let many through in a longer run. None where none is within.
-    """
-    best = metrics.at_false_accepts(points, per_hour)
-    if best is None:
-        return None
-    within = [p.threshold for p in points if p.false_accepts_per_hour <= per_hour]
-    equal = [p.threshold for p in points if p.threshold in within and p.missed == best.missed]
-    return sorted(equal)[len(equal) * 3 // 4]
-
-
 def listen(
     model: WakeWordModel, stream: streams.Stream, library: Library, progress: Progress | None = None
 ) -> Track:
@@ -296,7 +286,7 @@ def _points(
     word = model.keywords[k]
     return metrics.sweep(
         _events(model, positives.logits[:, k : k + 1]),
-        [(start, end) for label, start, end in positives.spoken if label == word],
+        positives.bounds(word),
         _events(model, negatives.logits[:, k : k + 1]),
         negatives.hours,
         thresholds,

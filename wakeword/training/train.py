@@ -20,6 +20,7 @@ from wakeword.data import Clip, Dataset, assign_splits, for_keywords
 from wakeword.data.library import Library, check_broken
 from wakeword.errors import ManifestError
 from wakeword.evaluation import evaluate, metrics, streams
+from wakeword.evaluation.calibrate import calibrate
 from wakeword.evaluation.conditions import noisy
 from wakeword.evaluation.evaluate import Track
 from wakeword.evaluation.metrics import Point
@@ -33,7 +34,6 @@ from wakeword.training.scenes import SceneConfig, plan_scenes
 from wakeword.training.transfer import Strategy
 from wakeword.work import Progress
 
-_CAUTIOUS = 0.99  # the threshold where no held-out operating point is within the rate asked for
 _FEATURES_VERSION = 2  # to be raised with every change to what scenes or features are
 _VALIDATION_POINTS = (0.5, 1, 2, 4, 8, 16, 32)  # false accepts per hour
 
@@ -338,16 +338,14 @@ class _Run:
     ) -> WakeWordModel:
         """The model with its operating point and what is known of its training."""
         model, config = self.model.eval(), self.config
+        held_out = self._track(validation[-1])
         asked = config.false_accepts_per_hour
-        thresholds = {
-            word: evaluate.pick_threshold(points, asked) or _CAUTIOUS
-            for word, points in zip(self.keywords, self._curves(validation), strict=True)
-        }
+        model.point, _ = calibrate(model, held_out, per_hour=asked)
         evidence = (
-            f"at most {asked:g} false accepts per hour on {validation[-1].hours:.2f} h held out of "
-            "the training data, too short to promise a rate"
+            f"{asked:g} false accepts per hour, read off the highest events in "
+            f"{held_out.hours:.2f} h held out of the training data"
         )
-        model.point = replace(model.point, thresholds=thresholds, evidence=evidence)
+        model.point = replace(model.point, evidence=evidence)
         best = min(history, key=lambda row: (row["miss"], -row["epoch"]))
         model.origin = replace(
             model.origin,
