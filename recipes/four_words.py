@@ -1,9 +1,9 @@
 """Train and measure one model for each word of a corpus: the table and the picture of the README.
 
     python recipes/four_words.py CORPUS OUT
-    python recipes/four_words.py CORPUS OUT/scratch --strategy scratch --hours 1.3 --epochs 6
+    python recipes/four_words.py CORPUS OUT/scratch --strategy scratch --hours 0.8 --epochs 6
 
-The second line is the baseline: the same network from random weights, with about as much computing.
+The second line is the baseline: the same network from random weights, for about as many minutes.
 
 Data: any layout that `wakeword train` reads, with a train and a dev split (or speakers, from whom
 splits are made). Each word is trained on the train split with every default (`--strategy auto`)

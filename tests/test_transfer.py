@@ -39,7 +39,7 @@ def test_groups_hold_what_learns_once(tiny: EncoderSpec, streaming: str, asked: 
         ("top:2", [1.0, 0.1, 0.07]),
         ("gradual", [1.0, 0.1, 0.07, 0.049]),
         ("full", [1.0, 0.1, 0.1, 0.1]),
-        ("scratch", [1.0, 1.0, 1.0, 1.0]),
+        ("scratch", [1.0, 0.25, 0.25, 0.25]),
     ],
 )
 def test_rates_fall_from_the_top(tiny: EncoderSpec, asked: str, rates: list[float]) -> None:

@@ -51,7 +51,7 @@ class TrainConfig:
     seed: int = 0
     epochs: int = 14
     patience: int = 5
-    batch: int = 64
+    batch: int = 64  # scenes in a step; a quarter of it where layers of the encoder learn
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     validation_share: float = 0.1
@@ -250,7 +250,8 @@ class _Run:
         base_rates = [group["lr"] for group in optimiser.param_groups]
         checkpoint = _Checkpoint(folder / "checkpoint.safetensors", model, optimiser)
         history = checkpoint.restore()
-        steps = -(-len(scenes.frames) // config.batch)
+        batch = config.batch if self.depth == model.encoder.depth else max(1, config.batch // 4)
+        steps = -(-len(scenes.frames) // batch)
         for epoch in range(len(history), config.epochs):
             if _has_stopped(history, config.patience):
                 break
@@ -263,7 +264,7 @@ class _Run:
                 at = (epoch + step / steps) / config.epochs
                 for i, group in enumerate(optimiser.param_groups):
                     group["lr"] = base_rates[i] * self._rate(at, i)
-                pick = order[step * config.batch : (step + 1) * config.batch]
+                pick = order[step * batch : (step + 1) * batch]
                 frames = torch.from_numpy(scenes.frames[pick.numpy()]).float()
                 loss = self.loss(self._logits(frames), scenes.targets[pick])
                 optimiser.zero_grad(set_to_none=True)

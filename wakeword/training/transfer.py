@@ -69,7 +69,7 @@ def choose(asked: str, encoder: Encoder, keyword_minutes: float) -> Strategy:
     if name == "gradual":
         return Strategy(name, reason, 0, gradual=True)
     if name == "scratch":
-        return Strategy(name, reason, 0, encoder_rate=1.0, decay=1.0, pretrained=False)
+        return Strategy(name, reason, 0, encoder_rate=0.25, decay=1.0, pretrained=False)
     raise ConfigError(unknown("strategy", asked, STRATEGIES))
 
 
