@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from wakeword.evaluation.metrics import (
     Point,
     at_false_accepts,
+    bootstrap,
     hits,
+    latencies,
     merged,
+    paired,
     poisson,
     sweep,
     wilson,
@@ -168,3 +171,38 @@ def test_the_fewest_misses_within_a_rate(per_hour: float, threshold: float | Non
 
 def test_no_points_no_operating_point() -> None:
     assert at_false_accepts([], 1.0) is None
+
+
+def test_latency_is_from_the_words_end() -> None:
+    spoken = [(1.0, 1.5), (4.0, 4.5), (8.0, 8.5)]
+    assert latencies([4.2, 1.8, 9.31], spoken, 0.8) == [
+        pytest.approx(0.3),
+        pytest.approx(-0.3),
+        None,
+    ]
+    assert latencies([], spoken, 0.8) == [None, None, None]
+
+
+def test_bootstrap_draws_speakers_not_clips() -> None:
+    """Misses of one speaker among ten are surer than they look clip by clip; wider here."""
+    groups = [[True] * 10] + [[False] * 10] * 9
+    rate = bootstrap(groups)
+    by_clip = wilson(10, 100)
+    assert rate.value == 0.1 and rate == bootstrap(groups)
+    assert rate.low < by_clip.low and rate.high > by_clip.high
+    assert bootstrap([[False] * 5] * 4).high == 0.0
+
+
+def test_bootstrap_of_single_clips_is_the_binomials() -> None:
+    rate = bootstrap([[i < 20] for i in range(100)], draws=20_000)
+    assert (rate.low, rate.high) == pytest.approx((0.12, 0.28), abs=0.011)
+
+
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "p"), [(0, 0, 1.0), (1, 0, 1.0), (5, 0, 0.0625), (10, 2, 0.03857421875)]
+)
+def test_mcnemar_known_values(only_a: int, only_b: int, p: float) -> None:
+    a = [True] * only_a + [False] * only_b + [True, False]
+    b = [False] * only_a + [True] * only_b + [True, False]
+    assert paired(a, b) == pytest.approx(p)
+    assert paired(b, a) == pytest.approx(p)
