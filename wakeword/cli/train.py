@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,7 +12,8 @@ from rich.console import Console
 from wakeword import model as models
 from wakeword import storage
 from wakeword.cli import show
-from wakeword.data import read_dataset
+from wakeword.data import Clip, read_dataset
+from wakeword.data.manifests import recordings
 from wakeword.encoders import DEFAULT
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.heads import HEADS
@@ -27,6 +29,12 @@ from wakeword.training.transfer import STRATEGIES
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file.")
 @click.option(
     "-k", "--keyword", "keywords", multiple=True, help="A word to learn; may be repeated."
+)
+@click.option(
+    "--negatives",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="More recordings without the keyword, such as `wakeword mine` collects; may be repeated.",
 )
 @click.option("--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
@@ -57,6 +65,7 @@ def train(
     data: Path,
     output: Path,
     keywords: tuple[str, ...],
+    negatives: tuple[Path, ...],
     encoder: str,
     weights: Path | None,
     streaming: str,
@@ -84,6 +93,8 @@ def train(
     console = Console(stderr=True)
     storage.check_writable(output)
     dataset = read_dataset(data)
+    more = tuple(Clip(path, split="train") for folder in negatives for path in recordings(folder))
+    dataset = replace(dataset, negatives=(*dataset.negatives, *more))
     words = list(keywords) or _only_word(dataset.words(), data)
     config = TrainConfig(
         encoder=encoder,

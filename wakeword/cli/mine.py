@@ -1,0 +1,72 @@
+"""`wakeword mine`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from wakeword import audio, storage, work
+from wakeword import model as models
+from wakeword.cli import show
+from wakeword.data.library import check_broken
+from wakeword.data.manifests import recordings
+from wakeword.errors import ManifestError
+from wakeword.evaluation.mine import mine as find
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("sounds", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the clips."
+)
+@click.option(
+    "--score",
+    default=0.2,
+    show_default=True,
+    type=click.FloatRange(0.0, 1.0, min_open=True),
+    help="Keep what scored this or more.",
+)
+@click.option("--most", default=500, show_default=True, type=click.IntRange(1), help="Clips kept.")
+def mine(file: Path, sounds: tuple[Path, ...], output: Path, score: float, most: int) -> None:
+    """Collect what sets a model off in recordings in which nobody says the keyword.
+
+    Writes four seconds around each moment as FLAC, and a manifest of them; `wakeword train
+    --negatives` takes the folder.
+
+    \b
+    Examples:
+      wakeword mine alexa.wakeword evenings/ -o mined/
+      wakeword train recordings/ --negatives mined/ -o better.wakeword
+    """
+    model = models.load(file)
+    manifest = output / "mined.jsonl"
+    if manifest.exists():
+        raise ManifestError(f"{manifest}: there already. Give another folder, or remove this one.")
+    storage.check_writable(manifest)
+    paths = [path for sound in sounds for path in recordings(sound)]
+    with show.progress() as progress, work.one_thread_each():
+        found, broken = find(model, paths, score=score, most=most, progress=progress)
+    check_broken(len(broken), len(paths), broken)
+    rows = []
+    for number, each in enumerate(found):
+        clip = output / f"{number:05d}.flac"
+        audio.save(clip, audio.load(each.recording, offset_s=each.start_s, duration_s=each.seconds))
+        rows.append(
+            {
+                "audio_filepath": clip.name,
+                "label": "",
+                "source": "mined",
+                "recording": each.recording.name,
+                "time": each.time_s,
+                "keyword": each.keyword,
+                "score": each.score,
+            }
+        )
+    with storage.whole(manifest) as part:
+        part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for reason in broken.values():
+        click.echo(f"note: skipped {reason}", err=True)
+    show.console().print(f"{len(rows)} clips in {output}", highlight=False)
