@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny as tiny_family
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wakeword import audio, mixing, model
@@ -166,7 +166,7 @@ def streams_of_two(tiny: EncoderSpec) -> tuple[WakeWordModel, Track, Track]:
     net = made()
     clips = [Clip(Path(f"{i}.wav"), "alexa", who) for i, who in enumerate(("ann", "ann", "bob"))]
     said = (("alexa", 1.0, 1.5), ("alexa", 5.0, 5.5), ("alexa", 9.0, 9.5))
-    positives = track(net, "clean", 12.0, {1.6: 3.0, 6.0: 2.0, 9.6: -1.0})
+    positives = track(net, "clean", 12.0, {1.6: 3.0, 6.0: 2.0, 9.6: -8.9})
     positives = replace(
         positives, spoken=said, pieces=tuple(zip((0.0, 4.0, 8.0), clips, strict=True))
     )
@@ -191,8 +191,9 @@ def test_rows_say_who_was_missed_and_how_late(
     assert found is not None and found[0] == pytest.approx(0.3, abs=0.03)
     at = dict(row.at)
     assert at[0.1] is not None and (at[0.1].missed, at[0.1].false_accepts) == (2, 0)
-    assert at[1.0] is not None and (at[1.0].missed, at[1.0].false_accepts) == (1, 2)
-    assert [w.missed[0.5] for w in row.words] == [False, True, True]
+    assert at[1.0] is not None and (at[1.0].missed, at[1.0].false_accepts) == (1, 1)
+    assert [w.missed[0.5] for w in row.words] == [False, False, True]
+    assert [w.missed[0.1] for w in row.words] == [False, True, True]
     speakers = evaluate.by_speakers(row, 1.0)
     assert speakers is not None and (speakers.low, speakers.high) == (0.0, 1.0)
 
@@ -211,9 +212,13 @@ def test_false_accepts_have_their_sources(
     assert (fans.false_accepts, fans.fired) == (2, 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.floats(-6, 12), min_size=3, max_size=3), st.integers(0, 8))
-def test_shifting_all_scores_changes_no_rate(values: list[float], steps: int) -> None:
+def test_shifting_all_scores_changes_no_rate(
+    tiny: EncoderSpec, values: list[float], steps: int
+) -> None:
     """A constant on every logit moves thresholds, not the misses at a rate of false accepts."""
     net = made()
     shift = steps * 21 / 126  # the distance of two thresholds
@@ -222,7 +227,7 @@ def test_shifting_all_scores_changes_no_rate(values: list[float], steps: int) ->
 
     def row(by: float) -> Row:
         positives = track(net, "clean", 12.0, dict(zip(at, values, strict=True)))
-        negatives = track(net, "negatives", 36_000.0, {50.0: 1.0, 90.0: 4.0, 200.0: 6.0})
+        negatives = track(net, "negatives", 3600.0, {50.0: 1.0, 90.0: 4.0, 200.0: 6.0})
         positives = replace(positives, logits=positives.logits + by, spoken=said)
         return evaluate.row(net, 0, positives, replace(negatives, logits=negatives.logits + by))
 
