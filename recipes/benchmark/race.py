@@ -239,7 +239,7 @@ def _written(stream: Stream, sound: Path) -> Iterator[dict[str, Any]]:
 
 
 def write_examples(part: Dataset, folder: Path, count: int = 5) -> list[Path]:
-    """Train clips of the word by different speakers, cut to the word, as a user would record them.
+    """Train clips of the word by different speakers, cut to the word and 0.4 s around it.
 
     At least 12,400 samples (0.775 s), the least that a speech embedding takes, filled with zeros.
     """
@@ -252,7 +252,8 @@ def write_examples(part: Dataset, folder: Path, count: int = 5) -> list[Path]:
     for file, clip in zip(files, clips, strict=False):
         samples = clip.load()
         start_s, end_s = clip.bounds(samples)
-        samples = samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+        first, last = (round(t * SAMPLE_RATE) for t in (max(0, start_s - 0.4), end_s + 0.4))
+        samples = samples[first:last]
         missing = max(0, 12_400 - len(samples))
         audio.save(file, np.pad(samples, (missing // 2, missing - missing // 2)))
     return files[: len(clips)]
@@ -585,7 +586,7 @@ def picture(rows: Sequence[Row], path: Path) -> None:
         axes.set_xticks(range(len(words)), words)
         axes.set_xlim(-0.6, len(words) - 0.4)
         axes.grid(True, axis="y", linewidth=0.5, alpha=0.6)
-    panels[0].set_ylim(bottom=-1.0)
+    panels[0].set_ylim(bottom=-0.04 * panels[0].get_ylim()[1])
     panels[0].set_ylabel("missed at 0.5 false accepts per hour (%)")
     for number, engine in enumerate(engines):
         panels[0].plot(
