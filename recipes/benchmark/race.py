@@ -165,14 +165,12 @@ def main(
     for word in words or data.words():
         task = for_keywords(data, [word])
         part = task.subset("dev")
-        heard = [s for s in conditions(part) if not wanted or s.name in wanted]
-        truths = [write_stream(s, out / "audio" / word) for s in [streams.negative_stream(part)]]
-        truths += [write_stream(s, out / "audio" / word) for s in heard]
+        spoken = [s for s in conditions(part) if not wanted or s.name in wanted]
+        all_streams = [streams.negative_stream(part), *spoken]
+        truths = [write_stream(stream, out / "audio" / word) for stream in all_streams]
         examples = write_examples(task.subset("train"), out / "audio" / word / "examples")
         for peer in entered:
-            job = {"word": word, "corpus": str(corpus.resolve()), "hours": hours}
-            job["model"] = str(models.resolve() / f"{word}.wakeword") if models else None
-            job["examples"] = [str(path) for path in examples[: peer.examples]]
+            job = job_of(peer, word, corpus, models, examples, hours)
             new = run(peer, job, truths, out)
             rows += new
             for row in new:
@@ -291,26 +289,61 @@ def set_up(peer: Peer, out: Path) -> None:
         print(f"{peer.name}: cannot be installed: {error}", file=sys.stderr)
 
 
+def job_of(
+    peer: Peer,
+    word: str,
+    corpus: Path,
+    models: Path | None,
+    examples: Sequence[Path],
+    hours: float = 5.2,
+) -> dict[str, Any]:
+    """What the peer's scripts are told, but for the stream."""
+    ours = str(models.resolve() / f"{word}.wakeword") if models and peer is OURS else None
+    return {
+        "word": word,
+        "corpus": str(corpus.resolve()),
+        "hours": hours,
+        "model": ours,
+        "examples": [str(path) for path in examples[: peer.examples]],
+    }
+
+
+class Absent(Exception):
+    """Why an engine has no numbers for a word."""
+
+
 def run(peer: Peer, job: dict[str, Any], truths: Sequence[Truth], out: Path) -> list[Row]:
-    """One word's rows of an engine; a single row with a note where it did not run."""
-    word = job["word"]
-    if peer.words is not None and word not in peer.words:
-        return [Row(peer.title, word, note="word not offered")]
+    """One word's rows of an engine; a single row with a note where it did not run.
+
+    The negatives come first among the `truths`.
+    """
+    try:
+        negative, *positives = heard(peer, job, truths, out)
+    except Absent as reason:
+        return [Row(peer.title, job["word"], note=str(reason))]
+    return [
+        measured(peer, job["word"], truth, truths[0], result, negative)
+        for truth, result in zip(truths[1:], positives, strict=True)
+    ]
+
+
+def heard(
+    peer: Peer, job: dict[str, Any], truths: Sequence[Truth], out: Path
+) -> list[dict[str, Any]]:
+    """What the engine made of each stream. Raises Absent."""
+    if peer.words is not None and job["word"] not in peer.words:
+        raise Absent("word not offered")
     python = python_of(peer, out)
     if not python.exists():
-        return [Row(peer.title, word, note="not installed")]
+        raise Absent("not installed")
+    if peer is OURS and not (job["model"] and Path(job["model"]).is_file()):
+        raise Absent("no model")
     try:
         if peer.train:
-            job["model"] = str(trained(peer, python, job, out))
-        if peer is OURS and not (job["model"] and Path(job["model"]).is_file()):
-            return [Row(peer.title, word, note="no model")]
-        results = [listened(peer, python, job, truth, out) for truth in truths]
+            job = {**job, "model": str(trained(peer, python, job, out))}
+        return [listened(peer, python, job, truth, out) for truth in truths]
     except RuntimeError as error:
-        return [Row(peer.title, word, note=f"failed: {error}")]
-    return [
-        measured(peer, word, truth, truths[0], result, results[0])
-        for truth, result in zip(truths[1:], results[1:], strict=True)
-    ]
+        raise Absent(f"failed: {error}") from error
 
 
 def trained(peer: Peer, python: Path, job: dict[str, Any], out: Path) -> Path:
@@ -318,7 +351,7 @@ def trained(peer: Peer, python: Path, job: dict[str, Any], out: Path) -> Path:
     model = out / "trained" / peer.name / f"{job['word']}.npz"
     if not model.is_file():
         assert peer.train is not None
-        _script(python, peer.train, {**job, "model": None}, model)
+        _script(python, peer.train, job, model)
     return model
 
 
@@ -328,8 +361,6 @@ def listened(
     """What the engine made of one stream, from disk if it has heard the same before."""
     result = out / "results" / peer.name / job["word"] / f"{truth.audio.stem}.json"
     used = [*job["examples"], *([job["model"]] if job["model"] else [])]
-    if peer is not OURS and not peer.train:
-        used = job["examples"]
     made_of = fingerprint(truth.made_of, [storage.sha256(Path(file)) for file in used])
     found = json.loads(result.read_text()) if result.is_file() else {}
     if found.get("made_of") != made_of:
@@ -389,7 +420,7 @@ class Row:
     def line(self) -> str:
         if self.note:
             return f"| {self.engine} | {self.word} | {self.note} |"
-        cells = [self.engine, self.word, self.condition, *map(_missed, self.points)]
+        cells = [self.engine, self.word, self.condition, *map(missed, self.points)]
         point = self.points[-1]
         cells.append("–" if point is None else _false_accepts(point))
         cells.append(_latency(self.latency_s))
@@ -406,7 +437,7 @@ def measured(
     quiet: dict[str, Any],
 ) -> Row:
     """Score one condition against the negatives, both as the engine heard them."""
-    positive, negative, thresholds = _events(result, quiet)
+    positive, negative, thresholds = events(result, quiet)
     curve = metrics.sweep(
         positive, truth.spoken, negative, negatives.hours, thresholds, HIT_TOLERANCE_S
     )
@@ -426,13 +457,13 @@ def measured(
     )
 
 
-def _events(positive: dict[str, Any], negative: dict[str, Any]) -> tuple[Events, Events, list]:
+def events(positive: dict[str, Any], negative: dict[str, Any]) -> tuple[Events, Events, list]:
     """Events of both streams at a threshold, and the thresholds that can be told apart."""
     if "events" in positive:
 
         def of(result: dict[str, Any]) -> Events:
-            events = {float(threshold): times for threshold, times in result["events"].items()}
-            return lambda threshold: apart(events[threshold])
+            by_threshold = {float(t): times for t, times in result["events"].items()}
+            return lambda threshold: apart(by_threshold[threshold])
 
         return of(positive), of(negative), sorted(float(t) for t in positive["events"])
 
@@ -530,7 +561,7 @@ def _pooled(points: Sequence[Point | None]) -> tuple[float, float, float]:
     return mean, rate.low, rate.high
 
 
-def _missed(point: Point | None) -> str:
+def missed(point: Point | None) -> str:
     if point is None:
         return "no threshold"
     rate = metrics.wilson(point.missed, point.spoken)
