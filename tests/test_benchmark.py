@@ -174,3 +174,40 @@ def test_every_peer_has_its_script(race: ModuleType) -> None:
     for peer in (race.OURS, *race.peers()):
         assert peer.script.is_file() and peer.licence
         assert peer.train is None or peer.train.is_file()
+
+
+def test_picovoices_protocol(
+    race: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    protocol = importlib.import_module("picovoice_protocol")
+    part = race.for_keywords(race.read_dataset(training.write_data(tmp_path / "data")), ["ping"])
+    found = list(protocol.pieces(part.subset("dev"), 0.02))
+    words = [samples for samples, is_word in found if is_word]
+    assert len(words) == 4
+    assert sum(len(samples) for samples, _ in found) >= 0.02 * 3600 * 16_000
+    truth = protocol.write(part.subset("dev"), 0.02, tmp_path / "long.flac")
+    samples = audio.load(truth.audio)
+    assert np.abs(samples).max() == pytest.approx(1.0, abs=1e-3)
+    assert truth.hours == pytest.approx(len(samples) / 16_000 / 3600)
+    lengths = [end - start for start, end in truth.spoken]
+    assert sorted(lengths) == pytest.approx(sorted(len(w) / 16_000 + 0.5 for w in words))
+    middle = (truth.spoken[0][0] + truth.spoken[0][1]) / 2
+    times = {"0.9": [middle, middle + 0.2], "0.5": [middle, truth.spoken[0][1] + 0.1]}
+    monkeypatch.setattr(race, "heard", lambda *_: [{"events": times}])
+    line = protocol.measured(race.OURS, {"word": "ping"}, truth, tmp_path)
+    assert line.count("3 of 4") == 2  # heard once, however often it fired; the other one is false
+
+
+def test_the_loudest_frames_are_10_db_apart(
+    race: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    protocol = importlib.import_module("picovoice_protocol")
+    rng = np.random.default_rng(0)
+    speech, noise = (rng.standard_normal(16_000).astype(np.float32) for _ in range(2))
+    source = object.__new__(protocol._Noise)
+    source._rest = noise
+    mixed = source.under(speech)
+    ratio = protocol.loudest_frame(mixed - noise) / protocol.loudest_frame(noise)
+    assert 10 * np.log10(ratio) == pytest.approx(10.0, abs=0.01)

@@ -38,6 +38,7 @@ from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.data import Clip, Dataset, assign_splits, for_keywords, read_dataset
 from wakeword.data.library import Library
 from wakeword.evaluation import metrics
+from wakeword.mixing import hiss
 from wakeword.training.features import clip_identity, fingerprint
 
 FRAME = 512
@@ -161,7 +162,8 @@ class _Noise:
 
     def __init__(self, part: Dataset, library: Library, rng: np.random.Generator) -> None:
         loaded = [_at_full_scale(library, clip) for clip in part.noises]
-        self._noises = [noise for noise in loaded if noise is not None]
+        found = [noise for noise in loaded if noise is not None]
+        self._noises = found or [hiss(10 * SAMPLE_RATE, rng)]
         self._rest: Samples = np.zeros(0, dtype=np.float32)
         self._rng = rng
 

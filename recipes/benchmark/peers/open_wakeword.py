@@ -17,13 +17,14 @@ from pyopen_wakeword import Model, OpenWakeWord, OpenWakeWordFeatures
 
 HOP, PIECE = 1280, 1760  # samples: between spectrogram pieces, and of one
 MELS, WINDOW, STEP = 32, 76, 8  # bands; spectrogram frames that an embedding sees, and its hop
+SILENCE = 100  # hops of zeros that it puts in front of a stream
 STRETCH = 250  # hops of 80 ms that are embedded at once
 
 
 def embeddings(features: OpenWakeWordFeatures, stream: common.Stream) -> Iterator[np.ndarray]:
     """(1, 1, n, 96) at a time, one vector for each 80 ms: as from `process_streaming`."""
     lib = features.lib
-    sound = np.zeros(PIECE - HOP, dtype=np.float32)
+    sound = np.zeros(SILENCE * HOP, dtype=np.float32)
     frames = np.zeros((0, MELS), dtype=np.float32)
     for block in stream.blocks(HOP * STRETCH):
         sound = np.concatenate([sound, block.astype(np.float32)])
@@ -64,12 +65,14 @@ def main() -> None:
     features = OpenWakeWordFeatures.from_builtin()
     engine = OpenWakeWord.from_builtin(Model(job["word"]))
     stream = common.Stream(job["audio"])
-    first = -(-WINDOW // STEP) + engine.input_windows - 1  # hops that the first score waits for
+    # hops of the stream that the first score waits for; a piece reaches into the hop after its own
+    first = -(-WINDOW // STEP) + engine.input_windows - SILENCE
     scores: list[tuple[float, float]] = []
     for part in embeddings(features, stream):
         for start in range(0, part.shape[2], 25):  # its buffer holds ten seconds
             for score in engine.process_streaming(part[:, :, start : start + 25]):
-                scores.append(((first + len(scores)) * HOP / common.RATE, score))
+                hops = max(1, first + len(scores))
+                scores.append((hops * HOP / common.RATE, score))
     common.write(stream, [features.mel_path, features.emb_path, engine.tflite_model], scores=scores)
 
 
