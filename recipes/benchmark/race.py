@@ -242,8 +242,6 @@ def write_examples(part: Dataset, folder: Path, count: int = 5) -> list[Path]:
     At least 12,400 samples (0.775 s), the least that a speech embedding takes, filled with zeros.
     """
     files = [folder / f"{number}.wav" for number in range(count)]
-    if all(file.is_file() for file in files):
-        return files
     order = np.random.default_rng(0).permutation(len(part.keywords))
     by_speaker = {part.keywords[i].speaker or str(i): part.keywords[i] for i in order}
     clips = list(by_speaker.values())[:count]
@@ -270,9 +268,10 @@ def python_of(peer: Peer, out: Path) -> Path:
 def set_up(peer: Peer, out: Path) -> None:
     """Make a peer's environment with pip; a peer that cannot be had is left out, with a line."""
     python = python_of(peer, out)
-    if python.exists():
-        return
     folder = out / "envs" / peer.name
+    done = folder / "installed"
+    if peer is OURS or done.is_file():
+        return
     try:
         _call([sys.executable, "-m", "venv", str(folder)])
         if peer.library:
@@ -284,6 +283,7 @@ def set_up(peer: Peer, out: Path) -> None:
             _call([*pip, *peer.packages])
         if peer.bare:
             _call([*pip, "--no-deps", *peer.bare])
+        done.touch()
     except RuntimeError as error:
         python.unlink(missing_ok=True)
         print(f"{peer.name}: cannot be installed: {error}", file=sys.stderr)
