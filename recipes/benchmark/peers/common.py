@@ -66,7 +66,7 @@ def write(
     stream: Stream,
     model_files: Sequence[Path | str],
     *,
-    scores: Sequence[tuple[float, float]] | np.ndarray | None = None,
+    scores: np.ndarray | Sequence[tuple[float, float]] | None = None,
     events: dict[str, list[float]] | None = None,
 ) -> None:
     """Write RESULT, the scores first."""

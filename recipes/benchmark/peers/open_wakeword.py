@@ -9,6 +9,7 @@ that decides are run as the package runs them, and the scores come when the pack
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Iterator
 
 import common
@@ -67,13 +68,14 @@ def main() -> None:
     stream = common.Stream(job["audio"])
     # hops of the stream that the first score waits for; a piece reaches into the hop after its own
     first = -(-WINDOW // STEP) + engine.input_windows - SILENCE
-    scores: list[tuple[float, float]] = []
+    times, scores = array("d"), array("d")
     for part in embeddings(features, stream):
         for start in range(0, part.shape[2], 25):  # its buffer holds ten seconds
             for score in engine.process_streaming(part[:, :, start : start + 25]):
-                hops = max(1, first + len(scores))
-                scores.append((hops * HOP / common.RATE, score))
-    common.write(stream, [features.mel_path, features.emb_path, engine.tflite_model], scores=scores)
+                times.append(max(1, first + len(scores)) * HOP / common.RATE)
+                scores.append(score)
+    files = [features.mel_path, features.emb_path, engine.tflite_model]
+    common.write(stream, files, scores=np.column_stack([times, scores]))
 
 
 if __name__ == "__main__":

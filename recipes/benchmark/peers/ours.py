@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 import common
 import numpy as np
 import torch
@@ -22,16 +24,15 @@ def main() -> None:
     state = None
     pending = np.zeros(0, dtype=np.float32)
     needed = model.first_block
-    logits: list[float] = []
-    times: list[float] = []
+    times, logits = array("d"), array("d")
     for block in stream.blocks(BLOCK):
         pending = np.concatenate([pending, block.astype(np.float32) / 32768])
         while len(pending) >= needed:
             hop, pending = np.split(pending, [needed])
             needed = model.block
             out, state = model(torch.from_numpy(hop)[None], state)
-            logits += out[0, :, keyword].tolist()
-            times += [stream.heard_s] * out.shape[1]
+            logits.extend(out[0, :, keyword].tolist())
+            times.extend([stream.heard_s] * out.shape[1])
     smoothing = max(1, round(model.point.smoothing_s / model.frame_s))
     scores = smooth(np.asarray(logits)[:, None], smoothing)
     common.write(stream, [job["model"]], scores=np.column_stack([times, scores]))
