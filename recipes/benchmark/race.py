@@ -8,8 +8,8 @@ condition, and all else as negatives, are written once as 16 kHz FLAC; every eng
 files, on one thread, in a process and an environment of its own. What it heard is kept in
 OUT/results: a run that is cut off goes on where it stopped. Writes OUT/race.json and OUT/race.png.
 
-It takes the hours heard times the real-time factors in the table (Porcupine's eleven times, once for
-each sensitivity), and some minutes a word to train the rival.
+It takes the hours heard times the real-time factors in the table (Porcupine's eleven times, once
+for each sensitivity), and some minutes a word to train the rival.
 
 README.md tells the rules, who the peers are, and what to beware of.
 """
