@@ -211,3 +211,16 @@ def test_the_loudest_frames_are_10_db_apart(
     mixed = source.under(speech)
     ratio = protocol.loudest_frame(mixed - noise) / protocol.loudest_frame(noise)
     assert 10 * np.log10(ratio) == pytest.approx(10.0, abs=0.01)
+
+
+def test_the_mean_over_words_has_the_interval_of_all_their_clips(race: ModuleType) -> None:
+    points = [race.Point(0.5, missed, spoken, 0, 3.0) for missed, spoken in ((1, 10), (3, 60))]
+    rows = [
+        race.Row("Fake", word, "clean", (point, None), (0.1,), 3.0)
+        for word, point in zip(("ping", "pong"), points, strict=True)
+    ]
+    mean = race.table([*rows, race.Row("Fake", "pang", note="word not offered")]).splitlines()[5]
+    whole = race.metrics.wilson(4, 70)
+    assert mean.startswith("| Fake | mean of 2 words | clean | 7.5% ")
+    assert f"({whole.low:.1%}–{whole.high:.1%})" in mean
+    assert "| 100.0% (0.0%–100.0%) |" in mean  # no threshold: as if all were missed
