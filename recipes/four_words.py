@@ -37,7 +37,9 @@ from wakeword.training.train import TrainConfig, train
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
 @click.option("--strategy", default="auto", show_default=True)
-@click.option("--hours", default=5.2, show_default=True, help="Of training audio to make.")
+@click.option(
+    "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."
+)
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
 def main(
     corpus: Path, out: Path, words: tuple[str, ...], strategy: str, hours: float, epochs: int

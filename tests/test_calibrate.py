@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from wakeword import audio, model
 from wakeword.cli import main
 from wakeword.detector import Trigger
 from wakeword.encoders import EncoderSpec
-from wakeword.evaluation import calibrate
+from wakeword.evaluation import calibrate, metrics
+from wakeword.evaluation.evaluate import Track
 
 
 def exponential(rng: np.random.Generator, per_hour: float, hours: float) -> calibrate.Peaks:
@@ -51,6 +53,32 @@ def test_what_was_counted_is_never_more_than_asked() -> None:
     found = calibrate.threshold(events, 4.0, 0.5)
     assert found.counted == 2 and not found.extrapolated
     assert calibrate.threshold(events, 1.0, 0.5).extrapolated
+
+
+@pytest.mark.parametrize(
+    ("threshold", "highest", "expected"),
+    [
+        (9.0, 2.0, 5.0),  # too far out: back to where 19 of 20 words are heard
+        (4.0, 2.0, 4.0),  # within reach: stays
+        (9.0, 7.0, 7.0),  # never below what was heard without the word
+        (4.0, 7.0, 4.0),  # not beyond what was heard: stays
+    ],
+)
+def test_a_line_drawn_too_far_ends_within_reach_of_the_word(
+    tiny: EncoderSpec, threshold: float, highest: float, expected: float
+) -> None:
+    trained = tiny_family.model()
+    trained.point = replace(trained.point, smoothing_s=trained.frame_s)
+    logits = np.full((2000, len(trained.keywords)), -10.0)
+    logits[50::100] = np.array([1.0, *np.arange(5.0, 24.0)])[:, None]  # 20 words
+    times = [(at * trained.frame_s, (at + 5) * trained.frame_s) for at in range(48, 2000, 100)]
+    spoken = tuple((word, *bounds) for word in trained.keywords for bounds in times)
+    heard = Track("clean", logits, spoken, 0.1)
+    rate = metrics.poisson(0, 1.0)
+    scores = [1 / (1 + np.exp(-value)) for value in (threshold, highest, expected)]
+    found = calibrate.Calibrated(scores[0], rate, 0, 1.0, scores[1])
+    reached = calibrate.within_reach(trained, dict.fromkeys(trained.keywords, found), [heard])
+    assert reached == pytest.approx(dict.fromkeys(trained.keywords, scores[2]))
 
 
 def test_silence_leaves_the_middle() -> None:

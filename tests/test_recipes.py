@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import runpy
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny as tiny_family
@@ -16,7 +18,6 @@ from wakeword import audio
 from wakeword.data import Dataset
 from wakeword.encoders import Encoder, EncoderSpec, Stripped
 from wakeword.training.train import TrainConfig, Trained
-from wakeword.work import Progress
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -31,9 +32,11 @@ def run(name: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_recipe_is_run_here_or_with_its_module() -> None:
     assert {path.name for path in RECIPES.glob("*.py")} == {
+        "few_clips.py",
         "four_words.py",
         "frontend_level.py",
         "pulse_microphone.py",  # in test_microphone.py
+        "threshold_holds.py",
     }
 
 
@@ -53,25 +56,54 @@ def test_frontend_level(
     assert len([line for line in printed.splitlines() if "%" in line]) == 6
 
 
-def test_four_words(
-    tiny: EncoderSpec,
+@pytest.fixture
+def small_trainings(
+    tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A data set; every training within takes the tiny encoder."""
+    weights = training.write_weights(tmp_path / "weights")
+    real = wakeword.training.train.train
+
+    def small(data: Dataset, words: list[str], config: TrainConfig, **more: Any) -> Trained:
+        config = replace(config, encoder="tiny", epochs=1)
+        return real(data, words, config, weights=weights, **more)
+
+    monkeypatch.setattr(wakeword.training.train, "train", small)
+    yield training.write_data(tmp_path / "data")
+
+
+def test_four_words_and_whether_their_thresholds_hold(
+    small_trainings: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    weights = training.write_weights(tmp_path / "weights")
-    real = wakeword.training.train.train
-
-    def small(data: Dataset, words: list[str], config: TrainConfig, progress: Progress) -> Trained:
-        config = replace(config, encoder="tiny")
-        return real(data, words, config, weights=weights, progress=progress)
-
-    monkeypatch.setattr(wakeword.training.train, "train", small)
-    data = training.write_data(tmp_path / "data")
-    few = ("--hours", "0.02", "--epochs", "1")
-    run("four_words.py", str(data), str(tmp_path / "out"), *few, monkeypatch=monkeypatch)
+    data, out = str(small_trainings), tmp_path / "out"
+    run("four_words.py", data, str(out), "--hours", "0.02", monkeypatch=monkeypatch)
     printed = capsys.readouterr().out
     assert "ping: trained in" in printed
     assert "| ping | clean |" in printed and "| ping | 10 dB |" in printed
-    assert (tmp_path / "out" / "ping.wakeword").is_file()
-    assert (tmp_path / "out" / "det.png").stat().st_size > 10_000
+    assert (out / "ping.wakeword").is_file()
+    assert (out / "det.png").stat().st_size > 10_000
+
+    run("threshold_holds.py", data, str(out), "--other", data, monkeypatch=monkeypatch)
+    printed = capsys.readouterr().out
+    halvings = [line for line in printed.splitlines() if "inside |" in line or "OUTSIDE" in line]
+    assert len(halvings) == 5 and "of 5 inside" in printed
+    assert "of 4 |" not in printed  # all 16 clips of the other table are heard, not its dev split
+    assert printed.count("of 16 |") == 2
+
+
+def test_few_clips(
+    small_trainings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    few = ("--clips", "6", "--draws", "2", "--hours", "0.1")
+    run("few_clips.py", str(small_trainings), str(tmp_path), *few, monkeypatch=monkeypatch)
+    printed = capsys.readouterr().out
+    assert printed.count("| ping | ") == 2 and printed.count("of 4 | ") == 4
+    assert "all: mean" in printed
+    models = [(tmp_path / f"ping-6-{draw}.wakeword").read_bytes() for draw in range(2)]
+    assert models[0] != models[1]

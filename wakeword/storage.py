@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -46,6 +47,12 @@ def check_writable(path: Path) -> None:
     with whole(probe) as part:
         part.touch()
     probe.unlink()
+
+
+def fingerprint(*parts: object) -> str:
+    """A name for what something is made of: equal parts, equal name."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def sha256(path: Path) -> str:

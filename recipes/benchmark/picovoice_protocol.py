@@ -39,7 +39,6 @@ from wakeword.data import Clip, Dataset, assign_splits, for_keywords, read_datas
 from wakeword.data.library import Library
 from wakeword.evaluation import metrics
 from wakeword.mixing import hiss
-from wakeword.training.features import clip_identity, fingerprint
 
 FRAME = 512
 HEARD_SHARE = 0.2  # of the background
@@ -102,8 +101,8 @@ def measured(peer: race.Peer, job: dict, truth: race.Truth, out: Path) -> str:
 def write(part: Dataset, hours: float, sound: Path) -> race.Truth:
     """The file, unless it is there; `spoken` reaches to AFTER_S past each clip."""
     file = sound.with_suffix(".json")
-    clips = [str(clip) for clip in (*part.keywords, *part.negatives, *part.noises)]
-    made_of = fingerprint("picovoice", hours, clips, clip_identity(part.keywords[0].path))
+    clips = [clip.identity() for clip in (*part.keywords, *part.negatives, *part.noises)]
+    made_of = storage.fingerprint("picovoice", hours, clips)
     if not (file.is_file() and json.loads(file.read_text())["made_of"] == made_of):
         peak = max(float(np.abs(samples).max()) for samples, _ in pieces(part, hours))
         spoken: list[tuple[float, float]] = []

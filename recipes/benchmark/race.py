@@ -42,10 +42,11 @@ from wakeword.evaluation.conditions import CLEAN, ROOMS, noisy
 from wakeword.evaluation.evaluate import HIT_TOLERANCE_S
 from wakeword.evaluation.metrics import Events, Point
 from wakeword.evaluation.streams import Stream
-from wakeword.training.features import clip_identity, fingerprint
+from wakeword.training.scenes import SceneConfig
 
 PEERS = Path(__file__).resolve().parent / "peers"
 PER_HOUR = (0.1, 0.5)
+HOURS = SceneConfig().hours  # of training audio, as ours
 REFRACTORY_S = 1.0
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
@@ -148,7 +149,7 @@ def conditions(part: Dataset) -> list[Stream]:
 @click.option("--condition", "wanted", multiple=True, help="Only this one; may be repeated.")
 @click.option("--engine", "engines", multiple=True, help="Only this one; may be repeated.")
 @click.option("--install", is_flag=True, help="Make the environments that are not there, with pip.")
-@click.option("--hours", default=5.2, show_default=True, help="Of training audio for a rival.")
+@click.option("--hours", default=HOURS, show_default=True, help="Of training audio for a rival.")
 def main(
     corpus: Path,
     out: Path,
@@ -204,11 +205,7 @@ def write_stream(stream: Stream, folder: Path) -> Truth:
     """Render a stream to FLAC with its truth beside it, unless both are there."""
     name = stream.name.replace(" ", "")
     sound, file = folder / f"{name}.flac", folder / f"{name}.json"
-    clips = [
-        (clip_identity(clip.path), str(clip))
-        for clip in (*stream.clips, *stream.noises, *stream.rooms)
-    ]
-    made_of = fingerprint(asdict(stream.condition), stream.seed, clips)
+    made_of = stream.made_of()
     if not (file.is_file() and json.loads(file.read_text())["made_of"] == made_of):
         pieces = list(_written(stream, sound))
         hours = soundfile.info(sound).duration / 3600
@@ -303,7 +300,7 @@ def job_of(
     corpus: Path,
     models: Path | None,
     examples: Sequence[Path],
-    hours: float = 5.2,
+    hours: float = HOURS,
 ) -> dict[str, Any]:
     """What the peer's scripts are told, but for the stream."""
     ours = str(models.resolve() / f"{word}.wakeword") if models and peer is OURS else None
@@ -369,7 +366,7 @@ def listened(
     """What the engine made of one stream, from disk if it has heard the same before."""
     result = out / "results" / peer.name / job["word"] / f"{truth.audio.stem}.json"
     used = [*job["examples"], *([job["model"]] if job["model"] else [])]
-    made_of = fingerprint(truth.made_of, [storage.sha256(Path(file)) for file in used])
+    made_of = storage.fingerprint(truth.made_of, [storage.sha256(Path(file)) for file in used])
     found = json.loads(result.read_text()) if result.is_file() else {}
     if found.get("made_of") != made_of:
         result.unlink(missing_ok=True)

@@ -47,7 +47,7 @@ from wakeword.training.transfer import STRATEGIES
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True, type=click.IntRange(1))
 @click.option(
     "--hours",
-    default=5.2,
+    default=SceneConfig().hours,
     show_default=True,
     type=click.FloatRange(0.05, 1000),
     help="Of training audio to make from the clips.",

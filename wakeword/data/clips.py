@@ -47,6 +47,14 @@ class Clip:
         """(samples,) at 16 kHz of this clip's part of its file. Raises AudioError."""
         return audio.load(self.path, offset_s=self.offset_s, duration_s=self.duration_s)
 
+    def identity(self) -> tuple[str, int, int]:
+        """The clip with its file's size and time of change: what a cache may know it by."""
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return str(self), -1, -1
+        return str(self), stat.st_size, stat.st_mtime_ns
+
     def bounds(self, samples: audio.Samples) -> tuple[float, float]:
         """Seconds of the keyword's start and end within `samples`: by energy, between those stated.
 

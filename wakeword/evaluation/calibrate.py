@@ -9,7 +9,7 @@ instead of on one; and it is never below what the events themselves ask for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from wakeword.model import OperatingPoint, WakeWordModel
 TAIL = 20  # highest events that the line goes through
 SMOOTHING_S = (0.04, 0.08, 0.12, 0.16, 0.24)
 REFRACTORY_S = (0.5, 1.0, 1.5, 2.0)
+HEARD_SHARE = 0.95
 
 Peaks = npt.NDArray[np.float64]
 
@@ -36,13 +37,19 @@ class Calibrated:
         expected: false accepts per hour by the line through the highest events, with the
             interval (95 %) that their number and the hours leave.
         counted: events at or over the threshold in these hours.
+        highest: score of the highest event.
     """
 
     threshold: float
     expected: Rate
     counted: int
     hours: float
-    extrapolated: bool  # the threshold lies above every event that was heard
+    highest: float
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether the threshold lies above every event that was heard."""
+        return self.threshold > self.highest
 
 
 def peaks(logits: Scores, smoothing: int, refractory: int) -> Peaks:
@@ -71,7 +78,7 @@ def threshold(events: Peaks, hours: float, per_hour: float) -> Calibrated:
     """
     tail = events[-TAIL:]
     if len(tail) < 3:
-        return Calibrated(0.5, metrics.poisson(len(tail), hours), 0, hours, True)
+        return Calibrated(0.5, metrics.poisson(len(tail), hours), 0, hours, 0.0)
     base = float(tail[0])
     excess = tail[1:] - base
     scale = max(float(excess.mean()), 1e-3)
@@ -83,12 +90,40 @@ def threshold(events: Peaks, hours: float, per_hour: float) -> Calibrated:
     expected = base_rate * math.exp(-(chosen - base) / scale)
     counted = int((events >= chosen).sum())
     return Calibrated(
-        1.0 / (1.0 + math.exp(-chosen)),
+        _score(chosen),
         _interval(expected, hours, len(excess)),
         counted,
         hours,
-        chosen > float(events[-1]),
+        _score(float(events[-1])),
     )
+
+
+def _score(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-logit))
+
+
+def within_reach(
+    model: WakeWordModel, found: Mapping[str, Calibrated], positives: Sequence[Track]
+) -> dict[str, float]:
+    """Thresholds, those beyond every event lowered until `HEARD_SHARE` of the words are heard.
+
+    Little audio places a threshold far above all that was heard in it, and a line drawn too far may
+    end above the keyword itself. None is lowered below the highest event.
+    """
+    smoothing, _ = in_frames(model.point, model.frame_s)
+    thresholds = {}
+    for k, word in enumerate(model.keywords):
+        c = found[word]
+        best = [
+            float(scores[round(start / model.frame_s) : round(end / model.frame_s)].max())
+            for track in positives
+            for scores in [smooth(track.logits[:, k : k + 1], smoothing)[:, 0]]
+            for start, end in ((s, e + HIT_TOLERANCE_S) for s, e in track.bounds(word))
+        ]
+        allowed = int((1 - HEARD_SHARE) * len(best) + 1e-9)  # words that may be missed
+        lowered = sorted(best)[allowed] if best else 1.0
+        thresholds[word] = max(min(c.threshold, lowered), min(c.threshold, c.highest))
+    return thresholds
 
 
 def _interval(expected: float, hours: float, tail: int) -> Rate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from wakeword.data.library import Library
 from wakeword.errors import ManifestError
 from wakeword.evaluation.conditions import CLEAN, Condition, narrowed, room_kind
 from wakeword.mixing import add_noise, hiss, reverberate, rms
+from wakeword.storage import fingerprint
 from wakeword.work import Progress
 
 GAP_S = 1.5  # before each keyword clip
@@ -31,6 +32,11 @@ class Stream:
     noises: tuple[Clip, ...] = ()
     rooms: tuple[Clip, ...] = ()
     seed: int = 0
+
+    def made_of(self) -> str:
+        """A name for its sound: equal clips under equal conditions, equal name."""
+        clips = [clip.identity() for clip in (*self.clips, *self.noises, *self.rooms)]
+        return fingerprint(asdict(self.condition), self.seed, clips)
 
 
 class Piece(NamedTuple):

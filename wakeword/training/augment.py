@@ -24,16 +24,16 @@ from wakeword.mixing import add_noise, hiss, reverberate, set_level
 class AugmentConfig:
     """Shares are probabilities per scene; ranges are drawn from evenly."""
 
-    speed_share: float = 0.6
-    speed: tuple[float, float] = (0.88, 1.14)  # tempo and pitch together
+    speed_share: float = 0.9
+    speed: tuple[float, float] = (0.82, 1.22)  # tempo and pitch together
     pitch_share: float = 0.1
     pitch_semitones: tuple[float, float] = (-2.0, 2.0)
-    noise_share: float = 0.7
-    noise_snr_db: tuple[float, float] = (0.0, 30.0)
-    room_share: float = 0.35
+    noise_share: float = 0.85
+    noise_snr_db: tuple[float, float] = (-5.0, 25.0)
+    room_share: float = 0.45
     band_share: float = 0.2
-    level_db: tuple[float, float] = (-42.0, -14.0)  # RMS of the sound itself, dB full scale
-    mask_share: float = 0.3  # SpecAugment
+    level_db: tuple[float, float] = (-60.0, -14.0)  # RMS of the sound itself, dB full scale
+    mask_share: float = 0.6  # SpecAugment
 
 
 def change_speed(samples: Samples, factor: float) -> Samples:

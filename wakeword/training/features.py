@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,9 @@ from wakeword.audio import Samples
 from wakeword.data.library import Library
 from wakeword.encoders import Encoder
 from wakeword.evaluation import streams
+from wakeword.evaluation.evaluate import Track
 from wakeword.evaluation.streams import Stream
+from wakeword.model import WakeWordModel
 from wakeword.training.augment import Augmenter, mask_features
 from wakeword.training.scenes import ScenePlan, Spoken, render
 from wakeword.work import Progress
@@ -35,13 +36,32 @@ class Heard:
     """A stream at one depth of an encoder."""
 
     name: str
+    depth: int
     frames: Tensor  # (1, U, dim) float16
     spoken: tuple[tuple[str, float, float], ...]  # word, start and end in seconds
     hours: float
 
+    @torch.inference_mode()
+    def track(self, model: WakeWordModel) -> Track:
+        """The whole stream through the rest of a model with the same encoder below that depth."""
+        encoder_state = head_state = None
+        logits: list[Tensor] = []
+        for frames in torch.split(self.frames, 50_000, dim=1):
+            x = frames.float()
+            if self.depth < model.encoder.depth:
+                x, encoder_state = model.encoder(x, encoder_state, start=self.depth)
+            x, head_state = model.head(x, head_state)
+            logits.append(x[0])
+        return Track(self.name, torch.cat(logits).double().numpy(), self.spoken, self.hours)
+
 
 class FeatureStore:
-    """Frames of scenes at one depth of an encoder, in shards that a killed run leaves whole."""
+    """Frames of scenes and streams at one depth of an encoder, in files that a killed run leaves
+    whole. A file's name tells what is in it, so that trainings share what they have in common.
+
+    Args:
+        folder: one for everything else that features depend on: encoder, front end, augmentation.
+    """
 
     def __init__(self, folder: Path, frontend: nn.Module, encoder: Encoder, depth: int) -> None:
         self.folder = folder
@@ -63,11 +83,11 @@ class FeatureStore:
         frames = np.zeros(0, dtype=np.float16)
         spoken: list[tuple[Spoken, ...]] = []
         for first in range(0, len(plans), _SHARD):
-            file = self.folder / f"{first // _SHARD:05d}.npz"
+            part_of = plans[first : first + _SHARD]
+            name = storage.fingerprint(samples, [_made_of(p, library, words) for p in part_of])
+            file = self.folder / f"{name}.npz"
             if not file.is_file():
-                made = self._shard(
-                    plans[first : first + _SHARD], library, augmenter, words, samples
-                )
+                made = self._shard(part_of, library, augmenter, words, samples)
                 with storage.whole(file) as part, part.open("wb") as out:
                     np.savez(out, allow_pickle=False, **made)
             with np.load(file) as held:
@@ -126,17 +146,20 @@ class FeatureStore:
 
     def stream(self, stream: Stream, library: Library, progress: Progress | None = None) -> Heard:
         """A whole stream, computed once."""
-        heard = streams.Listened(stream, library, progress)
-        file = self.folder / f"{stream.name.replace(' ', '')}.safetensors"
-        if file.is_file():
-            frames = safetensors.torch.load_file(file)["frames"]
-            for _ in heard:
-                pass
-        else:
+        file = self.folder / f"{stream.made_of()}.safetensors"
+        if not file.is_file():
+            heard = streams.Listened(stream, library, progress)
             frames = self._encode_stream(heard)
+            broken = {str(c.path): library.broken.get(c.path) for c in stream.clips}
+            about = {"spoken": heard.spoken, "hours": heard.hours, "broken": broken}
             with storage.whole(file) as part:
-                safetensors.torch.save_file({"frames": frames}, part)
-        return Heard(stream.name, frames, tuple(heard.spoken), heard.hours)
+                safetensors.torch.save_file({"frames": frames}, part, {"about": json.dumps(about)})
+        with safetensors.safe_open(file, framework="pt") as held:
+            about = json.loads(held.metadata()["about"])
+            frames = held.get_tensor("frames")
+        library.broken |= {Path(name): why for name, why in about["broken"].items() if why}
+        spoken = tuple((word, start_s, end_s) for word, start_s, end_s in about["spoken"])
+        return Heard(stream.name, self.depth, frames, spoken, about["hours"])
 
     @torch.inference_mode()
     def _encode_stream(self, pieces: Iterable[Samples]) -> Tensor:
@@ -151,19 +174,14 @@ class FeatureStore:
         return torch.cat(frames, dim=1)
 
 
-def fingerprint(*parts: object) -> str:
-    """A name for what features depend on: equal parts, equal name."""
-    text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def clip_identity(path: Path) -> tuple[str, int, int]:
-    """A clip's file as a cache sees it: name, size, time of change."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return str(path), -1, -1
-    return str(path), stat.st_size, stat.st_mtime_ns
+def _made_of(plan: ScenePlan, library: Library, words: Sequence[str]) -> list[object]:
+    """What a scene is made of, apart from what holds for all."""
+    word: list[object] = []
+    if plan.keyword_clip is not None:
+        clip, _, start_s, end_s = library.keywords[plan.keyword_clip]
+        number = words.index(clip.label) if clip.label in words else -1
+        word = [clip.identity(), start_s, end_s, number, plan.half_word]
+    return [plan.seed, word, [clip.identity() for clip in plan.fill]]
 
 
 def _to_table(spoken: Sequence[tuple[Spoken, ...]]) -> npt.NDArray[np.float64]:

@@ -54,14 +54,19 @@ class SceneConfig:
     """How much of what is made. Hours are of finished scenes."""
 
     length_s: float = 5.12
-    positive_hours: float = 1.6
-    negative_hours: float = 3.6
+    positive_hours: float = 2.6
+    negative_hours: float = 3.9
     half_word_share: float = 0.12  # scenes without the keyword that hold its first half
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
+    @property
+    def hours(self) -> float:
+        """Of scenes in all."""
+        return round(self.positive_hours + self.negative_hours, 6)
+
     def of_hours(self, hours: float) -> SceneConfig:
         """The same mix, `hours` of it in all."""
-        share = hours / (self.positive_hours + self.negative_hours)
+        share = hours / self.hours
         return replace(
             self,
             positive_hours=self.positive_hours * share,
@@ -70,28 +75,32 @@ class SceneConfig:
 
 
 def plan_scenes(library: Library, data: Dataset, config: SceneConfig, seed: int) -> list[ScenePlan]:
-    """The scenes of a training: every keyword clip about equally often, every negative in turn."""
-    rng = np.random.default_rng(seed)
+    """The scenes of a training: every keyword clip about equally often, every negative in turn.
+
+    Scenes without a word are the same ones whatever the keyword clips.
+    """
+    words, sound = np.random.default_rng(seed).spawn(2)
     per_hour = 3600 / config.length_s
     positives = round(config.positive_hours * per_hour)
     negatives = round(config.negative_hours * per_hour)
-    pieces = _shuffled([p for clip in data.negatives for p in _pieces(clip)], rng)
+    halves = round(config.half_word_share * negatives)
+    pieces = _shuffled([p for clip in data.negatives for p in _pieces(clip)], sound)
     if not pieces:
         raise ManifestError(
             f"{data.root}: no recordings without the keyword. Add speech and noise from the place "
             "where it will listen: a model cannot learn what to ignore from keywords alone."
         )
-    order = _turns(len(library.keywords), positives, rng)
-    supply = _Supply(pieces, rng)
-    plans = [
-        ScenePlan((seed, i), clip, False, supply.take(config.length_s))
-        for i, clip in enumerate(order)
+    order = _turns(len(library.keywords), positives + halves, words)
+    supply = _Supply(pieces, sound)
+    return [
+        ScenePlan(
+            (seed, i),
+            order[i] if i < positives + halves else None,
+            positives <= i < positives + halves,
+            supply.take(config.length_s),
+        )
+        for i in range(positives + negatives)
     ]
-    for i in range(positives, positives + negatives):
-        half_word = rng.random() < config.half_word_share
-        clip = int(rng.integers(len(library.keywords))) if half_word else None
-        plans.append(ScenePlan((seed, i), clip, half_word, supply.take(config.length_s)))
-    return plans
 
 
 def render(
@@ -99,7 +108,7 @@ def render(
 ) -> Scene:
     """Make one scene of `samples` samples. The same plan gives the same samples."""
     rng = np.random.default_rng(plan.seed)
-    fill = _Fill(plan.fill, library)
+    fill = _Fill(plan.fill, library, augmenter)
     spoken: tuple[Spoken, ...] = ()
     clip = plan.keyword_clip
     if clip is None or plan.half_word:
@@ -173,15 +182,17 @@ def _without_keyword(
 class _Fill:
     """Other sound of a scene, one piece after the other; broken ones are passed over."""
 
-    def __init__(self, clips: Sequence[Clip], library: Library) -> None:
+    def __init__(self, clips: Sequence[Clip], library: Library, augmenter: Augmenter) -> None:
         self._clips = list(clips)
         self._library = library
+        self._augmenter = augmenter
 
-    def next(self) -> Samples | None:
+    def next(self, rng: Generator) -> Samples | None:
+        """A piece in a drawn voice: few recordings of a language become more."""
         while self._clips:
             samples = self._library.load(self._clips.pop(0))
             if samples is not None:
-                return samples
+                return self._augmenter.vary_voice(samples, rng)[0]
         return None
 
 
@@ -189,7 +200,7 @@ def _lay(space: Samples, fill: _Fill, rng: Generator, *, from_end: bool = False)
     """Put the next piece into a stretch of a scene; returns the samples used."""
     if len(space) < SAMPLE_RATE // 10:
         return 0
-    piece = fill.next()
+    piece = fill.next(rng)
     if piece is None:
         return 0
     level_db = _LEVEL_DB + float(rng.uniform(-8.0, 4.0))

@@ -20,21 +20,20 @@ from wakeword.data import Clip, Dataset, assign_splits, for_keywords
 from wakeword.data.library import Library, check_broken
 from wakeword.errors import ManifestError
 from wakeword.evaluation import evaluate, metrics, streams
-from wakeword.evaluation.calibrate import calibrate
-from wakeword.evaluation.conditions import noisy
-from wakeword.evaluation.evaluate import Track
+from wakeword.evaluation.calibrate import HEARD_SHARE, calibrate, within_reach
+from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.metrics import Point
 from wakeword.heads import build_head
 from wakeword.model import OperatingPoint, Origin, WakeWordModel
 from wakeword.training import transfer
 from wakeword.training.augment import Augmenter
-from wakeword.training.features import FeatureStore, Heard, clip_identity, fingerprint
+from wakeword.training.features import FeatureStore, Heard
 from wakeword.training.losses import frame_targets, loss_by_name
 from wakeword.training.scenes import SceneConfig, plan_scenes
 from wakeword.training.transfer import Strategy
 from wakeword.work import Progress
 
-_FEATURES_VERSION = 2  # to be raised with every change to what scenes or features are
+_FEATURES_VERSION = 3  # to be raised with every change to what scenes or features are
 _VALIDATION_POINTS = (0.5, 1, 2, 4, 8, 16, 32)  # false accepts per hour
 
 
@@ -49,7 +48,7 @@ class TrainConfig:
     loss: str = "bce"
     strategy: str = "auto"
     seed: int = 0
-    epochs: int = 14
+    epochs: int = 12
     patience: int = 5
     batch: int = 64  # scenes in a step; a quarter of it where layers of the encoder learn
     learning_rate: float = 2e-3
@@ -109,16 +108,16 @@ def train(
     minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
     strategy = transfer.choose(config.strategy, encoder, minutes)
     run = _Run(config, keywords, encoder, sha256, strategy)
-    heard = [
-        (clip_identity(clip.path), str(clip)) for clip in _all_clips(train_part, validation_part)
-    ]
-    words = [(start_s, end_s) for _, _, start_s, end_s in library.keywords]
-    made_of = fingerprint(run.sources(), heard, words)
     folder = Path(work) if work else storage.cache_dir() / "training"
+    features = run.features_of([*train_part.noises, *train_part.rooms])
     scenes, validation = run.features(
-        folder / f"features-{made_of}", library, train_part, validation_part, progress
+        folder / f"features-{features}", library, train_part, validation_part, progress
     )
-    settled = fingerprint(made_of, asdict(config), asdict(strategy))
+    heard = [clip.identity() for clip in _all_clips(train_part, validation_part)]
+    words = [(start_s, end_s) for _, _, start_s, end_s in library.keywords]
+    settled = storage.fingerprint(
+        features, run.keywords, asdict(config), asdict(strategy), heard, words
+    )
     history = run.fit(scenes, validation, folder / f"run-{settled}", progress)
     model = run.finish(validation, minutes, len(library.keywords), history)
     notes = [*parts.notes, *_broken_notes(library)]
@@ -185,22 +184,20 @@ class _Run:
         self.depth = max(d for d in encoder.splits() if d <= strategy.frozen)
         transfer.freeze(encoder, strategy.frozen)
 
-    def sources(self) -> list[object]:
-        """What features depend on, beside the clips themselves."""
-        model, config = self.model, self.config
-        return [
+    def features_of(self, around: Sequence[Clip]) -> str:
+        """A name for what features depend on beside the clips of each: `around` is in all."""
+        model = self.model
+        return storage.fingerprint(
             _FEATURES_VERSION,
-            config.seed,
-            asdict(config.scenes),
-            config.validation_share,
-            self.keywords,
+            asdict(self.config.scenes.augment),
+            [clip.identity() for clip in around],
             model.origin.encoder,
             model.origin.streaming,
             model.origin.encoder_sha256,
             model.encoder.settings(),
             model.frontend.level,
             self.depth,
-        ]
+        )
 
     def features(
         self,
@@ -227,10 +224,9 @@ class _Run:
     def _validation(
         self, store: FeatureStore, library: Library, data: Dataset, progress: Progress | None
     ) -> list[Heard]:
-        """The held-out clips as streams: clean, at 10 dB, and last the negatives."""
+        """The held-out clips as streams: clean, at 10 and 0 dB, and last the negatives."""
         wanted = [
-            streams.positive_stream(data),
-            streams.positive_stream(data, noisy(10.0)),
+            *(streams.positive_stream(data, c) for c in (CLEAN, noisy(10.0), noisy(0.0))),
             streams.negative_stream(data),
         ]
         with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
@@ -301,22 +297,9 @@ class _Run:
         logits: Tensor = self.model.head(frames)[0]
         return logits
 
-    @torch.inference_mode()
-    def _track(self, heard: Heard) -> Track:
-        """A whole stream through the part that learns."""
-        encoder_state = head_state = None
-        logits: list[Tensor] = []
-        for frames in torch.split(heard.frames, 50_000, dim=1):
-            x = frames.float()
-            if self.depth < self.model.encoder.depth:
-                x, encoder_state = self.model.encoder(x, encoder_state, start=self.depth)
-            x, head_state = self.model.head(x, head_state)
-            logits.append(x[0])
-        return Track(heard.name, torch.cat(logits).double().numpy(), heard.spoken, heard.hours)
-
     def _curves(self, validation: list[Heard]) -> list[list[Point]]:
         """By keyword: clean and noisy clips together against the negatives."""
-        *positives, negatives = [self._track(heard) for heard in validation]
+        *positives, negatives = [heard.track(self.model) for heard in validation]
         return [
             metrics.merged([evaluate.curve(self.model, k, track, negatives) for track in positives])
             for k in range(len(self.keywords))
@@ -339,14 +322,17 @@ class _Run:
     ) -> WakeWordModel:
         """The model with its operating point and what is known of its training."""
         model, config = self.model.eval(), self.config
-        held_out = self._track(validation[-1])
+        clean, noisy_, *_, held_out = [heard.track(model) for heard in validation]
         asked = config.false_accepts_per_hour
-        model.point, _ = calibrate(model, held_out, per_hour=asked)
+        point, found = calibrate(model, held_out, per_hour=asked)
         evidence = (
             f"{asked:g} false accepts per hour, read off the highest events in "
             f"{held_out.hours:.2f} h held out of the training data"
         )
-        model.point = replace(model.point, evidence=evidence)
+        reached = within_reach(model, found, [clean, noisy_])
+        if reached != point.thresholds:
+            evidence += f", lowered until {HEARD_SHARE:.0%} of the words held out are heard"
+        model.point = replace(point, thresholds=reached, evidence=evidence)
         best = min(history, key=lambda row: (row["miss"], -row["epoch"]))
         model.origin = replace(
             model.origin,

@@ -1,0 +1,114 @@
+"""Does a calibrated threshold keep its word, on other hours and with other people?
+
+    python recipes/threshold_holds.py CORPUS MODELS --other other_people.csv
+
+For each MODELS/<word>.wakeword: the dev recordings without the word are divided into two halves by
+drawing, five times over. `calibrate` sets the threshold on one half and states between which rates
+of false accepts as many hours again will count; the other half is then counted.
+
+With --other (a manifest of keyword clips by other people on other devices): the threshold is set on
+all dev recordings by the same rule and the clips are played, in quiet and in noise. Nothing is
+chosen by them.
+
+Prints one line per word and halving, then one per word and condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+
+from wakeword import model as models
+from wakeword import work
+from wakeword.cli import show
+from wakeword.data import assign_splits, for_keywords, read_dataset
+from wakeword.data.library import Library
+from wakeword.detector import Trigger, in_frames
+from wakeword.evaluation import metrics
+from wakeword.evaluation.calibrate import calibrate
+from wakeword.evaluation.conditions import CLEAN, noisy
+from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Track, listen
+from wakeword.evaluation.streams import negative_stream, positive_stream
+from wakeword.model import OperatingPoint, WakeWordModel
+
+
+@click.command()
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="MODELS", type=click.Path(path_type=Path))
+@click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
+@click.option("--other", type=click.Path(path_type=Path), help="Clips by other people.")
+@click.option("--fa-per-hour", default=0.5, show_default=True)
+@click.option("--halvings", default=5, show_default=True)
+def main(
+    corpus: Path,
+    folder: Path,
+    words: tuple[str, ...],
+    other: Path | None,
+    fa_per_hour: float,
+    halvings: int,
+) -> None:
+    """Set thresholds on one part of CORPUS's dev split, count on another."""
+    data = assign_splits(read_dataset(corpus))
+    inside: list[bool] = []
+    elsewhere: list[str] = []
+    for word in words or data.words():
+        model = models.load(folder / f"{word}.wakeword")
+        part = for_keywords(data, [word]).subset("dev")
+        with show.progress() as progress, work.one_thread_each():
+            heard = listen(model, negative_stream(part), Library([], [], [], {}), progress)
+        for seed in range(halvings):
+            one, rest = halves(heard, model.frame_s, seed)
+            point, found = calibrate(model, one, per_hour=fa_per_hour)
+            counted = events(model, point, rest)
+            expected = found[word].expected
+            inside.append(expected.low <= len(counted) / rest.hours <= expected.high)
+            print(
+                f"| {word} | {seed} | {found[word].threshold:.4f} | {expected.value:.2f} "
+                f"({expected.low:.2f}–{expected.high:.2f}) | {len(counted)} in {rest.hours:.2f} h: "
+                f"{len(counted) / rest.hours:.2f} | {'inside' if inside[-1] else 'OUTSIDE'} |",
+                flush=True,
+            )
+        if other and word in (clips := read_dataset(other)).words():
+            point, found = calibrate(model, heard, per_hour=fa_per_hour)
+            noises = replace(for_keywords(clips, [word]), noises=part.noises)
+            for condition in (CLEAN, noisy(10.0)):
+                stream = positive_stream(noises, condition)
+                track = listen(model, stream, Library([], [], [], {}))
+                missed = ~metrics.hits(
+                    events(model, point, track), track.bounds(word), HIT_TOLERANCE_S
+                )
+                rate = metrics.wilson(int(missed.sum()), len(missed))
+                elsewhere.append(
+                    f"| {word} | {condition.name} | {found[word].threshold:.4f} | "
+                    f"{missed.sum()} of {len(missed)} | {rate.low:.1%}–{rate.high:.1%} |"
+                )
+    print(f"{sum(inside)} of {len(inside)} inside the stated interval (95 %)")
+    print("\n".join(elsewhere))
+
+
+def halves(track: Track, frame_s: float, seed: int) -> tuple[Track, Track]:
+    """A stream of recordings as two, each recording whole in one of them."""
+    starts = [start_s for start_s, _ in track.pieces]
+    drawn = np.random.default_rng(seed).permutation(len(starts)) < len(starts) // 2
+    times = np.arange(len(track.logits)) * frame_s
+    first = drawn[np.searchsorted(starts, times, side="right") - 1]
+    return _part(track, first), _part(track, ~first)
+
+
+def _part(track: Track, mine: np.ndarray) -> Track:
+    return Track(track.name, track.logits[mine], (), track.hours * float(mine.mean()))
+
+
+def events(model: WakeWordModel, point: OperatingPoint, track: Track) -> Sequence[float]:
+    """Times of the detections at an operating point, in seconds."""
+    thresholds = tuple(point.thresholds[word] for word in model.keywords)
+    found, _ = Trigger(thresholds, *in_frames(point, model.frame_s)).run(track.logits)
+    return [(event.frame + 1) * model.frame_s for event in found]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Scenes: what is planned, what is shared between trainings, and where the word lies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import training
+
+from wakeword.audio import SAMPLE_RATE
+from wakeword.data import Dataset, for_keywords, read_dataset
+from wakeword.data.library import Library
+from wakeword.mixing import rms
+from wakeword.training.augment import AugmentConfig, Augmenter
+from wakeword.training.scenes import SceneConfig, ScenePlan, plan_scenes, render
+
+CONFIG = SceneConfig(positive_hours=0.05, negative_hours=0.05, half_word_share=0.2)
+LENGTH = round(CONFIG.length_s * SAMPLE_RATE)
+PLAIN = AugmentConfig(
+    speed_share=0, pitch_share=0, noise_share=0, room_share=0, band_share=0, level_db=(-26, -26)
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Dataset:
+    return for_keywords(read_dataset(training.write_data(tmp_path)), ["ping"])
+
+
+def planned(data: Dataset, seed: int = 0) -> tuple[Library, list[ScenePlan]]:
+    library = Library.read(data)
+    return library, plan_scenes(library, data, CONFIG, seed)
+
+
+def test_every_clip_gets_its_turn(data: Dataset) -> None:
+    library, plans = planned(data)
+    spoken = [plan for plan in plans if plan.keyword_clip is not None and not plan.half_word]
+    halves = [plan for plan in plans if plan.half_word]
+    assert len(spoken) == round(0.05 * 3600 / CONFIG.length_s)
+    assert len(halves) == round(0.2 * (len(plans) - len(spoken)))
+    turns = Counter(plan.keyword_clip for plan in spoken)
+    assert len(turns) == len(library.keywords) and max(turns.values()) - min(turns.values()) <= 1
+    assert len({plan.seed for plan in plans}) == len(plans)
+    used = Counter(clip.path for plan in plans for clip in plan.fill)
+    assert set(used) == {clip.path for clip in data.negatives}
+
+
+def test_scenes_without_a_word_are_the_same_for_other_keyword_clips(data: Dataset) -> None:
+    _, many = planned(data)
+    _, few = planned(replace(data, keywords=data.keywords[:3]))
+    _, other_seed = planned(data, seed=1)
+    plain = [plan for plan in many if plan.keyword_clip is None]
+    assert len(plain) > len(many) / 3
+    assert plain == [plan for plan in few if plan.keyword_clip is None]
+    assert plain != [plan for plan in other_seed if plan.keyword_clip is None]
+
+
+def test_the_word_lies_where_the_scene_says(data: Dataset) -> None:
+    library, plans = planned(data)
+    augmenter = Augmenter(PLAIN, library.noises, library.rooms)
+    for plan in plans:
+        scene = render(plan, library, augmenter, ["ping"], LENGTH)
+        again = render(plan, library, augmenter, ["ping"], LENGTH)
+        assert scene.samples.shape == (LENGTH,) and np.array_equal(scene.samples, again.samples)
+        assert len(scene.spoken) == (plan.keyword_clip is not None and not plan.half_word)
+        for word in scene.spoken:
+            first, last = (round(t * SAMPLE_RATE) for t in (word.start_s, word.end_s))
+            after = scene.samples[last + 800 : last + 2400]
+            assert 0.3 < word.end_s - word.start_s < 0.7 and 0 <= first < last <= LENGTH
+            assert rms(scene.samples[first:last]) > 10 * (rms(after) if len(after) else 0.0)
