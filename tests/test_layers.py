@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -181,3 +183,9 @@ def test_the_public_face_is_short() -> None:
     lines = (PACKAGE / "__init__.py").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 25
     assert all(hasattr(wakeword, name) for name in wakeword.__all__)
+
+
+def test_what_the_makefile_imports_is_there() -> None:
+    text = (PACKAGE.parent / "Makefile").read_text(encoding="utf-8")
+    found = re.findall(r"from (wakeword[.\w]*) import (\w+)", text)
+    assert found and all(hasattr(importlib.import_module(home), name) for home, name in found)
