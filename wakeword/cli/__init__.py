@@ -12,6 +12,7 @@ import wakeword
 from wakeword.errors import WakewordError
 
 COMMANDS = {
+    "bench": "Measure what a model costs: processor time, delay, memory.",
     "calibrate": "Set the threshold for a rate of false accepts, from your own recordings.",
     "check": "Say what in a data set would spoil a training.",
     "demo": "The whole story on synthetic speech: train, evaluate, detect, report.",

@@ -1,0 +1,106 @@
+"""`wakeword bench`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.table import Table
+
+from wakeword import audio, work
+from wakeword import model as models
+from wakeword.audio import SAMPLE_RATE, Samples
+from wakeword.cli import show
+from wakeword.errors import AudioError
+from wakeword.evaluation import speed
+
+_LEAST_S = 3
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--audio", "recording", type=click.Path(path_type=Path), help="Instead of noise.")
+@click.option(
+    "--seconds",
+    default=60,
+    show_default=True,
+    type=click.IntRange(_LEAST_S),
+    help="Of audio, at most.",
+)
+@click.option("--json", "as_json", is_flag=True)
+def bench(file: Path, recording: Path | None, seconds: int, as_json: bool) -> None:
+    """Measure what a model costs on this machine, on one thread.
+
+    The live detector is fed 80 ms at a time; beside it the same weights over a sliding window, and
+    Porcupine and openWakeWord's front end if they are installed (pvporcupine==1.9.5,
+    pyopen-wakeword). Processor time depends on the machine and its load: compare the ratios.
+
+    \b
+    Examples:
+      wakeword bench alexa.wakeword
+      wakeword bench alexa.wakeword --audio evening.flac --seconds 600 --json
+    """
+    model = models.load(file)
+    samples = _sound(recording, seconds)
+    with show.progress() as progress, work.one_thread_each():
+        engines = {"this model": speed.detecting(model)}
+        if model.encoder.streaming == "exact":
+            engines["the same over a sliding window"] = speed.detecting(speed.in_windows(model))
+        costs = []
+        memory_mb = 0.0
+        for name, feed in (engines | speed.peers()).items():
+            progress(f"feeding {name}", 0, 0)
+            costs.append(speed.cost(name, feed, samples))
+            memory_mb = memory_mb or speed.memory_mb()  # with the model alone at work
+        difference = speed.stream_difference(model, samples)
+    parameters = sum(tensor.numel() for tensor in model.parameters())
+    file_mb = file.stat().st_size / 1e6
+    about = {
+        "file": str(file),
+        "encoder": model.origin.encoder,
+        "streaming": model.encoder.streaming,
+        "seconds": len(samples) / SAMPLE_RATE,
+        "parameters": parameters,
+        "file_mb": file_mb,
+        "memory_mb": memory_mb,
+        "look_ahead_ms": model.look_ahead_ms,
+        "stream_difference": difference,
+    }
+    if as_json:
+        click.echo(json.dumps({**about, "engines": [asdict(each) for each in costs]}, indent=1))
+        return
+    table = Table(
+        "engine", title=f"{len(samples) / SAMPLE_RATE:.0f} s of audio, 80 ms at a time, one thread"
+    )
+    for column in ("real-time factor", "times this model", "80 ms take p50", "p99"):
+        table.add_column(column, justify="right")
+    for each in costs:
+        ratio = each.real_time_factor / costs[0].real_time_factor
+        times = (f"{each.p50_ms:.2f} ms", f"{each.p99_ms:.2f} ms")
+        table.add_row(each.engine, f"{each.real_time_factor:.4f}", f"{ratio:.2f}", *times)
+    show.console().print(table)
+    click.echo(
+        f"{model.origin.encoder} ({model.encoder.streaming}), "
+        f"{parameters / 1e6:.1f} M parameters, file {file_mb:.1f} MB; "
+        f"process {memory_mb:.0f} MB; look-ahead {model.look_ahead_ms:.0f} ms; "
+        f"max |stream − offline| {difference:.1e}"
+    )
+
+
+def _sound(recording: Path | None, seconds: int) -> Samples:
+    """(n,) samples at 16 kHz: the start of a recording, or noise."""
+    wanted = seconds * SAMPLE_RATE
+    if recording is None:
+        return (0.05 * np.random.default_rng(0).standard_normal(wanted)).astype(np.float32)
+    blocks = islice(audio.blocks(recording, block_s=1.0), seconds + 1)
+    samples = np.concatenate(list(blocks))[:wanted]
+    if len(samples) < _LEAST_S * SAMPLE_RATE:
+        length = len(samples) / SAMPLE_RATE
+        raise AudioError(
+            f"{recording}: {length:.1f} s; expected {_LEAST_S} s or more to measure on."
+        )
+    return samples

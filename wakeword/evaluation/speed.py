@@ -1,0 +1,138 @@
+"""What a model costs: processor time, delay, memory, and whether its stream equals offline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module, metadata
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+import torch
+
+from wakeword import encoders
+from wakeword.audio import SAMPLE_RATE, Samples
+from wakeword.detector import Detector
+from wakeword.evaluation.evaluate import model_logits
+from wakeword.model import WakeWordModel
+
+BLOCK = SAMPLE_RATE * 80 // 1000  # samples that are fed at a time
+_WARM_UP = SAMPLE_RATE  # samples: caches fill and pages are touched before
+
+Feed = Callable[[Samples], object]
+_Number = TypeVar("_Number", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an engine spent on a stream that was fed 80 ms at a time.
+
+    Attributes:
+        real_time_factor: processor seconds, of all threads, for a second of audio.
+        p50_ms, p99_ms: wall-clock time that a block of 80 ms took.
+    """
+
+    engine: str
+    real_time_factor: float
+    p50_ms: float
+    p99_ms: float
+
+
+def cost(engine: str, feed: Feed, samples: Samples) -> Cost:
+    """Feed an engine (n,) samples at 16 kHz in blocks of 80 ms.
+
+    Before the clock runs it hears the first second once.
+    """
+    for start in range(0, _WARM_UP, BLOCK):
+        feed(samples[start : start + BLOCK])
+    took = np.empty(len(samples) // BLOCK)
+    began = time.process_time()
+    for i in range(len(took)):
+        block_began = time.perf_counter()
+        feed(samples[i * BLOCK : (i + 1) * BLOCK])
+        took[i] = time.perf_counter() - block_began
+    spent = time.process_time() - began
+    p50, p99 = np.percentile(1000 * took, [50, 99])
+    return Cost(engine, spent / (len(took) * BLOCK / SAMPLE_RATE), float(p50), float(p99))
+
+
+def memory_mb() -> float:
+    """What this process holds now, interpreter and libraries included."""
+    return float(psutil.Process().memory_info().rss / 1e6)
+
+
+@torch.inference_mode()
+def stream_difference(model: WakeWordModel, samples: Samples) -> float:
+    """max |stream − offline| of the logits: hop by hop, against all of the audio at once."""
+    hops = [samples[: model.first_block], *_pieces(samples[model.first_block :], model.block)]
+    streamed: list[torch.Tensor] = []
+    state = None
+    for hop in hops:
+        logits, state = model(torch.from_numpy(hop)[None], state)
+        streamed.append(logits[0])
+    offline = model_logits(model, [np.concatenate(hops)])
+    return float(np.abs(torch.cat(streamed).double().numpy() - offline).max())
+
+
+def _pieces(samples: npt.NDArray[_Number], size: int) -> list[npt.NDArray[_Number]]:
+    """Whole pieces; what is left over is left out."""
+    return [samples[i : i + size] for i in range(0, len(samples) - size + 1, size)]
+
+
+def in_windows(model: WakeWordModel) -> WakeWordModel:
+    """The same weights, run over a sliding window at every hop: what exact streaming saves."""
+    encoder = encoders.build(model.origin.encoder, "window", taps=model.encoder.taps)
+    encoder.trunk.load_state_dict(model.encoder.trunk.state_dict())
+    origin = replace(model.origin, streaming="window")
+    return WakeWordModel(encoder, model.head, model.keywords, origin, model.point).eval()
+
+
+def detecting(model: WakeWordModel) -> Feed:
+    """A model as `wakeword listen` runs it."""
+    return Detector(model).feed
+
+
+def peers() -> dict[str, Feed]:
+    """Other engines that are installed here, by name and version."""
+    known = {"pvporcupine": _porcupine, "pyopen_wakeword": _open_wakeword}
+    found = {}
+    for module, engine in known.items():
+        try:
+            name, feed = engine()
+            found[f"{name} {metadata.version(module)}"] = feed
+        except ImportError:
+            continue
+    return found
+
+
+def _porcupine() -> tuple[str, Feed]:
+    module = import_module("pvporcupine")
+    engine = module.create(keywords=["porcupine"])
+    waiting = np.zeros(0, dtype=np.int16)
+
+    def feed(samples: Samples) -> None:
+        nonlocal waiting
+        waiting = np.concatenate([waiting, _int16(samples)])
+        for frame in _pieces(waiting, engine.frame_length):
+            engine.process(frame.tolist())
+        waiting = waiting[len(waiting) - len(waiting) % engine.frame_length :]
+
+    return "Porcupine", feed
+
+
+def _open_wakeword() -> tuple[str, Feed]:
+    module = import_module("pyopen_wakeword")
+    features = module.OpenWakeWordFeatures.from_builtin()
+
+    def feed(samples: Samples) -> None:
+        for _ in features.process_streaming(_int16(samples).tobytes()):
+            pass
+
+    return "openWakeWord's front end and embedding", feed
+
+
+def _int16(samples: Samples) -> npt.NDArray[np.int16]:
+    return (np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16)
