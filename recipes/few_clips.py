@@ -36,7 +36,7 @@ from wakeword.training.train import TrainConfig, train
 from wakeword.work import Progress
 
 
-@click.command()
+@click.command(cls=show.Command)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--clips", default=10, show_default=True)

@@ -32,7 +32,7 @@ from wakeword.training.scenes import SceneConfig
 from wakeword.training.train import TrainConfig, train
 
 
-@click.command()
+@click.command(cls=show.Command)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")

@@ -36,7 +36,7 @@ from wakeword.evaluation.streams import negative_stream, positive_stream
 from wakeword.model import OperatingPoint, WakeWordModel
 
 
-@click.command()
+@click.command(cls=show.Command)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("folder", metavar="MODELS", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")

@@ -65,6 +65,14 @@ def run(race: ModuleType, *arguments: object) -> str:
     return result.stdout
 
 
+def test_a_word_that_the_data_does_not_hold_is_named(race: ModuleType, tmp_path: Path) -> None:
+    data = training.write_data(tmp_path / "data")
+    command = [str(data), str(tmp_path / "out"), "--word", "pling", "--engine", "wakeword"]
+    refused = CliRunner().invoke(race.main, command)
+    assert refused.exit_code == 2 and isinstance(refused.exception, SystemExit)
+    assert "unknown keyword 'pling'" in refused.output
+
+
 def test_a_race_and_its_resumption(
     race: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

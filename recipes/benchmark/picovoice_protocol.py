@@ -35,6 +35,7 @@ import soundfile
 
 from wakeword import storage
 from wakeword.audio import SAMPLE_RATE, Samples
+from wakeword.cli import show
 from wakeword.data import Clip, Dataset, assign_splits, for_keywords, read_dataset
 from wakeword.data.library import Library
 from wakeword.evaluation import metrics
@@ -47,7 +48,7 @@ SNR_DB = 10.0
 PER_HOUR = (0.1, 0.5)
 
 
-@click.command()
+@click.command(cls=show.Command)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")

@@ -35,6 +35,7 @@ from matplotlib.figure import Figure
 import wakeword
 from wakeword import audio, storage
 from wakeword.audio import SAMPLE_RATE
+from wakeword.cli import show
 from wakeword.data import Dataset, assign_splits, for_keywords, read_dataset
 from wakeword.data.library import Library
 from wakeword.evaluation import metrics, streams
@@ -141,7 +142,7 @@ def conditions(part: Dataset) -> list[Stream]:
     return [streams.positive_stream(part, each) for each in (CLEAN, noisy(10.0), noisy(0.0), *far)]
 
 
-@click.command()
+@click.command(cls=show.Command)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from typing import Any
 
 import click
 
 import wakeword
-from wakeword.errors import WakewordError
+from wakeword.cli import show
 
 COMMANDS = {
     "bench": "Measure what a model costs: processor time, delay, memory.",
@@ -25,7 +23,7 @@ COMMANDS = {
 }
 
 
-class _Commands(click.Group):
+class _Commands(show.Command, click.Group):
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -39,13 +37,6 @@ class _Commands(click.Group):
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
-
-    def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except WakewordError as error:
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(2)
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,11 +1,13 @@
-"""What the commands share in showing things: progress on stderr, numbers in words."""
+"""What the commands share in showing things: errors, progress on stderr, numbers in words."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -17,7 +19,19 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from wakeword.errors import WakewordError
 from wakeword.work import Progress as Callback
+
+
+class Command(click.Command):
+    """A command whose errors are a message and exit code 2, where the toolkit can name a remedy."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except WakewordError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(2)
 
 
 @contextmanager
