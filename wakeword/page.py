@@ -17,8 +17,9 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .5rem .35rem 0;
   border-bottom: 1px solid #ddd; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-td.n { white-space: nowrap; } td { overflow-wrap: anywhere; }
+td.n { white-space: nowrap; }
 .wide { overflow-x: auto; }
+@media (max-width: 30rem) { table { font-size: .7rem; } th, td { padding-right: .25rem; } }
 .warning { background: #fff4d6; border-left: .3rem solid #e0a100; padding: .6rem .8rem; }
 .miss { color: #b00020; } .hit { color: #00662b; }
 pre { background: #f4f4f4; padding: .6rem .8rem; white-space: pre-wrap; margin: .2rem 0 .8rem; }

@@ -26,8 +26,8 @@ def write_report(name: str, result: Evaluation, path: Path) -> None:
 the rate at {metrics.poisson(0, hours).high:.2f} per hour (95 %), no lower.</p>
 <h2>Keywords missed</h2>
 <p>At no more than {_PER_HOUR:g} false accepts per hour, the threshold read off each row's own
-curve, and at the threshold that the model file holds. Intervals of 95 %: Wilson's over clips, and
-over speakers drawn anew.{_unsupported(result)}</p>
+curve, and at the threshold that the model file holds (as shipped). Intervals of 95 %: by clips,
+Wilson's; by speakers, who are drawn anew.{_unsupported(result)}</p>
 {_table(_HEADS, (_row(result, row) for row in result.rows))}
 {page.picture(drawn.getvalue(), "Missed keywords against false accepts per hour")}
 <h2>Latency</h2>
@@ -42,7 +42,7 @@ over speakers drawn anew.{_unsupported(result)}</p>
     page.write(f"{name}: evaluation", body, path)
 
 
-_HEADS = ("keyword", "heard", "clips", "missed", "clips 95 %", "speakers 95 %", "as shipped")
+_HEADS = ("keyword", "heard", "clips", "missed", "by clips", "by speakers", "as shipped")
 
 
 def _unsupported(result: Evaluation) -> str:
@@ -67,7 +67,7 @@ def _row(result: Evaluation, row: Row) -> list[str]:
 
 
 def _range(rate: metrics.Rate) -> str:
-    return f"{100 * rate.low:.1f}–{100 * rate.high:.1f} %"
+    return f"{100 * rate.low:.1f}–{100 * rate.high:.1f}"
 
 
 def _latency(row: Row) -> list[str]:
