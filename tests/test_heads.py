@@ -10,8 +10,9 @@ from tiny import stream
 from torch import Tensor
 
 from wakeword.errors import ConfigError
-from wakeword.heads import HEADS, POOL, Head, build_head
+from wakeword.heads import HEADS, Head, build_head
 
+POOL = 2  # frames to one logit where 50 come a second
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 ALL = pytest.mark.parametrize("kind", HEADS)
 
@@ -33,6 +34,14 @@ def test_shapes(kind: str, layers: int, length: int) -> None:
     logits, _ = head(kind, layers)(frames(length, 2, layers))
     assert logits.shape == (2, length // POOL, 3)
     assert torch.isfinite(logits).all()
+
+
+@ALL
+@pytest.mark.parametrize(("rate_hz", "pool"), [(25.0, 1), (50.0, 2), (100.0, 4)])
+def test_logits_come_at_one_rate(kind: str, rate_hz: float, pool: int) -> None:
+    module = build_head(kind, 16, 3, frame_rate_hz=rate_hz).eval()
+    assert module(frames(40))[0].shape[1] == 40 // pool
+    torch.testing.assert_close(stream(module, frames(40), [3, 1]), module(frames(40))[0], **CLOSE)
 
 
 @ALL

@@ -56,6 +56,15 @@ def test_the_twin_in_windows_has_the_same_weights(tiny: EncoderSpec) -> None:
     assert all(torch.equal(t, theirs[n]) for n, t in model.encoder.trunk.state_dict().items())
 
 
+def test_streams_per_core_counts_the_audio_of_all_streams(
+    tiny: EncoderSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([10.0, 12.0])  # two processor seconds between its two looks at the clock
+    monkeypatch.setattr(speed.time, "process_time", lambda: next(clock))
+    found = speed.streams_per_core(tiny_family.model(), tiny_family.sound(4.0), 3)
+    assert found == pytest.approx(3 * 40 * 0.08 / 2.0)
+
+
 def test_peers_hear_the_sound_in_frames_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[list[int]] = []
     engine = SimpleNamespace(frame_length=512, process=heard.append)
@@ -83,6 +92,7 @@ def test_bench_as_a_table_and_as_json(model_file: Path, monkeypatch: pytest.Monk
     names = ["this model", "the same over a sliding window", "a peer"]
     assert [each["engine"] for each in told["engines"]] == names
     assert told["stream_difference"] <= 1e-4 and told["memory_mb"] > 1
+    assert told["streams_per_core"] > 0
 
 
 def test_bench_on_a_recording(model_file: Path, tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """New layers on top of an encoder: frames in, one logit per keyword and frame out. No sigmoid.
 
-Every head averages pairs of frames (50 → 25 a second), normalises them, mixes the encoder's
-layers if it is given several, and then looks at the past alone: `forward(frames, state)` gives the
-same logits for any chunking.
+Every head averages frames down to 25 a second, normalises them, mixes the encoder's layers if it is
+given several, and then looks at the past alone: `forward(frames, state)` gives the same logits for
+any chunking.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from wakeword.errors import ConfigError, unknown
 
 State = Any
-POOL = 2  # encoder frames to one logit
+LOGIT_RATE_HZ = 25.0
 
 
 class _HeadState(NamedTuple):
-    odd: Tensor  # (batch, < POOL, dim): frames that wait for their pair
+    odd: Tensor  # (batch, < pool, dim): frames that wait for those they are averaged with
     inner: State
 
 
@@ -31,17 +31,25 @@ class Head(nn.Module):
         dim: width of one layer's frames.
         keywords: logits per frame.
         layers: how many layers the frames hold side by side, (batch, U, layers · dim).
+        pool: frames to one logit.
         width: channels after the projection.
         dropout: applied to the projection while training.
     """
 
-    receptive_field: int  # frames of the encoder that one logit sees
+    seen: ClassVar[int]  # averaged frames that one logit sees; 0: all of the past
 
     def __init__(
-        self, dim: int, keywords: int, *, layers: int = 1, width: int = 64, dropout: float = 0.1
+        self,
+        dim: int,
+        keywords: int,
+        *,
+        layers: int = 1,
+        pool: int = 2,
+        width: int = 64,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.dim, self.layers = dim, layers
+        self.dim, self.layers, self.pool = dim, layers, pool
         self.norm = nn.LayerNorm(dim)
         if layers > 1:
             self.mix = nn.Parameter(torch.zeros(layers))
@@ -49,16 +57,23 @@ class Head(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(width, keywords)
 
+    @property
+    def receptive_field(self) -> int:
+        """Frames of the encoder that one logit sees; 0: all of the past."""
+        return self.pool * self.seen
+
     def forward(self, frames: Tensor, state: _HeadState | None = None) -> tuple[Tensor, _HeadState]:
-        """(batch, U, layers · dim) → logits (batch, ⌊U / 2⌋, keywords), and the state."""
+        """(batch, U, layers · dim) → logits (batch, ⌊U / pool⌋, keywords), and the state."""
         if state is None:
             state = _HeadState(frames[:, :0], None)
-        frames = torch.cat([state.odd, frames], dim=1)
-        whole = frames.shape[1] - frames.shape[1] % POOL
-        frames, odd = frames[:, :whole], frames[:, whole:]
-        pairs = frames.reshape(len(frames), whole // POOL, POOL, self.layers, self.dim)
-        x = self.norm(pairs.mean(dim=2))
-        x = torch.einsum("bulc,l->buc", x, self.mix.softmax(0)) if self.layers > 1 else x[:, :, 0]
+        odd = state.odd
+        if self.pool > 1:
+            frames = torch.cat([odd, frames], dim=1)
+            whole = frames.shape[1] - frames.shape[1] % self.pool
+            frames, odd = frames[:, :whole], frames[:, whole:]
+            frames = frames.reshape(len(frames), -1, self.pool, frames.shape[2]).mean(dim=2)
+        x = self.norm(frames.reshape(*frames.shape[:2], self.layers, self.dim))
+        x = self.mix.softmax(0) @ x if self.layers > 1 else x[:, :, 0]
         x = self.dropout(self._project(x))
         x, inner = self._over_time(x, state.inner)
         return self.out(x), _HeadState(odd, inner)
@@ -73,10 +88,10 @@ class Head(nn.Module):
 class LinearHead(Head):
     """One new layer: a logit from a single pair of frames. The encoder alone sees the past."""
 
-    receptive_field = POOL
+    seen = 1
 
-    def __init__(self, dim: int, keywords: int, *, layers: int = 1, dropout: float = 0.1) -> None:
-        super().__init__(dim, keywords, layers=layers, width=dim, dropout=dropout)
+    def __init__(self, dim: int, keywords: int, **sizes: Any) -> None:
+        super().__init__(dim, keywords, width=dim, **sizes)
         self.project = cast(nn.Linear, nn.Identity())
 
     def _project(self, x: Tensor) -> Tensor:
@@ -91,12 +106,10 @@ class ConvHead(Head):
 
     KERNEL = 5
     DILATIONS = (1, 2, 5)
-    receptive_field = POOL * (1 + (KERNEL - 1) * sum(DILATIONS))
+    seen = 1 + (KERNEL - 1) * sum(DILATIONS)
 
-    def __init__(
-        self, dim: int, keywords: int, *, layers: int = 1, width: int = 64, dropout: float = 0.1
-    ) -> None:
-        super().__init__(dim, keywords, layers=layers, width=width, dropout=dropout)
+    def __init__(self, dim: int, keywords: int, *, width: int = 64, **sizes: Any) -> None:
+        super().__init__(dim, keywords, width=width, **sizes)
         self.convolutions = nn.ModuleList(
             nn.Conv1d(width, width, self.KERNEL, dilation=dilation) for dilation in self.DILATIONS
         )
@@ -107,37 +120,47 @@ class ConvHead(Head):
             reach = (self.KERNEL - 1) * self.DILATIONS[i]
             past = x.new_zeros(len(x), reach, x.shape[2]) if state is None else state[i]
             seen = torch.cat([past, x], dim=1)
-            pasts.append(seen[:, seen.shape[1] - reach :])
+            pasts.append(seen[:, x.shape[1] :])
             if x.shape[1]:
-                x = x + self.dropout(F.gelu(conv(seen.mT)).mT)
+                x = x + self.dropout(F.gelu(_convolved(cast(nn.Conv1d, conv), seen)))
         return x, tuple(pasts)
+
+
+def _convolved(conv: nn.Conv1d, x: Tensor) -> Tensor:
+    """(batch, T, width) → (batch, U, width), as one matrix.
+
+    `conv` itself takes several times as long for the few frames that a stream brings at a time.
+    """
+    (size,), (gap,) = conv.kernel_size, conv.dilation
+    frames = x.shape[1] - (size - 1) * gap
+    around = torch.stack([x[:, i * gap : i * gap + frames] for i in range(size)], dim=3)
+    return F.linear(around.flatten(2), conv.weight.flatten(1), conv.bias)
 
 
 class GruHead(Head):
     """A gated recurrent layer: all of the past, in one vector."""
 
-    receptive_field = 0  # unbounded
+    seen = 0
 
-    def __init__(
-        self, dim: int, keywords: int, *, layers: int = 1, width: int = 64, dropout: float = 0.1
-    ) -> None:
-        super().__init__(dim, keywords, layers=layers, width=width, dropout=dropout)
+    def __init__(self, dim: int, keywords: int, *, width: int = 64, **sizes: Any) -> None:
+        super().__init__(dim, keywords, width=width, **sizes)
         self.gru = nn.GRU(width, width, batch_first=True)
 
     def _over_time(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, State]:
-        return self.gru(x, state) if x.shape[1] else (x, state)
+        if not x.shape[1]:
+            return x, state
+        x, last = self.gru(x, None if state is None else state.transpose(0, 1).contiguous())
+        return x, last.transpose(0, 1)  # (batch, 1, width): every state has the batch in front
 
 
 class AttentionHead(Head):
     """Pooling by attention over the last 1.28 s: a learned query weighs the frames of it."""
 
     WINDOW = 32
-    receptive_field = POOL * WINDOW
+    seen = WINDOW
 
-    def __init__(
-        self, dim: int, keywords: int, *, layers: int = 1, width: int = 64, dropout: float = 0.1
-    ) -> None:
-        super().__init__(dim, keywords, layers=layers, width=width, dropout=dropout)
+    def __init__(self, dim: int, keywords: int, *, width: int = 64, **sizes: Any) -> None:
+        super().__init__(dim, keywords, width=width, **sizes)
         self.place = nn.Parameter(0.02 * torch.randn(self.WINDOW, width))
         self.query = nn.Linear(width, 1)
         self.value = nn.Linear(width, width)
@@ -160,8 +183,10 @@ HEADS: dict[str, type[Head]] = {
 }
 
 
-def build_head(kind: str, dim: int, keywords: int, layers: int = 1) -> Head:
+def build_head(
+    kind: str, dim: int, keywords: int, layers: int = 1, frame_rate_hz: float = 2 * LOGIT_RATE_HZ
+) -> Head:
     """A head by name, randomly initialised. Raises ConfigError with the nearest name."""
     if kind not in HEADS:
         raise ConfigError(unknown("head", kind, HEADS))
-    return HEADS[kind](dim, keywords, layers=layers)
+    return HEADS[kind](dim, keywords, layers=layers, pool=round(frame_rate_hz / LOGIT_RATE_HZ))

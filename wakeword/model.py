@@ -18,7 +18,7 @@ from wakeword.audio import SAMPLE_RATE
 from wakeword.encoders import Encoder
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.frontend import HOP, N_FFT, LogMel
-from wakeword.heads import POOL, Head, build_head
+from wakeword.heads import Head, build_head
 
 FORMAT = "wakeword/1"
 _MAX_FILE = 2_000_000_000  # bytes; no model here comes near
@@ -79,9 +79,11 @@ class WakeWordModel(nn.Module):
         self.keywords = tuple(keywords)
         self.origin = origin
         self.point = point
-        self.frame_s = POOL / encoder.frame_rate_hz
-        # the last logit of an even hop ends where the hop ends, one frame after its first frame
-        later_ms = 0 if encoder.hop_frames % POOL else 1000 * (POOL - 1) / encoder.frame_rate_hz
+        self.frame_s = head.pool / encoder.frame_rate_hz
+        # where logits begin with hops, the first logit of a hop ends pool - 1 frames after its
+        # first frame
+        whole = encoder.hop_frames % head.pool == 0
+        later_ms = 1000 * (head.pool - 1) / encoder.frame_rate_hz if whole else 0
         self.look_ahead_ms = self.frontend.look_ahead_ms + encoder.look_ahead_ms - later_ms
         self.first_block = (encoder.first_features - 1) * HOP + N_FFT // 2
         self.block = round(encoder.hop_frames / encoder.frame_rate_hz * SAMPLE_RATE)
@@ -140,7 +142,9 @@ def load(path: Path | str) -> WakeWordModel:
             raise ValueError("keywords and thresholds do not match")
         _bounded(settings, point)
         encoder = encoders.build(origin.encoder, origin.streaming, **settings)
-        head = build_head(origin.head, encoder.dim, len(keywords), len(encoder.taps))
+        head = build_head(
+            origin.head, encoder.dim, len(keywords), len(encoder.taps), encoder.frame_rate_hz
+        )
         model = WakeWordModel(encoder, head, keywords, origin, point)
         tensors = safetensors.torch.load_file(path)
         expected = {

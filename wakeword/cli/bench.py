@@ -15,10 +15,12 @@ from wakeword import audio, work
 from wakeword import model as models
 from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.cli import show
+from wakeword.encoders import ways_to_stream
 from wakeword.errors import AudioError
 from wakeword.evaluation import speed
 
 _LEAST_S = 3
+_STREAMS = 32
 
 
 @click.command()
@@ -48,7 +50,7 @@ def bench(file: Path, recording: Path | None, seconds: int, as_json: bool) -> No
     samples = _sound(recording, seconds)
     with show.progress() as progress, work.one_thread_each():
         engines = {"this model": speed.detecting(model)}
-        if model.encoder.streaming == "exact":
+        if model.encoder.streaming == "exact" and "window" in ways_to_stream(model.origin.encoder):
             engines["the same over a sliding window"] = speed.detecting(speed.in_windows(model))
         costs = []
         memory_mb = 0.0
@@ -56,6 +58,8 @@ def bench(file: Path, recording: Path | None, seconds: int, as_json: bool) -> No
             progress(f"feeding {name}", 0, 0)
             costs.append(speed.cost(name, feed, samples))
             memory_mb = memory_mb or speed.memory_mb()  # with the model alone at work
+        progress(f"feeding {_STREAMS} streams at once", 0, 0)
+        streams = speed.streams_per_core(model, samples, _STREAMS)
         difference = speed.stream_difference(model, samples)
     parameters = sum(tensor.numel() for tensor in model.parameters())
     file_mb = file.stat().st_size / 1e6
@@ -68,6 +72,7 @@ def bench(file: Path, recording: Path | None, seconds: int, as_json: bool) -> No
         "file_mb": file_mb,
         "memory_mb": memory_mb,
         "look_ahead_ms": model.look_ahead_ms,
+        "streams_per_core": streams,
         "stream_difference": difference,
     }
     if as_json:
@@ -87,7 +92,8 @@ def bench(file: Path, recording: Path | None, seconds: int, as_json: bool) -> No
         f"{model.origin.encoder} ({model.encoder.streaming}), "
         f"{parameters / 1e6:.1f} M parameters, file {file_mb:.1f} MB; "
         f"process {memory_mb:.0f} MB; look-ahead {model.look_ahead_ms:.0f} ms; "
-        f"max |stream − offline| {difference:.1e}"
+        f"max |stream − offline| {difference:.1e}; "
+        f"{_STREAMS} streams at once: one core would keep up with {streams:.0f}"
     )
 
 

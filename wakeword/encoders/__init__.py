@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from wakeword.encoders import checkpoints, whisper
-from wakeword.encoders.base import Encoder, EncoderSpec, Stripped
+from wakeword.encoders import checkpoints, compact, whisper
+from wakeword.encoders.base import Encoder, EncoderSpec, Streaming, Stripped
+from wakeword.encoders.compact import CompactExact
 from wakeword.encoders.whisper import WhisperExact, WhisperFull
 from wakeword.encoders.window import WindowEncoder
 from wakeword.errors import ConfigError, unknown
@@ -16,7 +17,7 @@ from wakeword.work import Progress
 __all__ = ["Encoder", "EncoderSpec", "Stripped", "build", "list_encoders", "load_encoder", "spec"]
 
 DEFAULT = "whisper-tiny.en"
-_SPECS = {each.name: each for each in whisper.SPECS}
+_SPECS = {each.name: each for each in (*compact.SPECS, *whisper.SPECS)}
 
 
 def list_encoders() -> list[EncoderSpec]:
@@ -31,17 +32,24 @@ def spec(name: str) -> EncoderSpec:
     return _SPECS[name]
 
 
+def ways_to_stream(name: str) -> tuple[Streaming, ...]:
+    """How an encoder can be streamed: "exact", "window"."""
+    return ("exact",) if spec(name).family == "compact" else ("exact", "window")
+
+
 def build(name: str, streaming: str = "exact", **settings: Any) -> Encoder:
     """An encoder with untrained weights; `settings` as `Encoder.settings()` gives them."""
+    if streaming not in ways_to_stream(name):
+        raise ConfigError(unknown(f"way to stream {name}", streaming, ways_to_stream(name)))
     try:
+        if spec(name).family == "compact":
+            return CompactExact(spec(name), **settings)
         if streaming == "exact":
             return WhisperExact(spec(name), **settings)
-        if streaming == "window":
-            inner = WhisperFull(spec(name), settings.pop("taps", ()))
-            return WindowEncoder(inner, **settings, silence=LogMel().silence)
+        inner = WhisperFull(spec(name), settings.pop("taps", ()))
+        return WindowEncoder(inner, **settings, silence=LogMel().silence)
     except TypeError as error:
         raise ConfigError(f"encoder setting not known to {name} ({streaming}): {error}.") from error
-    raise ConfigError(unknown("way of streaming", streaming, ["exact", "window"]))
 
 
 def load_encoder(

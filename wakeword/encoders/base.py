@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from wakeword.errors import ConfigError
+
 Streaming = Literal["exact", "window"]
 Settings = dict[str, int | tuple[int, ...]]
 State = Any  # one opaque value a stage; None starts a stream; never mutated
@@ -110,3 +112,12 @@ class Encoder(nn.Module):
     def settings(self) -> Settings:
         """What is needed, beside spec, way of streaming and weights, to build the same again."""
         raise NotImplementedError
+
+
+def check_taps(taps: tuple[int, ...], layers: int) -> None:
+    """Raises ConfigError unless taps are layers in rising order."""
+    whole = all(isinstance(tap, int) and 1 <= tap <= layers for tap in taps)
+    if not whole or list(taps) != sorted(set(taps)):
+        raise ConfigError(
+            f"layers {taps}: expected numbers from 1 to {layers} in rising order, each once."
+        )

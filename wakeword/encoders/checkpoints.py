@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wakeword import storage
-from wakeword.encoders import formats, whisper
+from wakeword.encoders import compact, formats, whisper
 from wakeword.encoders.base import EncoderSpec, Source, Stripped
 from wakeword.encoders.formats import Tensors
 from wakeword.errors import CheckpointError
@@ -21,7 +21,7 @@ _READERS = {
     "ctranslate2": formats.read_ctranslate2,
     "safetensors": formats.read_safetensors,
 }
-_STRIPPERS = {"whisper": whisper.strip}
+_STRIPPERS = {"whisper": whisper.strip, "compact": compact.strip}
 _TIMEOUT_S = 20
 
 

@@ -18,7 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.encoders.base import Encoder, EncoderSpec, Settings, Source, Stripped
+from wakeword.encoders.base import (
+    Encoder,
+    EncoderSpec,
+    Settings,
+    Source,
+    Stripped,
+    check_taps,
+)
 from wakeword.encoders.formats import Tensors
 from wakeword.errors import CheckpointError, ConfigError
 
@@ -239,15 +246,6 @@ def _frequencies(dim: int) -> Tensor:
     return torch.exp(-math.log(10_000) / (dim // 2 - 1) * torch.arange(dim // 2))
 
 
-def check_taps(taps: tuple[int, ...], layers: int) -> None:
-    """Raises ConfigError unless taps are layers in rising order."""
-    whole = all(isinstance(tap, int) and 1 <= tap <= layers for tap in taps)
-    if not whole or list(taps) != sorted(set(taps)):
-        raise ConfigError(
-            f"layers {taps}: expected numbers from 1 to {layers} in rising order, each once."
-        )
-
-
 class _WhisperEncoder(Encoder):
     """What both ways of streaming share: the trunk and its stages."""
 
@@ -300,7 +298,7 @@ class _StemState(NamedTuple):
 class _ExactState(NamedTuple):
     stem: _StemState | None
     waiting: Tensor  # (batch, < chunk, dim): frames of a chunk that is not full yet
-    seen: int  # frames that went through the blocks
+    seen: Tensor  # (batch, 1): frames that went through the blocks
     first: Tensor  # (batch, 1): position of the stream's first frame
     caches: tuple[tuple[Tensor, Tensor], ...]  # keys, values of each block: (batch, left, dim)
 
@@ -363,12 +361,12 @@ class WhisperExact(_WhisperEncoder):
         whole = x.shape[1] - x.shape[1] % self.chunk
         x, waiting = x[:, :whole], x[:, whole:]
         if start == 0 and whole:
-            at = state.first + torch.arange(state.seen, state.seen + whole, device=x.device)
+            at = state.first + state.seen + torch.arange(whole, device=x.device)
             x = x + self.trunk.positional_embedding[at % self.period]
         caches = list(state.caches)
         tapped: list[Tensor] = []
         if whole:
-            mask = self._mask(state.seen, len(x), whole // self.chunk, x.device)
+            mask = self._mask(state.seen, whole // self.chunk)
             top = max(self.taps) if stop == self.depth else stop - 1
             for i in range(max(start, 1) - 1, top):
                 x, caches[i] = self._block(cast(_Block, self.trunk.blocks[i]), x, caches[i], mask)
@@ -380,8 +378,10 @@ class WhisperExact(_WhisperEncoder):
 
     def begin(self, first: Tensor) -> _ExactState:
         empty = torch.zeros(len(first), 0, self.dim, device=first.device)
-        caches = ((empty, empty),) * (self.depth - 1)
-        return _ExactState(None, empty, 0, first[:, None], caches)
+        nothing = torch.zeros(len(first), self.left, self.dim, device=first.device)
+        caches = ((nothing, nothing),) * (self.depth - 1)
+        first = first[:, None]
+        return _ExactState(None, empty, torch.zeros_like(first), first, caches)
 
     def splits(self) -> list[int]:
         return [*range(min(self.taps) + 1), self.depth]
@@ -400,13 +400,13 @@ class WhisperExact(_WhisperEncoder):
         frames, half_tail = _convolve(self.trunk.conv2, torch.cat([state.half, half], dim=1))
         return frames, _StemState(mel_tail, half_tail)
 
-    def _mask(self, seen: int, batch: int, chunks: int, device: torch.device) -> Tensor | None:
+    def _mask(self, seen: Tensor, chunks: int) -> Tensor | None:
         """(batch · chunks, 1, 1, left + chunk): which keys exist; None when all do."""
-        if seen >= self.left:
+        if int(seen.min()) >= self.left:
             return None
-        first = seen + torch.arange(chunks, device=device) * self.chunk - self.left
-        keys = first[:, None] + torch.arange(self.left + self.chunk, device=device)
-        return (keys >= 0).repeat(batch, 1)[:, None, None]
+        first = seen + torch.arange(chunks, device=seen.device) * self.chunk - self.left
+        keys = first[..., None] + torch.arange(self.left + self.chunk, device=seen.device)
+        return (keys >= 0).flatten(0, 1)[:, None, None]
 
     def _block(
         self, block: _Block, x: Tensor, cache: tuple[Tensor, Tensor], mask: Tensor | None
@@ -415,18 +415,13 @@ class WhisperExact(_WhisperEncoder):
         count = x.shape[1] // self.chunk
         queries = block.attn.query(y).reshape(len(x) * count, self.chunk, self.dim)
         q = block.attn.split(queries)
-        keys = self._with_past(cache[0], block.attn.key(y))
-        values = self._with_past(cache[1], block.attn.value(y))
+        keys = torch.cat([cache[0], block.attn.key(y)], dim=1)
+        values = torch.cat([cache[1], block.attn.value(y)], dim=1)
         k, v = (block.attn.split(self._windows(each)) for each in (keys, values))
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = x + block.attn.out(y.transpose(-3, -2).flatten(-2)).reshape(x.shape)
         x = x + block.mlp(block.mlp_ln(x))
         return x, (keys[:, -self.left :], values[:, -self.left :])
-
-    def _with_past(self, past: Tensor, new: Tensor) -> Tensor:
-        """(batch, left + U, dim): zeros, which the mask hides, where a young stream has no past."""
-        missing = self.left - past.shape[1]
-        return torch.cat([F.pad(past, (0, 0, missing, 0)), new], dim=1)
 
     def _windows(self, x: Tensor) -> Tensor:
         """(batch, left + chunks · chunk, dim) → (batch · chunks, left + chunk, dim)."""

@@ -15,7 +15,7 @@ import torch
 
 from wakeword import encoders
 from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.detector import Detector
+from wakeword.detector import Detector, DetectorPool
 from wakeword.evaluation.evaluate import model_logits
 from wakeword.model import WakeWordModel
 
@@ -57,6 +57,25 @@ def cost(engine: str, feed: Feed, samples: Samples) -> Cost:
     spent = time.process_time() - began
     p50, p99 = np.percentile(1000 * took, [50, 99])
     return Cost(engine, spent / (len(took) * BLOCK / SAMPLE_RATE), float(p50), float(p99))
+
+
+def streams_per_core(model: WakeWordModel, samples: Samples, streams: int) -> float:
+    """How many live streams one core keeps up with, when `streams` share a `DetectorPool`.
+
+    Each is fed the (n,) samples in blocks of 80 ms, of the first five seconds at most.
+    """
+    pool = DetectorPool(model)
+    for stream in range(streams):
+        pool.open(stream)
+    blocks = _pieces(samples[: 5 * SAMPLE_RATE], BLOCK)
+    warm = len(blocks) // 5
+    for block in blocks[:warm]:
+        pool.feed(dict.fromkeys(range(streams), block))
+    began = time.process_time()
+    for block in blocks[warm:]:
+        pool.feed(dict.fromkeys(range(streams), block))
+    spent = time.process_time() - began
+    return streams * (len(blocks) - warm) * BLOCK / SAMPLE_RATE / spent
 
 
 def memory_mb() -> float:

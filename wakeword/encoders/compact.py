@@ -1,0 +1,174 @@
+"""Our own encoder: small, causal, pretrained as a recogniser by `recipes/pretrain`.
+
+Four features of 10 ms make a frame of 40 ms; every layer looks at three frames, the newest and two
+earlier ones, and adds what it finds to the newest. There is nothing but matrices: no norm and no
+convolution, whose fixed cost a piece outweighs their arithmetic where a stream brings a few frames
+at a time. (Pretraining puts a batch norm after the first matrix of each layer, for it learns faster
+so; the norms are folded into the matrices that ship.)
+
+Source: Waibel et al. 1989, "Phoneme recognition using time-delay neural networks"; Povey et al.
+2018, "Semi-orthogonal low-rank matrix factorization for deep neural networks".
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wakeword.encoders.base import Encoder, EncoderSpec, Settings, Source, Stripped, check_taps
+from wakeword.encoders.formats import Tensors
+from wakeword.errors import CheckpointError, ConfigError
+
+FEATURES = 4  # feature frames to one frame
+SEEN = 3  # frames that a layer looks at
+GAPS = (1, 1, 2, 3, 4, 5)  # frames between them, layer by layer
+HEAD = "ctc."  # the transcription head's tensors begin so
+
+SPECS = (
+    EncoderSpec(
+        name="wakeword-stream",
+        family="compact",
+        sources=(
+            Source("package", "wakeword:encoders/wakeword-stream.safetensors", "", "safetensors"),
+        ),
+        licence="Apache-2.0",
+        trained_on="",
+        hours=0,
+        mels=80,
+        dim=192,
+        layers=6,
+        heads=0,
+        frame_rate_hz=25.0,
+    ),
+)
+
+
+def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[Tensors, Stripped]:
+    """Keep the encoder of a recogniser that `recipes/pretrain` wrote; drop its CTC head.
+
+    Raises CheckpointError where tensors are missing or of another size than the spec says.
+    """
+    kept = {key: tensor for key, tensor in tensors.items() if not key.startswith(HEAD)}
+    expected = {key: t.shape for key, t in Trunk(spec, "meta").state_dict().items()}
+    for key, shape in expected.items():
+        if key not in kept or kept[key].shape != shape:
+            raise CheckpointError(
+                f"{name}: not the encoder of {spec.name}: tensor {key} should be {tuple(shape)} "
+                "and is not. Give a file that recipes/pretrain wrote."
+            )
+    dropped = [tensor for key, tensor in tensors.items() if key.startswith(HEAD)]
+    report = Stripped(
+        len(expected),
+        sum(kept[key].numel() for key in expected),
+        len(dropped),
+        sum(tensor.numel() for tensor in dropped),
+    )
+    return {key: kept[key].to(torch.float32) for key in expected}, report
+
+
+class Layer(nn.Module):
+    """x + second(relu(first(the frames at 0, -gap, -2 · gap)))."""
+
+    def __init__(self, dim: int, gap: int) -> None:
+        super().__init__()
+        self.gap = gap
+        self.first = nn.Linear(SEEN * dim, dim)
+        self.second = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, U, dim) and the 2 · gap frames before → (batch, U, dim), and the new past."""
+        seen = torch.cat([past, x], dim=1)
+        frames = x.shape[1]
+        around = torch.cat([seen[:, i * self.gap :][:, :frames] for i in range(SEEN)], dim=2)
+        return x + self.second(F.relu(self.first(around))), seen[:, frames:]
+
+
+class Trunk(nn.Module):
+    """The matrices, whatever they are used for."""
+
+    def __init__(self, spec: EncoderSpec, device: str = "cpu") -> None:
+        super().__init__()
+        with torch.device(device):
+            self.stem = nn.Linear(2 * FEATURES * spec.mels, spec.dim)
+            gaps = [GAPS[i % len(GAPS)] for i in range(spec.layers)]
+            self.layers = nn.ModuleList(Layer(spec.dim, gap) for gap in gaps)
+
+
+class _State(NamedTuple):
+    waiting: Tensor  # (batch, T < hop, mels): features of a hop that is not full yet
+    before: Tensor  # (batch, FEATURES, mels): features before those
+    pasts: tuple[Tensor, ...]  # of each layer: (batch, 2 · gap, dim)
+
+
+class CompactExact(Encoder):
+    """Streamed exactly by nature: nothing sees the future, each frame is computed once.
+
+    Args:
+        hop: frames that are computed at once; it changes what they cost and when they come, not
+            what they are.
+    """
+
+    streaming = "exact"
+    trunk: Trunk
+
+    def __init__(self, spec: EncoderSpec, hop: int = 4, taps: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        if not 0 < hop <= 1500:
+            raise ConfigError(f"hop {hop}: expected 1 to 1500 frames.")
+        check_taps(taps, spec.layers)
+        self.spec = spec
+        self.dim, self.depth, self.taps = spec.dim, 1 + spec.layers, taps or (spec.layers,)
+        self.frame_rate_hz = spec.frame_rate_hz
+        self.hop_frames, self.first_features, self.look_ahead_ms = hop, hop * FEATURES, 0.0
+        self.trunk = Trunk(spec)
+
+    def forward(
+        self, x: Tensor, state: _State | None = None, *, start: int = 0, stop: int | None = None
+    ) -> tuple[Tensor, _State]:
+        """(batch, T, mels) → (batch, U, taps · dim), U a multiple of the hop, 25 a second."""
+        stop = self.depth if stop is None else stop
+        if state is None:
+            state = self._begin(x)
+        if start == self.depth:
+            return x, state
+        if stop == 0 or max(start, 1) > stop:
+            raise ValueError(f"stages {start} to {stop} of {self.depth}")
+        waiting, before, pasts = state.waiting, state.before, list(state.pasts)
+        if start == 0:
+            x, waiting, before = self._stem(x, waiting, before)
+        tapped: list[Tensor] = []
+        top = max(self.taps) if stop == self.depth else stop - 1
+        for i in range(max(start, 1) - 1, top):
+            x, pasts[i] = self.trunk.layers[i](x, pasts[i])
+            if i + 1 in self.taps:
+                tapped.append(x)
+        if stop == self.depth:
+            x = torch.cat(tapped, dim=2) if tapped else x.repeat(1, 1, len(self.taps))
+        return x, _State(waiting, before, tuple(pasts))
+
+    def _begin(self, x: Tensor) -> _State:
+        silence = x.new_zeros(len(x), FEATURES, self.spec.mels)
+        gaps = [cast(Layer, layer).gap for layer in self.trunk.layers]
+        pasts = tuple(x.new_zeros(len(x), (SEEN - 1) * gap, self.dim) for gap in gaps)
+        return _State(silence[:, :0], silence, pasts)
+
+    def _stem(self, x: Tensor, waiting: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Whole hops of features, each frame with the four features before its own four."""
+        size = self.hop_frames * FEATURES
+        x = torch.cat([before, waiting, x], dim=1)
+        whole = (x.shape[1] - FEATURES) // size * size
+        groups = x[:, : FEATURES + whole].reshape(len(x), -1, FEATURES * self.spec.mels)
+        frames = F.relu(self.trunk.stem(torch.cat([groups[:, :-1], groups[:, 1:]], dim=2)))
+        return frames, x[:, FEATURES + whole :], x[:, whole : FEATURES + whole]
+
+    def stages(self) -> list[list[nn.Module]]:
+        return [[self.trunk.stem], *([layer] for layer in self.trunk.layers)]
+
+    def splits(self) -> list[int]:
+        return [*range(min(self.taps) + 1), self.depth]
+
+    def settings(self) -> Settings:
+        return {"hop": self.hop_frames, "taps": self.taps}
