@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "four_words.py",
         "frontend_level.py",
         "pulse_microphone.py",  # in test_microphone.py
+        "soak.py",
         "threshold_holds.py",
     }
 
@@ -107,3 +109,19 @@ def test_few_clips(
     assert "all: mean" in printed
     models = [(tmp_path / f"ping-6-{draw}.wakeword").read_bytes() for draw in range(2)]
     assert models[0] != models[1]
+
+
+def test_soak(
+    model_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, seconds, seed in (("long", 12.0, 1), ("clip", 1.0, 2)):
+        audio.save(tmp_path / f"{name}.wav", tiny_family.sound(seconds, seed=seed))
+    sounds = (str(tmp_path / "long.wav"), str(tmp_path / "clip.wav"))
+    run("soak.py", str(model_file), *sounds, "--hours", "0.02", monkeypatch=monkeypatch)
+    printed = capsys.readouterr().out
+    assert "100 of 100 streams at once heard as each alone" in printed
+    moved = re.search(r"after 0\.0 h: .* moved by at most (\S+)", printed)
+    assert moved and float(moved[1]) <= 1e-5

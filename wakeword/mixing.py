@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
+import scipy.fft
 import scipy.signal
 from numpy.random import Generator
 
@@ -32,10 +33,11 @@ def add_noise(samples: Samples, noise: Samples, snr_db: float, reference: float)
 
 def hiss(length: int, rng: Generator) -> Samples:
     """Noise whose spectrum falls by a drawn slope between white and brown."""
-    spectrum = np.fft.rfft(rng.standard_normal(length))
+    size = scipy.fft.next_fast_len(length, real=True)
+    spectrum = scipy.fft.rfft(rng.standard_normal(size))
     slope = float(rng.uniform(0.0, 1.0))
     spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -slope
-    noise = np.fft.irfft(spectrum, length)
+    noise = scipy.fft.irfft(spectrum, size)[:length]
     return cast(Samples, (noise / max(np.abs(noise).max(), 1e-9)).astype(np.float32))
 
 

@@ -6,7 +6,7 @@ Data: any layouts that `wakeword train` reads. Only what is not a keyword clip i
 train split, and nothing whose text contains a keyword of any of the data sets. Clips are laid one
 after the other into scenes of about ten seconds, each in a drawn speed; every clip comes once
 before any comes again in another speed. Whisper listens to the scenes as it was trained to, the
-whole of each at once, and its upper layers, averaged to 25 frames a second, are kept.
+whole of each at once, and its two upper layers, averaged to 25 frames a second, are kept.
 
 The scenes stay dry: noise and rooms are added later, to what the student hears, not to what the
 teacher heard. So the student learns to hear through them.
@@ -34,7 +34,7 @@ from wakeword.cli import show
 from wakeword.data import Clip, Dataset, read_dataset
 from wakeword.data.library import Library
 from wakeword.data.task import negatives_saying
-from wakeword.encoders import load_encoder
+from wakeword.encoders import load_encoder, spec
 from wakeword.encoders.whisper import WhisperFull
 from wakeword.frontend import LogMel
 from wakeword.mixing import rms, set_level
@@ -42,7 +42,6 @@ from wakeword.training.augment import change_speed
 
 LENGTH_S = 10.24
 SCENES = 64  # in a file
-LAYERS = (3, 4)  # of the teacher
 SPEED = (0.85, 1.2)
 LONGEST_S = 8.0  # longer recordings are cut, and lose their text
 LETTERS = " 'abcdefghijklmnopqrstuvwxyz"
@@ -62,13 +61,21 @@ class Scene:
 @click.option("--hours", default=20.0, show_default=True, help="Of scenes to make.")
 @click.option("--split", default="train", show_default=True)
 @click.option("--teacher", default="whisper-tiny.en", show_default=True)
+@click.option("--weights", type=click.Path(path_type=Path), help="The teacher's, if at hand.")
 @click.option("--seed", default=0, show_default=True)
 def main(
-    out: Path, data: tuple[Path, ...], hours: float, split: str, teacher: str, seed: int
+    out: Path,
+    data: tuple[Path, ...],
+    hours: float,
+    split: str,
+    teacher: str,
+    weights: Path | None,
+    seed: int,
 ) -> None:
     """Lay the speech of DATA into scenes and keep what a teacher makes of them."""
     clips = plain_speech([read_dataset(each) for each in data], split)
-    encoder, _, _ = load_encoder(teacher, streaming="window", taps=LAYERS)
+    top = spec(teacher).layers
+    encoder, _, _ = load_encoder(teacher, path=weights, streaming="window", taps=(top - 1, top))
     whisper: WhisperFull = encoder.inner  # type: ignore[assignment]
     mel = LogMel(level=None)
     files = -(-round(hours * 3600 / LENGTH_S) // SCENES)

@@ -206,7 +206,7 @@ class Student(nn.Module):
 
     def __init__(self, scenes: Scenes) -> None:
         super().__init__()
-        self.encoder = encoders.build(NAME)
+        self.encoder = encoders.build(NAME, hop=1)
         dim = self.encoder.dim
         trunk: Any = self.encoder.trunk
         trunk.stem = nn.Sequential(trunk.stem, _Norm(dim))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -29,6 +30,7 @@ from wakeword.encoders.base import (
 from wakeword.encoders.formats import Tensors
 from wakeword.errors import CheckpointError, ConfigError
 
+_SEGMENT = 8  # chunks that are attended to at once when many are there
 POSITIONS = 1500  # frames in Whisper's 30 s: the positions its training saw
 
 _HOURS = {
@@ -366,10 +368,10 @@ class WhisperExact(_WhisperEncoder):
         caches = list(state.caches)
         tapped: list[Tensor] = []
         if whole:
-            mask = self._mask(state.seen, whole // self.chunk)
+            masks = self._masks(state.seen, whole)
             top = max(self.taps) if stop == self.depth else stop - 1
             for i in range(max(start, 1) - 1, top):
-                x, caches[i] = self._block(cast(_Block, self.trunk.blocks[i]), x, caches[i], mask)
+                x, caches[i] = self._block(cast(_Block, self.trunk.blocks[i]), x, caches[i], masks)
                 if i + 1 in self.taps:
                     tapped.append(self.trunk.ln_post(x) if i + 2 == self.depth else x)
         if stop == self.depth:
@@ -400,32 +402,45 @@ class WhisperExact(_WhisperEncoder):
         frames, half_tail = _convolve(self.trunk.conv2, torch.cat([state.half, half], dim=1))
         return frames, _StemState(mel_tail, half_tail)
 
-    def _mask(self, seen: Tensor, chunks: int) -> Tensor | None:
-        """(batch · chunks, 1, 1, left + chunk): which keys exist; None when all do."""
-        if int(seen.min()) >= self.left:
-            return None
-        first = seen + torch.arange(chunks, device=seen.device) * self.chunk - self.left
-        keys = first[..., None] + torch.arange(self.left + self.chunk, device=seen.device)
-        return (keys >= 0).flatten(0, 1)[:, None, None]
+    def _masks(self, seen: Tensor, frames: int) -> list[Tensor | None]:
+        """For each segment of the frames: which of the keys from `left` before it on each sees.
+
+        (batch or 1, 1, segment, left + segment); None where all see all.
+        """
+        masks: list[Tensor | None] = []
+        for at in range(0, frames, _SEGMENT * self.chunk):
+            size = min(_SEGMENT * self.chunk, frames - at)
+            chunk = torch.arange(size, device=seen.device)[:, None] // self.chunk * self.chunk
+            key = torch.arange(self.left + size, device=seen.device)
+            near = (key >= chunk) & (key < chunk + self.left + self.chunk)
+            young = int(seen.min()) + at < self.left
+            if young:
+                near = near & (seen + at + key >= self.left)[:, None, None]
+            masks.append(near if young or size > self.chunk else None)
+        return masks
 
     def _block(
-        self, block: _Block, x: Tensor, cache: tuple[Tensor, Tensor], mask: Tensor | None
+        self,
+        block: _Block,
+        x: Tensor,
+        cache: tuple[Tensor, Tensor],
+        masks: Sequence[Tensor | None],
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        attn = block.attn
         y = block.attn_ln(x)
-        count = x.shape[1] // self.chunk
-        queries = block.attn.query(y).reshape(len(x) * count, self.chunk, self.dim)
-        q = block.attn.split(queries)
-        keys = torch.cat([cache[0], block.attn.key(y)], dim=1)
-        values = torch.cat([cache[1], block.attn.value(y)], dim=1)
-        k, v = (block.attn.split(self._windows(each)) for each in (keys, values))
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = x + block.attn.out(y.transpose(-3, -2).flatten(-2)).reshape(x.shape)
+        keys = torch.cat([cache[0], attn.key(y)], dim=1)
+        values = torch.cat([cache[1], attn.value(y)], dim=1)
+        attended = []
+        for i, (queries, mask) in enumerate(
+            zip(attn.query(y).split(_SEGMENT * self.chunk, dim=1), masks, strict=True)
+        ):
+            first = i * _SEGMENT * self.chunk
+            last = first + self.left + queries.shape[1]
+            q, k, v = map(attn.split, (queries, keys[:, first:last], values[:, first:last]))
+            attended.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+        x = x + attn.out(torch.cat(attended, dim=2).transpose(1, 2).flatten(2))
         x = x + block.mlp(block.mlp_ln(x))
         return x, (keys[:, -self.left :], values[:, -self.left :])
-
-    def _windows(self, x: Tensor) -> Tensor:
-        """(batch, left + chunks · chunk, dim) → (batch · chunks, left + chunk, dim)."""
-        return x.unfold(1, self.left + self.chunk, self.chunk).mT.flatten(0, 1)
 
 
 def _convolve(conv: nn.Conv1d, x: Tensor) -> tuple[Tensor, Tensor]:

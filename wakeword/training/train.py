@@ -33,7 +33,8 @@ from wakeword.training.scenes import SceneConfig, plan_scenes
 from wakeword.training.transfer import Strategy
 from wakeword.work import Progress
 
-_FEATURES_VERSION = 3  # to be raised with every change to what scenes or features are
+_FEATURES_VERSION = 4  # to be raised with every change to what scenes or features are
+_AT_ONCE = 16  # scenes of a batch whose gradients are computed at once: they fit the caches
 _VALIDATION_POINTS = (0.5, 1, 2, 4, 8, 16, 32)  # false accepts per hour
 
 
@@ -267,13 +268,15 @@ class _Run:
                 for i, group in enumerate(optimiser.param_groups):
                     group["lr"] = base_rates[i] * self._rate(at, i)
                 pick = order[step * batch : (step + 1) * batch]
-                frames = torch.from_numpy(scenes.frames[pick.numpy()]).float()
-                loss = self.loss(self._logits(frames), scenes.targets[pick])
                 optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
+                for part in torch.split(pick, _AT_ONCE):
+                    frames = torch.from_numpy(scenes.frames[part.numpy()]).float()
+                    loss = self.loss(self._logits(frames), scenes.targets[part])
+                    loss = loss * (len(part) / len(pick))
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    total += float(loss.detach())
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimiser.step()
-                total += float(loss.detach())
                 if progress:
                     progress("training", epoch * steps + step + 1, config.epochs * steps)
             model.eval()
