@@ -36,6 +36,7 @@ def encoders(as_json: bool) -> None:
             spec.licence,
             f"{spec.layers} × {spec.dim}",
             f"{spec.frame_rate_hz:g}",
-            is_at_hand(spec.name) or "downloaded when first used",
+            is_at_hand(spec.name)
+            or ("downloaded when first used" if spec.sources else "train it: recipes/pretrain"),
         )
     show.console().print(table)

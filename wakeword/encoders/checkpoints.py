@@ -59,7 +59,7 @@ def find(
     for source in spec.sources:
         if source.kind == "package" and (file_ := _in_package(source)):
             return _proved(file_, source, f"package {source.location.split(':')[0]}")
-    trouble = "it may not download"
+    trouble = "it may not download" if spec.sources else "no package or address holds any"
     if download:
         for source in spec.sources:
             if source.kind == "url":
@@ -157,8 +157,7 @@ def _remedies(spec: EncoderSpec, trouble: str) -> str:
         else:
             lines.append(f"  - go online once; or fetch {source.location}")
             lines.append(f"    and place it at {_cached(spec, source)}")
-    lines.append(
-        "  - point at a file you have: --weights PATH (OpenAI .pt, a faster-whisper folder, or "
-        "Hugging Face safetensors)"
-    )
+    kinds = {"whisper": "OpenAI .pt, a faster-whisper folder, or Hugging Face safetensors"}
+    kind = kinds.get(spec.family, "what recipes/pretrain writes")
+    lines.append(f"  - point at a file you have: --weights PATH ({kind})")
     return "\n".join(lines)

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.encoders.base import Encoder, EncoderSpec, Settings, Source, Stripped, check_taps
+from wakeword.encoders.base import Encoder, EncoderSpec, Settings, Stripped, check_taps
 from wakeword.encoders.formats import Tensors
 from wakeword.errors import CheckpointError, ConfigError
 
@@ -31,11 +31,9 @@ SPECS = (
     EncoderSpec(
         name="wakeword-stream",
         family="compact",
-        sources=(
-            Source("package", "wakeword:encoders/wakeword-stream.safetensors", "", "safetensors"),
-        ),
-        licence="Apache-2.0",
-        trained_on="",
+        sources=(),  # none ships yet: recipes/pretrain makes its weights
+        licence="that of your speech",
+        trained_on="your speech, by recipes/pretrain",
         hours=0,
         mels=80,
         dim=192,
