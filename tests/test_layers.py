@@ -15,7 +15,7 @@ import wakeword
 
 PACKAGE = Path(wakeword.__file__).parent
 BASE = ("errors", "storage", "work", "audio")
-ORDER = (*BASE, "frontend", "encoders", "heads", "model", "detector")
+ORDER = (*BASE, "frontend", "convolution", "encoders", "heads", "model", "detector")
 UPWARDS = (*BASE, "mixing", "data", "evaluation", "training", "demo", "cli")
 
 Graph = Mapping[str, set[str]]  # module → modules of ours that it imports

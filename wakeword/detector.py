@@ -96,10 +96,12 @@ class Trigger:
 
 def smooth(logits: Scores, frames: int) -> Scores:
     """(U, keywords) logits → scores 0 to 1: the sigmoid of the mean over the last `frames`."""
-    padded = np.concatenate([np.repeat(logits[:1], frames - 1, axis=0), logits])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, frames, axis=0)
-    mean: Scores = windows.mean(axis=-1)
-    return 1.0 / (1.0 + np.exp(-np.clip(mean, -60.0, 60.0)))
+    padded = np.concatenate([*[logits[:1]] * (frames - 1), logits])
+    total = padded[: len(logits)].copy()
+    for first in range(1, frames):
+        total += padded[first : first + len(logits)]
+    scores: Scores = 1.0 / (1.0 + np.exp(-(total / frames).clip(-60.0, 60.0)))
+    return scores
 
 
 def _peaks(scores: Scores, past: Scores, first_frame: int, keyword: int) -> list[Event]:

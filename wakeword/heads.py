@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wakeword.convolution import convolved
 from wakeword.errors import ConfigError, unknown
 
 State = Any
@@ -86,7 +87,7 @@ class Head(nn.Module):
 
 
 class LinearHead(Head):
-    """One new layer: a logit from a single pair of frames. The encoder alone sees the past."""
+    """One new layer: a logit from frames of 40 ms. The encoder alone sees the past."""
 
     seen = 1
 
@@ -121,20 +122,8 @@ class ConvHead(Head):
             past = x.new_zeros(len(x), reach, x.shape[2]) if state is None else state[i]
             seen = torch.cat([past, x], dim=1)
             pasts.append(seen[:, x.shape[1] :])
-            if x.shape[1]:
-                x = x + self.dropout(F.gelu(_convolved(cast(nn.Conv1d, conv), seen)))
+            x = x + self.dropout(F.gelu(convolved(cast(nn.Conv1d, conv), seen)))
         return x, tuple(pasts)
-
-
-def _convolved(conv: nn.Conv1d, x: Tensor) -> Tensor:
-    """(batch, T, width) → (batch, U, width), as one matrix.
-
-    `conv` itself takes several times as long for the few frames that a stream brings at a time.
-    """
-    (size,), (gap,) = conv.kernel_size, conv.dilation
-    frames = x.shape[1] - (size - 1) * gap
-    around = torch.stack([x[:, i * gap : i * gap + frames] for i in range(size)], dim=3)
-    return F.linear(around.flatten(2), conv.weight.flatten(1), conv.bias)
 
 
 class GruHead(Head):

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wakeword.convolution import convolved
 from wakeword.encoders.base import (
     Encoder,
     EncoderSpec,
@@ -445,9 +446,5 @@ class WhisperExact(_WhisperEncoder):
 
 def _convolve(conv: nn.Conv1d, x: Tensor) -> tuple[Tensor, Tensor]:
     """(batch, T, channels) → GELU of all outputs that T allows, and the frames still needed."""
-    stride = conv.stride[0]
-    count = max(0, (x.shape[1] - 3) // stride + 1)
-    if count == 0:
-        return x.new_zeros(len(x), 0, conv.out_channels), x
-    used = x[:, : (count - 1) * stride + 3]
-    return F.gelu(conv(used.mT)).mT, x[:, count * stride :]
+    frames = F.gelu(convolved(conv, x))
+    return frames, x[:, frames.shape[1] * conv.stride[0] :]
