@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -49,10 +50,11 @@ class TrainConfig:
     loss: str = "bce"
     strategy: str = "auto"
     seed: int = 0
-    epochs: int = 12
+    epochs: int = 6
     patience: int = 5
     batch: int = 64  # scenes in a step; a quarter of it where layers of the encoder learn
     learning_rate: float = 2e-3
+    averaging: float = 0.99  # of the weights over the steps: what is measured and kept is the mean
     weight_decay: float = 0.02
     validation_share: float = 0.1
     false_accepts_per_hour: float = 0.5
@@ -277,10 +279,12 @@ class _Run:
                     total += float(loss.detach())
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimiser.step()
+                checkpoint.average(max(1 - config.averaging, 1 / (epoch * steps + step + 1)))
                 if progress:
                     progress("training", epoch * steps + step + 1, config.epochs * steps)
             model.eval()
-            miss = self._validate(validation)
+            with checkpoint.averaged():
+                miss = self._validate(validation)
             history.append({"epoch": epoch, "loss": total / steps, "miss": miss})
             checkpoint.write(history)
         checkpoint.take_best()
@@ -370,21 +374,39 @@ def _has_stopped(history: Sequence[dict[str, float]], patience: int) -> bool:
 
 
 class _Checkpoint:
-    """Weights, optimiser and history after every epoch, in safetensors; and the best weights."""
+    """Weights, their running mean, optimiser and history after every epoch, in safetensors; and
+    the best mean."""
 
     def __init__(self, path: Path, model: WakeWordModel, optimiser: torch.optim.Optimizer) -> None:
         self.path, self.model, self.optimiser = path, model, optimiser
+        self.mean = {name: tensor.clone() for name, tensor in self._learning().items()}
         self.best: dict[str, Tensor] = {}
 
     def _learning(self) -> dict[str, Tensor]:
         return {n: p.detach() for n, p in self.model.named_parameters() if p.requires_grad}
 
+    def average(self, share: float) -> None:
+        """Move the mean towards the weights of now."""
+        for name, tensor in self._learning().items():
+            self.mean[name].lerp_(tensor, share)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within, the model has the mean of its weights."""
+        now = {name: tensor.clone() for name, tensor in self._learning().items()}
+        self._take(self.mean)
+        yield
+        self._take(now)
+
+    def _take(self, weights: Mapping[str, Tensor]) -> None:
+        for name, tensor in self._learning().items():
+            tensor.copy_(weights[name])
+
     def write(self, history: list[dict[str, float]]) -> None:
-        now = self._learning()
         if history[-1]["miss"] <= min(row["miss"] for row in history):
-            self.best = {name: tensor.clone() for name, tensor in now.items()}
-        tensors = {f"now.{name}": tensor for name, tensor in now.items()}
-        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+            self.best = {name: tensor.clone() for name, tensor in self.mean.items()}
+        kept = {"now": self._learning(), "mean": self.mean, "best": self.best}
+        tensors = {f"{kind}.{name}": t for kind, each in kept.items() for name, t in each.items()}
         for number, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{number}.{key}": value for key, value in state.items()}
         tensors["history"] = torch.tensor(
@@ -402,25 +424,21 @@ class _Checkpoint:
             dict(zip(("epoch", "loss", "miss"), row, strict=True))
             for row in tensors.pop("history").tolist()
         ]
+        kept: dict[str, dict[str, Tensor]] = {"now": {}, "mean": {}, "best": {}}
         states: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             kind, rest = name.split(".", 1)
             if kind == "adam":
                 number, key = rest.split(".")
                 states.setdefault(int(number), {})[key] = tensor
-            elif kind == "best":
-                self.best[rest] = tensor
-        learning = dict(self.model.named_parameters())
-        with torch.no_grad():
-            for name in self._learning():
-                learning[name].copy_(tensors[f"now.{name}"])
+            else:
+                kept[kind][rest] = tensor
+        self._take(kept["now"])
+        self.mean, self.best = kept["mean"], kept["best"]
         held = self.optimiser.state_dict()
         self.optimiser.load_state_dict({**held, "state": states})
         return history
 
     def take_best(self) -> None:
-        learning = dict(self.model.named_parameters())
-        with torch.no_grad():
-            for name, tensor in self.best.items():
-                learning[name].copy_(tensor)
+        self._take(self.best)
         self.model.eval()
