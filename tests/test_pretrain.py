@@ -6,6 +6,7 @@ import json
 import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -74,6 +75,42 @@ def test_a_student_learns_and_a_run_that_was_cut_off_goes_on(
     made.unlink()
     script("pretrain.py", monkeypatch, *command)  # from its last checkpoint: nothing is left to do
     assert made.read_bytes() == whole
+
+
+def test_transcripts_are_kept_where_whisper_is_sure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {
+        "sure": (" Hello there.", -0.2),
+        "unsure": (" Hm.", -0.9),
+        "keyword": (" A ping!", -0.1),
+    }
+    rows = [{"audio_filepath": "word.wav", "duration": 2.5, "label": "ping"}]
+    rows.append({"audio_filepath": "known.wav", "duration": 2.5, "text": "as it was"})
+    rows += [{"audio_filepath": f"{name}.wav", "duration": 2.5} for name in said]
+    for row in rows:
+        audio.save(tmp_path / str(row["audio_filepath"]), tiny_family.sound(2.5))
+    manifest = tmp_path / "speech.jsonl"
+    manifest.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    answers = iter(said.values())
+
+    def transcribe(samples: audio.Samples, **_options: object) -> dict[str, object]:
+        text, sure = next(answers)
+        return {"text": text, "segments": [{"avg_logprob": sure}]}
+
+    recogniser = SimpleNamespace(transcribe=transcribe)
+    fake = SimpleNamespace(load_model=lambda _name, device: recogniser)
+    monkeypatch.setitem(sys.modules, "whisper", fake)
+    (tmp_path / "tiny.en.pt").write_bytes(b"weights")
+    out = tmp_path / "told.jsonl"
+    script("transcribe.py", monkeypatch, manifest, out, "--weights", tmp_path / "tiny.en.pt")
+    told = {Path(row["audio_filepath"]).stem: row.get("text") for row in read_lines(out)}
+    assert told == {"known": "as it was", "sure": "Hello there.", "unsure": None}
+    assert "2 of 3 recordings with text; 1 say a keyword" in capsys.readouterr().out
+
+
+def read_lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_what_a_keyword_is_said_in_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
