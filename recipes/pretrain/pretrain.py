@@ -14,8 +14,6 @@ A batch norm follows the first matrix of each layer while it learns and is folde
 end. A run that is cut off goes on from its last epoch. Writes OUT/wakeword-stream.safetensors
 (encoder and CTC head, float16), OUT/curves.json and OUT/curves.png; prints losses and the character
 error rate on SCENES_DEV after every epoch.
-
-README.md tells what was measured, and on how much of which speech.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ OpenAI's own format, decoder and all (`--weights tiny.en.pt`, or the cache after
 Recordings that are not keyword clips and have no text are transcribed; a transcript is kept where
 Whisper's mean log probability is above -0.5, which leaves out most of what is not English. The
 manifest holds all recordings of CORPUS that are not keyword clips, with and without text:
-`prepare.py` reads it in CORPUS's place. About ten minutes for an hour of speech on one core.
+`prepare.py` reads it in CORPUS's place.
 """
 
 from __future__ import annotations
