@@ -121,7 +121,7 @@ def write(part: Dataset, hours: float, sound: Path) -> race.Truth:
             whole.write_text(json.dumps(about), encoding="utf-8")
     about = json.loads(file.read_text())
     windows = tuple((start, end) for start, end in about["spoken"])
-    return race.Truth("picovoice", sound, made_of, about["hours"], windows)
+    return race.Truth("picovoice", sound, about["hours"], windows)
 
 
 def pieces(part: Dataset, hours: float) -> Iterator[tuple[Samples, bool]]:

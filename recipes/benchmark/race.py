@@ -197,7 +197,6 @@ class Truth:
 
     condition: str
     audio: Path
-    made_of: str
     hours: float
     spoken: tuple[tuple[float, float], ...]
 
@@ -219,7 +218,7 @@ def write_stream(stream: Stream, folder: Path) -> Truth:
         for piece in about["pieces"]
         if piece["spoken"]
     )
-    return Truth(stream.name, sound, made_of, about["hours"], spoken)
+    return Truth(stream.name, sound, about["hours"], spoken)
 
 
 def _written(stream: Stream, sound: Path) -> Iterator[dict[str, Any]]:
@@ -367,7 +366,7 @@ def listened(
     """What the engine made of one stream, from disk if it has heard the same before."""
     result = out / "results" / peer.name / job["word"] / f"{truth.audio.stem}.json"
     used = [*job["examples"], *([job["model"]] if job["model"] else [])]
-    made_of = storage.fingerprint(truth.made_of, [storage.sha256(Path(file)) for file in used])
+    made_of = storage.fingerprint([storage.sha256(Path(file)) for file in (truth.audio, *used)])
     found = json.loads(result.read_text()) if result.is_file() else {}
     if found.get("made_of") != made_of:
         result.unlink(missing_ok=True)
