@@ -57,8 +57,8 @@ def det_figure(evaluation: Evaluation) -> Figure:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("false accepts per hour")
     axes.set_ylabel("keywords missed (%)")
-    words = ", ".join(dict.fromkeys(f"'{row.keyword}'" for row in evaluation.rows))
-    axes.set_title(f"Missed keywords against false accepts: {words}", fontsize=10.5)
+    word = "" if several or not evaluation.rows else f": '{evaluation.rows[0].keyword}'"
+    axes.set_title(f"Missed keywords against false accepts{word}", fontsize=10.5)
     axes.grid(True, which="major", linewidth=0.5, alpha=0.6)
     axes.plot([], [], "o", color="black", markerfacecolor="white", label="at the shipped threshold")
     figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
