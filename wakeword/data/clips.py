@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
-from wakeword import audio
+from wakeword import audio, storage
 from wakeword.errors import ManifestError, unknown
 
 SPLITS = ("train", "dev", "test")
@@ -20,6 +21,12 @@ _SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+
+
+@cache
+def _sha256(path: Path, size: int, changed_ns: int) -> str:
+    """Read once, as long as the file's size and time of change stay."""
+    return storage.sha256(path)
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,14 @@ class Clip:
         """(samples,) at 16 kHz of this clip's part of its file. Raises AudioError."""
         return audio.load(self.path, offset_s=self.offset_s, duration_s=self.duration_s)
 
-    def identity(self) -> tuple[str, int, int]:
-        """The clip with its file's size and time of change: what a cache may know it by."""
+    def identity(self) -> tuple[str, str]:
+        """The clip and the SHA-256 of its file: what a cache may know it by."""
         try:
             stat = self.path.stat()
+            content = _sha256(self.path, stat.st_size, stat.st_mtime_ns)
         except OSError:
-            return str(self), -1, -1
-        return str(self), stat.st_size, stat.st_mtime_ns
+            content = ""
+        return str(self), content
 
     def bounds(self, samples: audio.Samples) -> tuple[float, float]:
         """Seconds of the keyword's start and end within `samples`: by energy, between those stated.
