@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -171,3 +172,33 @@ def test_every_clip_comes_once_before_any_comes_again(monkeypatch: pytest.Monkey
     assert len(set(order[:20])) == 20
     for plan in plans:
         assert sum(c.duration_s / speed for c, speed in plan) <= prepare.LENGTH_S
+
+
+def test_a_whisper_learns_to_be_streamed_and_a_run_that_was_cut_off_goes_on(
+    tiny: EncoderSpec, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = training.write_weights(tmp_path / "weights")
+    out = tmp_path / "out"
+    command = (
+        "adapt.py", monkeypatch, speech, out, "--encoder", "tiny", "--weights", weights,
+        "--hours", 0.16, "--batch", 4, "--rank", 4,
+    )  # fmt: skip
+    script(*command)
+    curve = json.loads((out / "curve.json").read_text())
+    assert sum(curve[-1]["errors"]) < 0.99 * sum(curve[0]["errors"])
+    made = out / "tiny-stream.safetensors"
+
+    monkeypatch.setitem(encoders._SPECS, "tiny-stream", replace(tiny, name="s", adapts="tiny"))
+    plain, _, before = encoders.load_encoder("tiny", path=weights)
+    monkeypatch.setattr(encoders, "__file__", str(out / "__init__.py"))
+    streamed, _, after = encoders.load_encoder("tiny-stream", path=weights)
+    assert after.startswith(f"{before}+")
+    features = torch.randn(1, 64, 80)
+    assert not torch.allclose(plain(features)[0], streamed(features)[0], atol=1e-3)
+    held = streamed.trunk.state_dict().values()
+    assert all(torch.equal(tensor, tensor.half().float()) for tensor in held)
+
+    whole = made.read_bytes()
+    made.unlink()
+    script(*command)  # from its last checkpoint: nothing is left to do
+    assert made.read_bytes() == whole

@@ -37,6 +37,8 @@ class Scene:
 
     samples: Samples
     spoken: tuple[Spoken, ...]
+    dry: Samples
+    """The same before room, noise, band and level."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def render(
     else:
         sound, spoken = _with_keyword(clip, library, augmenter, fill, words, samples, rng)
     reference = float(10 ** (_LEVEL_DB / 20))
-    return Scene(augmenter.place(sound, reference, rng), spoken)
+    return Scene(augmenter.place(sound, reference, rng), spoken, sound)
 
 
 def _with_keyword(
@@ -277,5 +279,5 @@ def _shuffled(items: list[Clip], rng: Generator) -> list[Clip]:
 
 def _turns(count: int, total: int, rng: Generator) -> list[int]:
     """`total` numbers below `count`: each equally often, in changing order."""
-    rounds = -(-total // count)
+    rounds = -(-total // max(count, 1))
     return [int(i) for _ in range(rounds) for i in rng.permutation(count)][:total]
