@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 
 from wakeword import storage
 from wakeword.encoders import EncoderSpec, checkpoints, formats, load_encoder
-from wakeword.encoders.adapted import changed
 from wakeword.encoders.base import Source
 from wakeword.errors import CheckpointError
 
@@ -400,27 +399,3 @@ def test_hostile_tensors_of_ctranslate2(
 def test_wrong_paths_teach(tiny: EncoderSpec, tmp_path: Path, make, words: str) -> None:
     make(tmp_path / "some.onnx")
     refused(tmp_path / "some.onnx", words)
-
-
-def test_changes_are_added_to_a_checkpoint_and_foreign_or_damaged_ones_are_named(
-    tiny: EncoderSpec, tmp_path: Path
-) -> None:
-    plain = tiny_family.weights(tiny)
-    up, down, row = torch.ones(32, 1), torch.full((1, 32), 0.25), torch.full((1, 32), 0.5)
-    name, path = "blocks.1.attn.out.weight", tmp_path / "changes.safetensors"
-    made = {f"{name}.up": up, f"{name}.down": down, "positional_embedding": row}
-    safetensors.torch.save_file(made, path)
-    after = changed(plain, path)
-    assert torch.equal(after[name], (plain[name] + 0.25).half().float())
-    positions = plain["positional_embedding"].clone()
-    positions[0] += 0.5
-    assert torch.equal(after["positional_embedding"], positions.half().float())
-    untouched = set(plain) - {name, "positional_embedding"}
-    assert all(torch.equal(after[n], plain[n]) for n in untouched)
-
-    safetensors.torch.save_file({"ln_post.weight": torch.ones(33)}, path)
-    with pytest.raises(CheckpointError, match=r"changes ln_post\.weight by.*another checkpoint"):
-        changed(plain, path)
-    path.write_bytes(b"no such thing")
-    with pytest.raises(CheckpointError, match=r"changes\.safetensors: cannot be read"):
-        changed(plain, path)

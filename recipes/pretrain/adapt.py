@@ -1,21 +1,22 @@
-"""Adapt Whisper's encoder to being streamed: what ships as `whisper-tiny.en-stream`.
+"""Adapt Whisper's encoder to being streamed, by what it would say if it were not.
 
     python recipes/pretrain/adapt.py CORPUS OUT --hours 8
+    wakeword train CORPUS -k alexa -o alexa.wakeword --weights OUT/whisper-tiny.en.pt
 
 Streamed exactly, a frame attends to its own chunk and 1.5 s before it, positions start again every
 3.2 s, and the level of the front end is fixed. Whisper was trained for none of that. Here it learns
-it from itself: the teacher is the untouched encoder, which hears a whole scene of plain speech at
-once as it was trained to; the student streams the same scene with noise, a room, a band and a level
-upon it, and is to give the frames that the teacher gave in its three upper layers. No transcripts.
+it from itself: the teacher is the untouched encoder, which hears a scene of plain speech at once as
+it was trained to; the student streams the same scene, and is to give the frames that the teacher
+gave in its three upper layers. No transcripts. With --dry the teacher hears the scene before room,
+noise, band and level were laid upon it (README.md tells what that did).
 
 Data: any layout that `wakeword train` reads; everything but the keyword clips of the train split,
 and of the dev split for what is measured. Each matrix learns a change of low rank, each norm and
 bias, the positions and the first convolution are free. A run that is cut off goes on.
 
-Writes OUT/whisper-tiny.en-stream.safetensors (the changes alone, float16) and OUT/curve.json;
-prints the squared error by layer, in shares of the variance, on dev scenes. Copied to
-`wakeword/encoders/`, it is what `--encoder whisper-tiny.en-stream` loads. An hour of scenes takes
-three minutes on two cores.
+Writes OUT/<encoder>.pt (the adapted encoder in OpenAI's layout, float16) and OUT/curve.json; prints
+the squared error by layer, in shares of the variance, on dev scenes. An hour of scenes takes three
+minutes on two cores.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-import safetensors.torch
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -61,6 +61,7 @@ Batch = tuple[Tensor, Tensor, Tensor]
 @click.option("--hours", default=8.0, show_default=True, help="Of scenes, each heard once.")
 @click.option("--batch", default=8, show_default=True, help="Scenes a step.")
 @click.option("--rank", default=32, show_default=True)
+@click.option("--dry", is_flag=True, help="The teacher hears no room and no noise.")
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path,
@@ -70,6 +71,7 @@ def main(
     hours: float,
     batch: int,
     rank: int,
+    dry: bool,
     seed: int,
 ) -> None:
     """Learn from the speech of DATA and write the changes to OUT."""
@@ -83,20 +85,19 @@ def main(
     teacher = WhisperFull(student.spec, taps)
     teacher.trunk.load_state_dict(student.trunk.state_dict())
     teacher.eval().requires_grad_(False)
-    plain = {name: tensor.clone() for name, tensor in student.trunk.state_dict().items()}
     low_rank, free = opened(student, rank)
 
-    scenes = Scenes(speech.subset("train"), hours, seed + 1)
-    dev = list(Scenes(speech.subset("dev"), min(0.25, hours), seed).batches(batch))
+    scenes = Scenes(speech.subset("train"), hours, seed + 1, dry)
+    dev = list(Scenes(speech.subset("dev"), min(0.25, hours), seed, dry).batches(batch))
     with torch.no_grad():
         some = scenes.batches(batch, last=min(len(scenes) // batch, 12))
-        scale = torch.cat([teacher.tapped(dry) for _, dry, _ in some]).flatten(0, 1).std(0)
+        scale = torch.cat([teacher.tapped(whole) for _, whole, _ in some]).flatten(0, 1).std(0)
 
     def errors(heard: Batch) -> Tensor:
         """By layer."""
-        features, dry, first = heard
+        features, whole, first = heard
         with torch.no_grad():
-            wanted = teacher.tapped(dry)
+            wanted = teacher.tapped(whole)
         frames, _ = student(features, student.begin(first))
         off = ((frames - wanted[:, : frames.shape[1]]) / scale) ** 2
         return off.unflatten(2, (len(taps), -1)).mean((0, 1, 3))
@@ -140,8 +141,8 @@ def main(
                 with storage.whole(checkpoint) as part:
                     torch.save({**state, "done": step + 1, "curve": curve}, part)
     lay(learning, mean)
-    with storage.whole(out / f"{name}-stream.safetensors") as part:
-        safetensors.torch.save_file(changes(student, plain), part)
+    with storage.whole(out / f"{name}.pt") as part:
+        torch.save({"model_state_dict": merged(student, teacher)}, part)
     with storage.whole(out / "curve.json") as part:
         part.write_text(json.dumps(curve, indent=1), encoding="utf-8")
 
@@ -149,7 +150,8 @@ def main(
 class Scenes:
     """Plain speech in scenes, as the student and as the teacher hear it."""
 
-    def __init__(self, part: Dataset, hours: float, seed: int) -> None:
+    def __init__(self, part: Dataset, hours: float, seed: int, dry: bool) -> None:
+        self.dry = dry
         part = replace(part, keywords=())
         self.library = Library.read(part)
         config = SceneConfig(LENGTH_S, 0.0, hours, half_word_share=0.0)
@@ -176,7 +178,7 @@ class Scenes:
     def _batch(self, plans: Sequence[ScenePlan]) -> Batch:
         made = [self._one(plan) for plan in plans]
         firsts = torch.tensor([first for _, _, first in made])
-        return torch.stack([f for f, _, _ in made]), torch.stack([d for _, d, _ in made]), firsts
+        return torch.stack([f for f, _, _ in made]), torch.stack([w for _, w, _ in made]), firsts
 
     def _one(self, plan: ScenePlan) -> tuple[Tensor, Tensor, int]:
         samples = round(LENGTH_S * SAMPLE_RATE)
@@ -185,7 +187,8 @@ class Scenes:
         features = _features(self.streamed, scene.samples)
         if rng.random() < MASK_SHARE:
             features = mask_features(features, rng)
-        return features, _features(self.whole, scene.dry), int(rng.integers(1 << 20))
+        whole = _features(self.whole, scene.dry if self.dry else scene.samples)
+        return features, whole, int(rng.integers(1 << 20))
 
 
 def _features(mel: LogMel, samples: np.ndarray) -> Tensor:
@@ -234,21 +237,16 @@ def lay(parameters: dict[str, nn.Parameter], values: dict[str, Tensor]) -> None:
             parameter.copy_(values[name])
 
 
-def changes(student: WhisperExact, plain: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What `wakeword.encoders.adapted` lays upon the plain tensors, float16."""
-    found = {}
+def merged(student: WhisperExact, teacher: WhisperFull) -> dict[str, Tensor]:
+    """The student as a checkpoint: changes added to their matrices, other positions untouched."""
+    tensors = {name: tensor.clone() for name, tensor in teacher.trunk.state_dict().items()}
     for name, parameter in student.trunk.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        value = parameter.detach()
-        if name.endswith((".up", ".down")):
-            stem, kind = name.rsplit(".", 1)
-            name = f"{stem}.weight.{kind}"
-        else:
-            name = name.replace(".linear.", ".")
-            value = value - plain[name][: len(value)]
-        found[name] = value.half().contiguous()
-    return found
+        if parameter.requires_grad and not name.endswith((".up", ".down")):
+            tensors[name.replace(".linear.", ".")][: len(parameter)] = parameter.detach()
+    for name, module in student.trunk.named_modules():
+        if isinstance(module, LowRank):
+            tensors[f"{name}.weight"] += (module.up @ module.down).detach()
+    return {f"encoder.{name}": tensor.half() for name, tensor in tensors.items()}
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from wakeword import storage
-from wakeword.encoders import adapted, checkpoints, compact, whisper
+from wakeword.encoders import checkpoints, compact, whisper
 from wakeword.encoders.base import Encoder, EncoderSpec, Streaming, Stripped
 from wakeword.encoders.compact import CompactExact
 from wakeword.encoders.whisper import WhisperExact, WhisperFull
@@ -35,8 +34,7 @@ def spec(name: str) -> EncoderSpec:
 
 def ways_to_stream(name: str) -> tuple[Streaming, ...]:
     """How an encoder can be streamed: "exact", "window"."""
-    only_exact = spec(name).family == "compact" or spec(name).adapts
-    return ("exact",) if only_exact else ("exact", "window")
+    return ("exact",) if spec(name).family == "compact" else ("exact", "window")
 
 
 def build(name: str, streaming: str = "exact", **settings: Any) -> Encoder:
@@ -71,8 +69,7 @@ def load_encoder(
         settings: of that way of streaming: chunk and left, or window and hop, in frames.
 
     Returns:
-        The encoder in evaluation mode, what was stripped, and the SHA-256 of the checkpoint (and,
-        after a plus, of the changes laid upon it).
+        The encoder in evaluation mode, what was stripped, and the SHA-256 of the checkpoint.
 
     Raises:
         ConfigError: unknown name or setting. CheckpointError: no weights, or not these weights.
@@ -80,13 +77,8 @@ def load_encoder(
     encoder = build(name, streaming, **settings)
     checkpoint = checkpoints.find(encoder.spec, path, progress=progress)
     tensors, stripped = checkpoints.read(checkpoint, encoder.spec)
-    sha256 = checkpoint.sha256
-    if encoder.spec.adapts:
-        changes = Path(__file__).with_name(f"{name}.safetensors")
-        tensors = adapted.changed(tensors, changes)
-        sha256 = f"{sha256}+{storage.sha256(changes)}"
     encoder.trunk.load_state_dict(tensors)
-    return encoder.eval(), stripped, sha256
+    return encoder.eval(), stripped, checkpoint.sha256
 
 
 def is_at_hand(name: str) -> str:

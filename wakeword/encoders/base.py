@@ -39,8 +39,6 @@ class EncoderSpec:
     layers: int
     heads: int
     frame_rate_hz: float
-    adapts: str = ""
-    """The encoder whose weights these are, but for a file of changes beside this module."""
 
 
 @dataclass(frozen=True)

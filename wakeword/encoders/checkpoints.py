@@ -97,8 +97,7 @@ def _proved(path: Path, source: Source, origin: str) -> Checkpoint:
 
 
 def _cached(spec: EncoderSpec, source: Source) -> Path:
-    folder = storage.cache_dir() / "encoders" / (spec.adapts or spec.name)
-    return folder / source.location.rsplit("/", 1)[-1]
+    return storage.cache_dir() / "encoders" / spec.name / source.location.rsplit("/", 1)[-1]
 
 
 def _in_package(source: Source) -> Path | None:
