@@ -19,7 +19,7 @@ from wakeword import model as models
 from wakeword.cli import main
 from wakeword.data import read_dataset
 from wakeword.encoders import EncoderSpec
-from wakeword.errors import ManifestError
+from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.training.scenes import SceneConfig
 from wakeword.training.train import TrainConfig, train
@@ -153,6 +153,24 @@ def test_the_head_and_the_loss_are_a_choice(
         assert models.load(tmp_path / "one.wakeword").encoder.taps == (1, 2)
         made.append(set(work.glob("features-*/*")))
     assert made[0] and made[0] == made[1] == made[2]  # computed once for all three
+
+
+@pytest.mark.parametrize("streaming, expected", [("exact", {"chunk": 4}), ("window", {"hop": 4})])
+def test_how_much_sound_is_taken_in_at_once_is_a_choice(
+    streaming: str,
+    expected: dict[str, int],
+    tiny: EncoderSpec,
+    data: Path,
+    weights: Path,
+    tmp_path: Path,
+) -> None:
+    config = replace(SMALL, streaming=streaming, hop_ms=80, epochs=1)
+    trained = train(read_dataset(data), ["ping"], config, weights=weights, work=tmp_path / "work")
+    assert trained.model.encoder.settings().items() >= expected.items()
+    assert trained.model.block == 1280
+    config = replace(config, hop_ms=100)
+    with pytest.raises(ConfigError, match="a hop of 100 ms: expected 40 to 2000, a multiple of 40"):
+        train(read_dataset(data), ["ping"], config, weights=weights, work=tmp_path / "work")
 
 
 def test_a_broken_clip_is_named_skipped_and_counted(

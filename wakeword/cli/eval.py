@@ -80,7 +80,8 @@ def eval_(
     if report:
         from wakeword.evaluation.report import write_report
 
-        write_report(file.name, result, report)
+        against = (other.name, second) if second and other else None
+        write_report(file.name, result, report, against)
     if as_json:
         table = _as_json(result)
         if second:

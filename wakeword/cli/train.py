@@ -39,6 +39,12 @@ from wakeword.training.transfer import STRATEGIES
 @click.option("--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
 @click.option("--streaming", default="exact", show_default=True, help="exact or window.")
+@click.option(
+    "--hop-ms",
+    type=int,
+    help="Sound taken in at once, such as 320: more costs less and hears noise better, but fires "
+    "later.  [default: the encoder's]",
+)
 @click.option("--strategy", default="auto", show_default=True, help=", ".join(STRATEGIES))
 @click.option("--head", default="conv", show_default=True, help=", ".join(HEADS))
 @click.option("--loss", default="bce", show_default=True, help=", ".join(LOSSES))
@@ -69,6 +75,7 @@ def train(
     encoder: str,
     weights: Path | None,
     streaming: str,
+    hop_ms: int | None,
     strategy: str,
     head: str,
     loss: str,
@@ -99,6 +106,7 @@ def train(
     config = TrainConfig(
         encoder=encoder,
         streaming=streaming,
+        hop_ms=hop_ms,
         strategy=strategy,
         head=head,
         loss=loss,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wakeword.encoders import checkpoints, compact, whisper
-from wakeword.encoders.base import Encoder, EncoderSpec, Streaming, Stripped
+from wakeword.encoders.base import Encoder, EncoderSpec, Settings, Streaming, Stripped
 from wakeword.encoders.compact import CompactExact
 from wakeword.encoders.whisper import WhisperExact, WhisperFull
 from wakeword.encoders.window import WindowEncoder
@@ -35,6 +35,19 @@ def spec(name: str) -> EncoderSpec:
 def ways_to_stream(name: str) -> tuple[Streaming, ...]:
     """How an encoder can be streamed: "exact", "window"."""
     return ("exact",) if spec(name).family == "compact" else ("exact", "window")
+
+
+def of_hop(name: str, streaming: str, hop_ms: int | None) -> Settings:
+    """The setting of an encoder that makes it take in `hop_ms` of sound at once; none for None.
+
+    Raises ConfigError unless that is 40 to 2000 ms in steps of 40.
+    """
+    if hop_ms is None:
+        return {}
+    if hop_ms % 40 or not 40 <= hop_ms <= 2000:
+        raise ConfigError(f"a hop of {hop_ms} ms: expected 40 to 2000, a multiple of 40.")
+    by_chunk = spec(name).family == "whisper" and streaming == "exact"
+    return {"chunk" if by_chunk else "hop": round(hop_ms * spec(name).frame_rate_hz / 1000)}
 
 
 def build(name: str, streaming: str = "exact", **settings: Any) -> Encoder:

@@ -10,29 +10,37 @@ from pathlib import Path
 from wakeword import page
 from wakeword.evaluation import evaluate as measuring
 from wakeword.evaluation import metrics
+from wakeword.evaluation.compare import Compared, compare
 from wakeword.evaluation.evaluate import Evaluation, Row, interval
 from wakeword.evaluation.pictures import det_figure
 
 _PER_HOUR = 0.5
 
 
-def write_report(name: str, result: Evaluation, path: Path) -> None:
-    """Write what was measured of the model `name`. Raises ConfigError where it cannot be."""
+def write_report(
+    name: str, result: Evaluation, path: Path, other: tuple[str, Evaluation] | None = None
+) -> None:
+    """Write what was measured of the model `name`, and of another one on the same streams.
+
+    Raises ConfigError where it cannot be written.
+    """
     drawn = io.BytesIO()
     det_figure(result).savefig(drawn, format="png", dpi=160)
     hours = result.negative_hours
+    words = ", ".join(f"'{word}'" for word in dict.fromkeys(row.keyword for row in result.rows))
     body = f"""<h1>{escape(name)}, measured event by event</h1>
-<p>{hours:.2f} hours of speech and noise without the keyword. No false accept in them would bound
-the rate at {metrics.poisson(0, hours).high:.2f} per hour (95 %), no lower.</p>
+<p>{escape(words)} among {hours:.2f} hours of speech and noise without the keyword. No false accept
+in them would bound the rate at {metrics.poisson(0, hours).high:.2f} per hour (95 %), no lower.</p>
 <h2>Keywords missed</h2>
 <p>At no more than {_PER_HOUR:g} false accepts per hour, the threshold read off each row's own
 curve, and at the threshold that the model file holds (as shipped). Intervals of 95 %: by clips,
 Wilson's; by speakers, who are drawn anew.{_unsupported(result)}</p>
 {_table(_HEADS, (_row(result, row) for row in result.rows))}
 {page.picture(drawn.getvalue(), "Missed keywords against false accepts per hour")}
+{_against(result, *other) if other else ""}
 <h2>Latency</h2>
 <p>From the end of the word to its detection, at the threshold in the file.</p>
-{_table(("keyword", "heard", "median", "95th percentile"), map(_latency, result.rows))}
+{_table(("heard", "median", "95th percentile"), (_latency(result, row) for row in result.rows))}
 <h2>False accepts by source</h2>
 {_table(("source", "clips", "hours", "false accepts", "clips that set it off"), _sources(result))}
 <h2>By speaker</h2>
@@ -42,7 +50,24 @@ Wilson's; by speakers, who are drawn anew.{_unsupported(result)}</p>
     page.write(f"{name}: evaluation", body, path)
 
 
-_HEADS = ("keyword", "heard", "clips", "missed", "by clips", "by speakers", "as shipped")
+_HEADS = ("heard", "clips", "missed", "by clips", "by speakers", "as shipped")
+
+
+def _against(result: Evaluation, other: str, second: Evaluation) -> str:
+    rows = (
+        (_heard(result, each), str(each.only_first), str(each.only_second), f"{each.p:.3f}")
+        for each in compare(result, second)
+    )
+    return f"""<h2>Against {escape(other)}</h2>
+<p>Clips that only one of the two missed, each at its own threshold for {_PER_HOUR:g} false accepts
+per hour; p of McNemar's exact test: small where the difference is more than chance.</p>
+{_table(("heard", "only this one", "only the other", "p"), rows)}"""
+
+
+def _heard(result: Evaluation, each: Row | Compared) -> str:
+    """The condition, and the keyword where there are several."""
+    several = len({row.keyword for row in result.rows}) > 1
+    return f"'{each.keyword}', {each.condition}" if several else each.condition
 
 
 def _unsupported(result: Evaluation) -> str:
@@ -53,11 +78,10 @@ def _row(result: Evaluation, row: Row) -> list[str]:
     point = dict(row.at)[_PER_HOUR]
     shipped = f"{100 * row.shipped.miss_rate:.1f} %"
     if point is None or not result.supports(_PER_HOUR):
-        return [row.keyword, row.condition, str(row.clips), "–", "–", "–", shipped]
+        return [_heard(result, row), str(row.clips), "–", "–", "–", shipped]
     rate, speakers = interval(point), measuring.by_speakers(row, _PER_HOUR)
     return [
-        row.keyword,
-        row.condition,
+        _heard(result, row),
         str(row.clips),
         f"{100 * rate.value:.1f} %",
         _range(rate),
@@ -70,10 +94,10 @@ def _range(rate: metrics.Rate) -> str:
     return f"{100 * rate.low:.1f}–{100 * rate.high:.1f}"
 
 
-def _latency(row: Row) -> list[str]:
+def _latency(result: Evaluation, row: Row) -> list[str]:
     found = measuring.latency(row)
     times = [f"{1000 * value:.0f} ms" for value in found] if found else ["–", "–"]
-    return [row.keyword, row.condition, *times]
+    return [_heard(result, row), *times]
 
 
 def _sources(result: Evaluation) -> Iterable[Sequence[str]]:
@@ -94,10 +118,10 @@ def _speakers(result: Evaluation) -> Iterable[Sequence[str]]:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The first two columns are words, the others numbers."""
+    """The first column is words, the others numbers."""
 
     def line(cells: Sequence[str], tag: str) -> str:
-        numeric = [' class="n"' if i > 1 else "" for i in range(len(cells))]
+        numeric = [' class="n"' if i else "" for i in range(len(cells))]
         return (
             "<tr>"
             + "".join(

@@ -45,6 +45,7 @@ class TrainConfig:
 
     encoder: str = encoders.DEFAULT
     streaming: str = "exact"
+    hop_ms: int | None = None  # of sound that the encoder takes in at once; None: its own default
     layers: tuple[int, ...] = ()  # of the encoder, mixed by learned weights; () is the top three
     head: str = "conv"
     loss: str = "bce"
@@ -104,6 +105,7 @@ def train(
         streaming=config.streaming,
         progress=progress,
         taps=_layers(config),
+        **encoders.of_hop(config.encoder, config.streaming, config.hop_ms),
     )
     parts = _hold_out(task, config)
     train_part, validation_part = parts.subset("train"), parts.subset("dev")
@@ -173,7 +175,7 @@ class _Run:
         self.loss = loss_by_name(config.loss)
         torch.manual_seed(config.seed)
         if not strategy.pretrained:
-            encoder = encoders.build(config.encoder, config.streaming, taps=encoder.taps)
+            encoder = encoders.build(config.encoder, config.streaming, **encoder.settings())
         head = build_head(
             config.head,
             encoder.dim,
