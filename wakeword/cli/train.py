@@ -42,7 +42,7 @@ from wakeword.training.transfer import STRATEGIES
 @click.option(
     "--hop-ms",
     type=int,
-    help="Sound taken in at once, such as 320: more costs less and hears noise better, but fires "
+    help="Sound taken in at once, such as 320: more costs less, but fires "
     "later.  [default: the encoder's]",
 )
 @click.option("--strategy", default="auto", show_default=True, help=", ".join(STRATEGIES))
