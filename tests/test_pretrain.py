@@ -127,6 +127,7 @@ def test_what_a_keyword_is_said_in_is_left_out(monkeypatch: pytest.MonkeyPatch) 
         negatives=(clip("says.wav", text="a ping, now"), clip("other.wav", text="a pong")),
     )
     assert [c.path.name for c in prepare.plain_speech([data], "train")] == ["other.wav"]
+    assert prepare.plain_speech([data], "train", ["pong"]) == []
 
 
 def test_long_recordings_are_cut_and_lose_their_text(monkeypatch: pytest.MonkeyPatch) -> None:

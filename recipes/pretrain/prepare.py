@@ -3,7 +3,8 @@
     python recipes/pretrain/prepare.py OUT CORPUS TTS/0.jsonl --hours 20
 
 Data: any layouts that `wakeword train` reads. Only what is not a keyword clip is taken, only the
-train split, and nothing whose text contains a keyword of any of the data sets. Clips are laid one
+train split, and nothing whose text contains a keyword: of any of the data sets, or given by
+--keyword (the manifest of `transcribe.py` holds none that could be known by). Clips are laid one
 after the other into scenes of about ten seconds, each in a drawn speed; every clip comes once
 before any comes again in another speed. Whisper listens to the scenes as it was trained to, the
 whole of each at once, and its two upper layers, averaged to 25 frames a second, are kept.
@@ -62,10 +63,12 @@ class Scene:
 @click.option("--split", default="train", show_default=True)
 @click.option("--teacher", default="whisper-tiny.en", show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="The teacher's, if at hand.")
+@click.option("--keyword", "keywords", multiple=True, help="To leave out as well; may be repeated.")
 @click.option("--seed", default=0, show_default=True)
 def main(
     out: Path,
     data: tuple[Path, ...],
+    keywords: tuple[str, ...],
     hours: float,
     split: str,
     teacher: str,
@@ -73,7 +76,7 @@ def main(
     seed: int,
 ) -> None:
     """Lay the speech of DATA into scenes and keep what a teacher makes of them."""
-    clips = plain_speech([read_dataset(each) for each in data], split)
+    clips = plain_speech([read_dataset(each) for each in data], split, keywords)
     top = spec(teacher).layers
     encoder, _, _ = load_encoder(teacher, path=weights, streaming="window", taps=(top - 1, top))
     whisper: WhisperFull = encoder.inner  # type: ignore[assignment]
@@ -112,9 +115,9 @@ def main(
         print(f"left out: {reason}")
 
 
-def plain_speech(data: Sequence[Dataset], split: str) -> list[Clip]:
+def plain_speech(data: Sequence[Dataset], split: str, keywords: Sequence[str] = ()) -> list[Clip]:
     """What no detector will be tested on: no keyword clips, and none that say a keyword."""
-    words = {word for each in data for word in each.words()}
+    words = {*keywords, *(word for each in data for word in each.words())}
     clips = []
     for each in data:
         saying = set(negatives_saying(each, words)) if words else set()
