@@ -43,6 +43,7 @@ from wakeword.training.augment import change_speed
 
 LENGTH_S = 10.24
 SCENES = 64  # in a file
+LAYERS = 2  # of the teacher, from the top
 SPEED = (0.85, 1.2)
 LONGEST_S = 8.0  # longer recordings are cut, and lose their text
 LETTERS = " 'abcdefghijklmnopqrstuvwxyz"
@@ -77,8 +78,9 @@ def main(
 ) -> None:
     """Lay the speech of DATA into scenes and keep what a teacher makes of them."""
     clips = plain_speech([read_dataset(each) for each in data], split, keywords)
-    top = spec(teacher).layers
-    encoder, _, _ = load_encoder(teacher, path=weights, streaming="window", taps=(top - 1, top))
+    layers = spec(teacher).layers
+    taps = tuple(range(layers - LAYERS + 1, layers + 1))
+    encoder, _, _ = load_encoder(teacher, path=weights, streaming="window", taps=taps)
     whisper: WhisperFull = encoder.inner  # type: ignore[assignment]
     mel = LogMel(level=None)
     files = -(-round(hours * 3600 / LENGTH_S) // SCENES)

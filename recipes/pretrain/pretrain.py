@@ -1,4 +1,4 @@
-"""Pretrain the compact encoder as a speech recogniser, with Whisper's frames as a second teacher.
+"""Pretrain the compact encoder as a speech recogniser, with Whisper as a second teacher.
 
     python recipes/pretrain/pretrain.py SCENES OUT --around CORPUS --dev SCENES_DEV --epochs 12
     torchrun --nproc-per-node 8 recipes/pretrain/pretrain.py …            # the same on eight GPUs
@@ -34,7 +34,8 @@ import safetensors.torch
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from prepare import LETTERS
+from prepare import LAYERS, LETTERS
+from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.fusion import fuse_linear_bn_eval
@@ -50,7 +51,8 @@ from wakeword.training.augment import AugmentConfig, Augmenter, mask_features
 
 NAME = "wakeword-stream"
 DELAY = 2  # frames of 40 ms between the teacher's frame and the student's
-CTC_WEIGHT = 0.2
+UNITS = 512  # centroids of each of the teacher's layers
+CTC_WEIGHT = 0.3
 MASK_SHARE = 0.3
 REFERENCE = 10 ** (-26 / 20)  # RMS of speech in the scenes
 AROUND = AugmentConfig(noise_share=0.8, room_share=0.4, level_db=(-55.0, -14.0))
@@ -81,8 +83,9 @@ def main(
     data = replace(read_dataset(around).subset("train"), keywords=())
     library = Library.read(data)
     augmenter = Augmenter(AROUND, library.noises, library.rooms)
-    train, held_out = Scenes(scenes), Scenes(dev)
-    student = Student(train).to(device)
+    centroids = fitted(scenes, seed)
+    train, held_out = Scenes(scenes, centroids), Scenes(dev, centroids)
+    student = Student().to(device)
     model = DistributedDataParallel(student) if ranks > 1 else student
     optimiser = torch.optim.AdamW(student.parameters(), lr=rate, weight_decay=0.01)
     checkpoint = out / "checkpoint.pt"
@@ -99,20 +102,20 @@ def main(
         order = np.random.default_rng((seed, epoch)).permutation(len(train))
         mine = order[rank::ranks][: steps * batch].reshape(steps, batch)
         with show.progress() as progress:
-            for step, (mel, frames, texts) in enumerate(heard(train, mine, augmenter, epoch)):
+            for step, (mel, units, texts) in enumerate(heard(train, mine, augmenter, epoch)):
                 at = (epoch + step / steps) / epochs
                 warm = min(1.0, at * epochs / 0.5 + 1e-3)  # over half an epoch
                 for group in optimiser.param_groups:
                     group["lr"] = rate * warm * 0.5 * (1 + math.cos(math.pi * at))
-                distilled, ctc = model(mel.to(device), frames.to(device), texts)
+                named, ctc = model(mel.to(device), units.to(device), texts)
                 optimiser.zero_grad(set_to_none=True)
-                (distilled + CTC_WEIGHT * ctc).backward()
+                (named + CTC_WEIGHT * ctc).backward()
                 nn.utils.clip_grad_norm_(student.parameters(), 1.0)
                 optimiser.step()
-                losses.append(torch.stack([distilled, ctc]).detach())
+                losses.append(torch.stack([named, ctc]).detach())
                 progress(f"epoch {epoch + 1} of {epochs}", step + 1, steps)
-        distilled, ctc = torch.stack(losses).mean(0).tolist()
-        row = {"distilled": distilled, "ctc": ctc, **measured(student, held_out, device)}
+        named, ctc = torch.stack(losses).mean(0).tolist()
+        row = {"units": named, "ctc": ctc, **measured(student, held_out, device)}
         curves.append(row)
         if rank == 0:
             print(json.dumps({"epoch": epoch + 1, **row}), flush=True)
@@ -135,17 +138,38 @@ def joined() -> tuple[int, int, torch.device]:
     return dist.get_rank(), dist.get_world_size(), device
 
 
-class Scenes:
-    """What `prepare.py` wrote, mapped into memory."""
+def fitted(folder: Path, seed: int) -> list[Tensor]:
+    """(UNITS, dim) for each of the teacher's layers, by k-means on frames from all of the files."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise click.UsageError(f"{folder}: no scenes. Make them with prepare.py.")
+    some = [
+        safetensors.torch.load_file(file)["frames"][: -(-256 // len(files))].flatten(0, 1)
+        for file in files
+    ]
+    centroids = []
+    for layer in torch.cat(some).float().chunk(LAYERS, dim=1):
+        kmeans = MiniBatchKMeans(UNITS, batch_size=8 * UNITS, n_init=1, random_state=seed)
+        centroids.append(torch.from_numpy(kmeans.fit(layer.numpy()).cluster_centers_).float())
+    return centroids
 
-    def __init__(self, folder: Path) -> None:
+
+class Scenes:
+    """What `prepare.py` wrote, the teacher's frames by the numbers of their centroids."""
+
+    def __init__(self, folder: Path, centroids: Sequence[Tensor]) -> None:
         self.audio: list[Tensor] = []
-        self.frames: list[Tensor] = []
+        self.units: list[Tensor] = []  # (T, LAYERS) each
         self.texts: list[str | None] = []
         for file in sorted(folder.glob("*.safetensors")):
             tensors = safetensors.torch.load_file(file)
             self.audio += tensors["audio"].unbind()
-            self.frames += tensors["frames"].unbind()
+            frames = tensors["frames"].float()
+            nearest = [
+                torch.cdist(layer, near).argmin(2)
+                for layer, near in zip(frames.chunk(LAYERS, dim=2), centroids, strict=True)
+            ]
+            self.units += torch.stack(nearest, dim=2).unbind()
             with safetensors.safe_open(file, framework="pt") as opened:
                 self.texts += json.loads(opened.metadata()["texts"])
         if not self.audio:
@@ -161,7 +185,7 @@ Batch = tuple[Tensor, Tensor, list[str | None]]
 def heard(
     scenes: Scenes, batches: np.ndarray, augmenter: Augmenter | None, epoch: int = 0
 ) -> Iterator[Batch]:
-    """Batches as the student hears them: (batch, T, mels), the teacher's frames, the texts."""
+    """Batches as the student hears them: (batch, T, mels), the teacher's units, the texts."""
     mel = LogMel()
 
     def one(i: int) -> Tensor:
@@ -171,14 +195,14 @@ def heard(
             samples = augmenter.place(samples, REFERENCE, rng)
         # the last features of a scene are those of its reflected end, which a stream has not
         features = mel(F.pad(torch.from_numpy(samples), (0, 400))[None])[0][0]
-        features = features[: 4 * len(scenes.frames[i])]
+        features = features[: 4 * len(scenes.units[i])]
         return mask_features(features, rng) if augmenter and rng.random() < MASK_SHARE else features
 
     def batch(pick: Sequence[int]) -> Batch:
         with torch.inference_mode():
             mels = torch.stack([one(int(i)) for i in pick])
-        frames = torch.stack([scenes.frames[i] for i in pick])
-        return mels.clone(), frames.float(), [scenes.texts[i] for i in pick]
+        units = torch.stack([scenes.units[i] for i in pick])
+        return mels.clone(), units, [scenes.texts[i] for i in pick]
 
     with ThreadPoolExecutor(work.cores()) as pool:
         ahead = 2
@@ -197,12 +221,9 @@ class _Norm(nn.BatchNorm1d):
 
 
 class Student(nn.Module):
-    """The encoder, with norms; its CTC head; and the guess at the teacher's frames."""
+    """The encoder, with norms; its CTC head; and the guess at the teacher's units."""
 
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, scenes: Scenes) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.encoder = encoders.build(NAME, hop=1)
         dim = self.encoder.dim
@@ -210,22 +231,17 @@ class Student(nn.Module):
         trunk.stem = nn.Sequential(trunk.stem, _Norm(dim))
         for layer in trunk.layers:
             layer.first = nn.Sequential(layer.first, _Norm(dim))
-        some = torch.stack(scenes.frames[:256]).float().flatten(0, 1)
-        self.register_buffer("mean", some.mean(0))
-        self.register_buffer("scale", some.std(0))
-        self.frames = nn.Linear(dim, some.shape[1])
+        self.units = nn.Linear(dim, LAYERS * UNITS)
         self.ctc = nn.Linear(dim, len(LETTERS) + 1)
 
-    def forward(
-        self, mel: Tensor, frames: Tensor, texts: list[str | None]
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, mel: Tensor, units: Tensor, texts: list[str | None]) -> tuple[Tensor, Tensor]:
         """The two losses."""
         x, _ = self.encoder(mel)
-        wanted = ((frames - self.mean) / self.scale)[:, :-DELAY]
-        distilled = F.mse_loss(self.frames(x[:, DELAY:]), wanted)
+        logits = self.units(x[:, DELAY:]).unflatten(2, (LAYERS, UNITS))
+        named = F.cross_entropy(logits.flatten(0, 2), units[:, :-DELAY].flatten())
         known = [i for i, text in enumerate(texts) if text]
         if not known:
-            return distilled, 0.0 * self.ctc(x).sum()
+            return named, 0.0 * self.ctc(x).sum()
         codes = [torch.tensor([1 + LETTERS.index(c) for c in texts[i] or ""]) for i in known]
         log_probs = self.ctc(x[known]).log_softmax(2).transpose(0, 1)
         lengths = torch.full((len(known),), len(log_probs))
@@ -233,7 +249,7 @@ class Student(nn.Module):
         ctc = F.ctc_loss(
             log_probs, torch.cat(codes).to(x.device), lengths, sizes, zero_infinity=True
         )
-        return distilled, ctc
+        return named, ctc
 
     def spelled(self, mel: Tensor) -> list[str]:
         """The likeliest letters of each scene, frame by frame."""
@@ -250,14 +266,14 @@ def measured(student: Student, scenes: Scenes, device: torch.device) -> dict[str
     wrong = letters = 0
     losses: list[Tensor] = []
     batches = np.array_split(np.arange(len(scenes)), -(-len(scenes) // 32))
-    for mel, frames, texts in heard(scenes, batches, None):
-        losses.append(torch.stack(student(mel.to(device), frames.to(device), texts)))
+    for mel, units, texts in heard(scenes, batches, None):
+        losses.append(torch.stack(student(mel.to(device), units.to(device), texts)))
         for said, text in zip(student.spelled(mel.to(device)), texts, strict=True):
             if text:
                 wrong += torchaudio.functional.edit_distance(list(said), list(text))
                 letters += len(text)
-    distilled, ctc = torch.stack(losses).mean(0).tolist()
-    return {"dev_distilled": distilled, "dev_ctc": ctc, "dev_cer": wrong / max(1, letters)}
+    named, ctc = torch.stack(losses).mean(0).tolist()
+    return {"dev_units": named, "dev_ctc": ctc, "dev_cer": wrong / max(1, letters)}
 
 
 def write(student: Student, out: Path, curves: Sequence[dict[str, float]]) -> None:
@@ -286,8 +302,8 @@ def picture(curves: Sequence[dict[str, float]], path: Path) -> None:
     panels = figure.subplots(1, 3)
     for axes, key, title in zip(
         panels,
-        ("distilled", "ctc", "cer"),
-        ("Whisper's frames", "CTC", "letters wrong"),
+        ("units", "ctc", "cer"),
+        ("Whisper's units", "CTC", "letters wrong"),
         strict=True,
     ):
         for name, label in ((key, "training, in noise"), (f"dev_{key}", "dev, quiet")):
