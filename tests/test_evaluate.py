@@ -41,7 +41,7 @@ from wakeword.model import WakeWordModel
 
 def tone(hz: float, seconds: float) -> Samples:
     at = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    return (0.2 * np.sin(2 * np.pi * hz * at)).astype(np.float32)
+    return (0.1 * np.sin(2 * np.pi * hz * at)).astype(np.float32)
 
 
 @pytest.fixture
@@ -107,6 +107,17 @@ def test_a_room_adds_what_follows_and_leaves_the_word_in_place(data: Dataset) ->
         assert mixing.rms(after) > 10 * mixing.rms(between(clean, end, end + 0.02))
         first = between(room - clean, start + 0.001, start + (echo - 50) / SAMPLE_RATE)
         assert mixing.rms(first) < 0.2 * mixing.rms(between(clean, start, end))
+
+
+@pytest.mark.parametrize("condition", [noisy(0.0, "fan"), ROOMS[1]])
+def test_a_loud_word_is_made_quieter_not_clipped(data: Dataset, condition: Condition) -> None:
+    soft, *_ = heard(data, condition)
+    assert np.abs(soft).max() < 1.0
+    (word,) = data.keywords
+    audio.save(word.path, audio.load(word.path) * np.float32(4.0))
+    loud, *_ = heard(data, condition)
+    assert np.abs(loud).max() == pytest.approx(1.0)
+    np.testing.assert_allclose(loud, soft / np.abs(soft).max(), atol=0.02)
 
 
 def test_quiet_and_narrow(data: Dataset) -> None:

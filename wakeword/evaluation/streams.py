@@ -36,7 +36,9 @@ class Stream:
     def made_of(self) -> str:
         """A name for its sound: equal clips under equal conditions, equal name."""
         clips = [clip.identity() for clip in (*self.clips, *self.noises, *self.rooms)]
-        return fingerprint(asdict(self.condition), self.seed, clips)
+        mixed = self.condition.room or self.condition.snr_db is not None
+        fits = ["peaks fit"] if mixed else []  # the name says how it is made
+        return fingerprint(asdict(self.condition), self.seed, clips, *fits)
 
 
 class Piece(NamedTuple):
@@ -100,13 +102,19 @@ def _under(
     rooms: Sequence[Samples],
     rng: np.random.Generator,
 ) -> Samples:
-    """A clip as it is heard under a condition; `level` is the RMS of its word."""
+    """A clip as it is heard under a condition; `level` is the RMS of its word.
+
+    Where noise or echo would take it beyond full scale, all of it becomes quieter: whoever records
+    turns the gain down, and a word that is clipped tests the clipping.
+    """
     if rooms:
         samples = reverberate(samples, rooms[int(rng.integers(len(rooms)))])
     if condition.snr_db is not None:
         noise = noises[int(rng.integers(len(noises)))] if noises else hiss(len(samples), rng)
         noise = np.roll(noise, -int(rng.integers(len(noise))))
         samples = add_noise(samples, noise, condition.snr_db, level)
+    if rooms or condition.snr_db is not None:
+        samples = samples / max(np.float32(1.0), np.abs(samples).max())
     if condition.band_hz:
         samples = narrowed(samples, condition.band_hz)
     if condition.gain_db:
