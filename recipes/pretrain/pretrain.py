@@ -138,15 +138,20 @@ def joined() -> tuple[int, int, torch.device]:
     return dist.get_rank(), dist.get_world_size(), device
 
 
-def fitted(folder: Path, seed: int) -> list[Tensor]:
-    """(UNITS, dim) for each of the teacher's layers, by k-means on frames from all of the files."""
+def files_of(folder: Path) -> list[Path]:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise click.UsageError(f"{folder}: no scenes. Make them with prepare.py.")
-    some = [
-        safetensors.torch.load_file(file)["frames"][: -(-256 // len(files))].flatten(0, 1)
-        for file in files
-    ]
+    return files
+
+
+def fitted(folder: Path, seed: int) -> list[Tensor]:
+    """(UNITS, dim) for each of the teacher's layers, by k-means on frames from all of the files."""
+    files = files_of(folder)
+    some = []
+    for file in files:
+        with safetensors.safe_open(file, framework="pt") as opened:
+            some.append(opened.get_slice("frames")[: -(-256 // len(files))].flatten(0, 1))
     centroids = []
     for layer in torch.cat(some).float().chunk(LAYERS, dim=1):
         kmeans = MiniBatchKMeans(UNITS, batch_size=8 * UNITS, n_init=1, random_state=seed)
@@ -161,7 +166,7 @@ class Scenes:
         self.audio: list[Tensor] = []
         self.units: list[Tensor] = []  # (T, LAYERS) each
         self.texts: list[str | None] = []
-        for file in sorted(folder.glob("*.safetensors")):
+        for file in files_of(folder):
             tensors = safetensors.torch.load_file(file)
             self.audio += tensors["audio"].unbind()
             frames = tensors["frames"].float()
@@ -172,8 +177,6 @@ class Scenes:
             self.units += torch.stack(nearest, dim=2).unbind()
             with safetensors.safe_open(file, framework="pt") as opened:
                 self.texts += json.loads(opened.metadata()["texts"])
-        if not self.audio:
-            raise click.UsageError(f"{folder}: no scenes. Make them with prepare.py.")
 
     def __len__(self) -> int:
         return len(self.audio)

@@ -25,6 +25,11 @@ class Condition:
     band_hz: float | None = None  # nothing above this frequency, as over a telephone
     gain_db: float = 0.0
 
+    @property
+    def adds_sound(self) -> bool:
+        """Echo or noise comes on top, and may take a clip beyond full scale."""
+        return self.room is not None or self.snr_db is not None
+
 
 CLEAN = Condition("clean")
 

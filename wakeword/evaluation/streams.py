@@ -36,8 +36,7 @@ class Stream:
     def made_of(self) -> str:
         """A name for its sound: equal clips under equal conditions, equal name."""
         clips = [clip.identity() for clip in (*self.clips, *self.noises, *self.rooms)]
-        mixed = self.condition.room or self.condition.snr_db is not None
-        fits = ["peaks fit"] if mixed else []  # the name says how it is made
+        fits = ["peaks fit"] if self.condition.adds_sound else []  # the name says how it is made
         return fingerprint(asdict(self.condition), self.seed, clips, *fits)
 
 
@@ -113,7 +112,7 @@ def _under(
         noise = noises[int(rng.integers(len(noises)))] if noises else hiss(len(samples), rng)
         noise = np.roll(noise, -int(rng.integers(len(noise))))
         samples = add_noise(samples, noise, condition.snr_db, level)
-    if rooms or condition.snr_db is not None:
+    if condition.adds_sound:
         samples = samples / max(np.float32(1.0), np.abs(samples).max())
     if condition.band_hz:
         samples = narrowed(samples, condition.band_hz)
