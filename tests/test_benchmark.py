@@ -90,7 +90,7 @@ def test_a_race_and_its_resumption(
     assert all("| 0.10 / 0.10 | 0.2500 | 10 | 2.0 | MIT |" in row for row in rows)
     assert "| Absent 2.0 | ping | not installed |" in printed
     assert "| Other 3.0 | ping | word not offered |" in printed
-    assert "| wakeword (this project) | ping | no model |" in printed
+    assert "| wakeword | ping | no model |" in printed
     assert "No false accept in" in printed
     assert (out / "race.png").stat().st_size > 10_000
     assert len(json.loads((out / "race.json").read_text())) == 5
@@ -178,8 +178,18 @@ def test_latency_is_from_the_end_of_the_word(race: ModuleType) -> None:
     assert race.latencies([0.9, 1.4, 1.7, 5.3, 9.31], spoken) == pytest.approx([-0.1, 0.8])
 
 
+def test_several_of_our_models_race_by_name(race: ModuleType, tmp_path: Path) -> None:
+    entered = race.ours([str(tmp_path / "plain"), f"window={tmp_path / 'other'}"])
+    assert [(peer.name, peer.title) for peer in entered] == [
+        ("wakeword", "wakeword"),
+        ("wakeword-window", "wakeword, window"),
+    ]
+    models = [race.job_of(peer, "ping", tmp_path, [])["model"] for peer in entered]
+    assert models == [str(tmp_path / name / "ping.wakeword") for name in ("plain", "other")]
+
+
 def test_every_peer_has_its_script(race: ModuleType) -> None:
-    for peer in (race.OURS, *race.peers()):
+    for peer in (*race.ours([]), *race.peers()):
         assert peer.script.is_file() and peer.licence
         assert peer.train is None or peer.train.is_file()
 
@@ -203,7 +213,9 @@ def test_picovoices_protocol(
     middle = (truth.spoken[0][0] + truth.spoken[0][1]) / 2
     times = {"0.9": [middle, middle + 0.2], "0.5": [middle, truth.spoken[0][1] + 0.1]}
     monkeypatch.setattr(race, "heard", lambda *_: [{"events": times}])
-    line = protocol.measured(race.OURS, {"word": "ping"}, truth, tmp_path)
+    line = protocol.measured(
+        race.Peer("fake", "Fake 1.0", "MIT", Path()), {"word": "ping"}, truth, tmp_path
+    )
     assert line.count("3 of 4") == 2  # heard once, however often it fired; the other one is false
 
 

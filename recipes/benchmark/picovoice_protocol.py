@@ -52,14 +52,16 @@ PER_HOUR = (0.1, 0.5)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
-@click.option("--model", "models", type=click.Path(path_type=Path), help="Folder of our models.")
+@click.option(
+    "--model", "models", multiple=True, metavar="[NAME=]FOLDER", help="Our models; may be repeated."
+)
 @click.option("--engine", "engines", multiple=True, help="Only this one; may be repeated.")
 @click.option("--hours", default=24.0, show_default=True, help="Length of the file.")
 def main(
     corpus: Path,
     out: Path,
     words: tuple[str, ...],
-    models: Path | None,
+    models: tuple[str, ...],
     engines: tuple[str, ...],
     hours: float,
 ) -> None:
@@ -74,10 +76,10 @@ def main(
             task.subset("dev"), hours, out / "audio" / word / f"picovoice-{hours:g}h.flac"
         )
         examples = race.write_examples(task.subset("train"), out / "audio" / word / "examples")
-        for peer in (race.OURS, *race.peers()):
+        for peer in (*race.ours(models), *race.peers()):
             if engines and peer.name not in engines:
                 continue
-            job = race.job_of(peer, word, corpus, models, examples)
+            job = race.job_of(peer, word, corpus, examples)
             print(measured(peer, job, truth, out), flush=True)
 
 

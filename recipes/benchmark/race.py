@@ -3,7 +3,8 @@
     python recipes/benchmark/race.py CORPUS OUT --model MODELS --install
 
 Data: any layout that `wakeword train` reads, with a train and a dev split. MODELS is a folder of
-<word>.wakeword files (`recipes/four_words.py` makes them). For each word the dev clips in each
+<word>.wakeword files (`recipes/four_words.py` makes them); `--model NAME=MODELS`, repeated, enters
+several. For each word the dev clips in each
 condition, and all else as negatives, are written once as 16 kHz FLAC; every engine hears these
 files, on one thread, in a process and an environment of its own. What it heard is kept in
 OUT/results: a run that is cut off goes on where it stopped. Writes OUT/race.json and OUT/race.png.
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ class Peer:
         train: a script that makes its model of a word from the train split.
         examples: clips of the word that it is shown.
         library: its environment also sees what this interpreter sees.
+        models: of ours: a folder of <word>.wakeword files.
     """
 
     name: str
@@ -81,9 +83,24 @@ class Peer:
     train: Path | None = None
     examples: int = 0
     library: bool = False
+    models: Path | None = None
 
 
-OURS = Peer("wakeword", "wakeword (this project)", "Apache-2.0", PEERS / "ours.py")
+def ours(folders: Sequence[str]) -> list[Peer]:
+    """This project's models: an engine for each FOLDER or NAME=FOLDER; one with none for none."""
+    of_project = Peer("wakeword", "wakeword", "Apache-2.0", PEERS / "ours.py")
+    entered = []
+    for each in folders:
+        name, _, folder = each.rpartition("=")
+        peer = replace(of_project, models=Path(folder).resolve())
+        entered.append(
+            replace(peer, name=f"wakeword-{name}", title=f"wakeword, {name}") if name else peer
+        )
+    return entered or [of_project]
+
+
+def is_ours(peer: Peer) -> bool:
+    return peer.name.startswith("wakeword")
 
 
 def peers() -> list[Peer]:
@@ -146,7 +163,9 @@ def conditions(part: Dataset) -> list[Stream]:
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
-@click.option("--model", "models", type=click.Path(path_type=Path), help="Folder of our models.")
+@click.option(
+    "--model", "models", multiple=True, metavar="[NAME=]FOLDER", help="Our models; may be repeated."
+)
 @click.option("--condition", "wanted", multiple=True, help="Only this one; may be repeated.")
 @click.option("--engine", "engines", multiple=True, help="Only this one; may be repeated.")
 @click.option("--install", is_flag=True, help="Make the environments that are not there, with pip.")
@@ -155,7 +174,7 @@ def main(
     corpus: Path,
     out: Path,
     words: tuple[str, ...],
-    models: Path | None,
+    models: tuple[str, ...],
     wanted: tuple[str, ...],
     engines: tuple[str, ...],
     install: bool,
@@ -164,7 +183,7 @@ def main(
     """Race our model against its peers on the dev split of CORPUS."""
     data = assign_splits(read_dataset(corpus))
     out = out.resolve()
-    entered = [peer for peer in (OURS, *peers()) if not engines or peer.name in engines]
+    entered = [peer for peer in (*ours(models), *peers()) if not engines or peer.name in engines]
     if install:
         for peer in entered:
             set_up(peer, out)
@@ -177,7 +196,7 @@ def main(
         truths = [write_stream(stream, out / "audio" / word) for stream in all_streams]
         examples = write_examples(task.subset("train"), out / "audio" / word / "examples")
         for peer in entered:
-            job = job_of(peer, word, corpus, models, examples, hours)
+            job = job_of(peer, word, corpus, examples, hours)
             new = run(peer, job, truths, out)
             rows += new
             for row in new:
@@ -264,7 +283,7 @@ def write_examples(part: Dataset, folder: Path, count: int = 5) -> list[Path]:
 
 
 def python_of(peer: Peer, out: Path) -> Path:
-    if peer is OURS:
+    if is_ours(peer):
         return Path(sys.executable)
     inside = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
     return out / "envs" / peer.name / inside
@@ -275,7 +294,7 @@ def set_up(peer: Peer, out: Path) -> None:
     python = python_of(peer, out)
     folder = out / "envs" / peer.name
     done = folder / "installed"
-    if peer is OURS or done.is_file():
+    if is_ours(peer) or done.is_file():
         return
     try:
         _call([sys.executable, "-m", "venv", str(folder)])
@@ -298,17 +317,15 @@ def job_of(
     peer: Peer,
     word: str,
     corpus: Path,
-    models: Path | None,
     examples: Sequence[Path],
     hours: float = HOURS,
 ) -> dict[str, Any]:
     """What the peer's scripts are told, but for the stream."""
-    ours = str(models.resolve() / f"{word}.wakeword") if models and peer is OURS else None
     return {
         "word": word,
         "corpus": str(corpus.resolve()),
         "hours": hours,
-        "model": ours,
+        "model": str(peer.models / f"{word}.wakeword") if peer.models else None,
         "examples": [str(path) for path in examples[: peer.examples]],
     }
 
@@ -341,7 +358,7 @@ def heard(
     python = python_of(peer, out)
     if not python.exists():
         raise Absent("not installed")
-    if peer is OURS and not (job["model"] and Path(job["model"]).is_file()):
+    if is_ours(peer) and not (job["model"] and Path(job["model"]).is_file()):
         raise Absent("no model")
     try:
         if peer.train:

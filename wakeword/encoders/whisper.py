@@ -199,8 +199,10 @@ class _Attention(nn.Module):
         self.value = nn.Linear(dim, dim)
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = (self.split(p(x)) for p in (self.query, self.key, self.value))
+    def forward(self, x: Tensor, last: int) -> Tensor:
+        """(batch, U, dim) → (batch, last, dim): the last frames, each seeing all; 0 is all."""
+        q = self.split(self.query(x[:, -last:]))
+        k, v = self.split(self.key(x)), self.split(self.value(x))
         y = F.scaled_dot_product_attention(q, k, v)
         return cast(Tensor, self.out(y.transpose(-3, -2).flatten(-2)))
 
@@ -217,8 +219,8 @@ class _Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
         self.mlp_ln = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.attn_ln(x))
+    def forward(self, x: Tensor, last: int) -> Tensor:
+        x = x[:, -last:] + self.attn(self.attn_ln(x), last)
         return cast(Tensor, x + self.mlp(self.mlp_ln(x)))
 
 
@@ -276,21 +278,30 @@ class WhisperFull(_WhisperEncoder):
     Not a stream by itself: `encoders.window` runs it over a sliding window.
     """
 
-    def layers(self, features: Tensor) -> list[Tensor]:
-        """(batch, T ≤ 3000, mels) → (batch, T / 2, dim) of the stem and each layer, last normed."""
+    def layers(self, features: Tensor, top: int = 0, last: int = 0) -> list[Tensor]:
+        """(batch, T ≤ 3000, mels) → (batch, T / 2, dim) of the stem and each layer, last normed.
+
+        Args:
+            top: the last layer that is wanted; 0 is all of them.
+            last: of that layer, the last frames that are wanted; 0 is all of them.
+        """
         x = F.gelu(F.conv1d(features.mT, self.trunk.conv1.weight, self.trunk.conv1.bias, padding=1))
         x = F.gelu(
             F.conv1d(x, self.trunk.conv2.weight, self.trunk.conv2.bias, stride=2, padding=1)
         ).mT
         outputs = [x + self.trunk.positional_embedding[: x.shape[1]]]
-        for block in self.trunk.blocks:
-            outputs.append(block(outputs[-1]))
-        return [*outputs[:-1], self.trunk.ln_post(outputs[-1])]
+        top = top or self.spec.layers
+        for i, block in enumerate(self.trunk.blocks[:top]):
+            outputs.append(block(outputs[-1], last if i + 1 == top else 0))
+        if top == self.spec.layers:
+            outputs[-1] = self.trunk.ln_post(outputs[-1])
+        return outputs
 
-    def tapped(self, features: Tensor) -> Tensor:
-        """(batch, T, mels) → (batch, T / 2, taps · dim)."""
-        outputs = self.layers(features)
-        return torch.cat([outputs[tap] for tap in self.taps], dim=2)
+    def tapped(self, features: Tensor, last: int = 0) -> Tensor:
+        """(batch, T, mels) → (batch, T / 2, taps · dim), or of the last frames alone."""
+        top = max(self.taps)
+        outputs = self.layers(features, top, last)
+        return torch.cat([outputs[tap][:, -last:] for tap in self.taps], dim=2)
 
 
 class _StemState(NamedTuple):

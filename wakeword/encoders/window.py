@@ -68,9 +68,8 @@ class WindowEncoder(Encoder):
             empty = x.new_zeros(len(x), 0, self.dim * len(self.taps))
             return empty, _WindowState(features)
         windows = features.unfold(1, size, hop).mT.flatten(0, 1)
-        runs = [self.inner.tapped(part) for part in torch.split(windows, _BATCH)]
-        frames = torch.cat([run[:, -self.hop_frames :] for run in runs])
-        frames = frames.reshape(len(x), count * self.hop_frames, -1)
+        runs = [self.inner.tapped(part, self.hop_frames) for part in torch.split(windows, _BATCH)]
+        frames = torch.cat(runs).reshape(len(x), count * self.hop_frames, -1)
         return frames, _WindowState(features[:, count * hop :])
 
     def stages(self) -> list[list[nn.Module]]:
