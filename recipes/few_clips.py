@@ -45,12 +45,20 @@ from wakeword.work import Progress
 @click.option(
     "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."
 )
+@click.option("--streaming", default=TrainConfig.streaming, show_default=True)
 def main(
-    corpus: Path, out: Path, clips: int, draws: int, words: tuple[str, ...], hours: float
+    corpus: Path,
+    out: Path,
+    clips: int,
+    draws: int,
+    words: tuple[str, ...],
+    hours: float,
+    streaming: str,
 ) -> None:
     """Train on a few clips of each word of CORPUS, again and again."""
     data = assign_splits(read_dataset(corpus))
-    config = TrainConfig(strategy="head", scenes=SceneConfig().of_hours(hours))
+    scenes = SceneConfig().of_hours(hours)
+    config = TrainConfig(strategy="head", streaming=streaming, scenes=scenes)
     rates: list[float] = []
     for word in words or data.words():
         task = for_keywords(data, [word])

@@ -37,16 +37,24 @@ from wakeword.training.train import TrainConfig, train
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
 @click.option("--strategy", default="auto", show_default=True)
+@click.option("--streaming", default=TrainConfig.streaming, show_default=True)
 @click.option(
     "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."
 )
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
 def main(
-    corpus: Path, out: Path, words: tuple[str, ...], strategy: str, hours: float, epochs: int
+    corpus: Path,
+    out: Path,
+    words: tuple[str, ...],
+    strategy: str,
+    streaming: str,
+    hours: float,
+    epochs: int,
 ) -> None:
     """Train on the train split of CORPUS, measure on its dev split, word by word."""
     data = assign_splits(read_dataset(corpus))
-    config = TrainConfig(strategy=strategy, epochs=epochs, scenes=SceneConfig().of_hours(hours))
+    scenes = SceneConfig().of_hours(hours)
+    config = TrainConfig(strategy=strategy, streaming=streaming, epochs=epochs, scenes=scenes)
     rows: list[Row] = []
     negatives: list[float] = []
     for word in words or data.words():

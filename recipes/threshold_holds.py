@@ -2,9 +2,10 @@
 
     python recipes/threshold_holds.py CORPUS MODELS --other other_people.csv
 
-For each MODELS/<word>.wakeword: the dev recordings without the word are divided into two halves by
-drawing, five times over. `calibrate` sets the threshold on one half and states between which rates
-of false accepts as many hours again will count; the other half is then counted.
+For each MODELS/<word>.wakeword: the dev recordings without the word are divided by drawing into two
+halves of equal length, five times over. `calibrate` sets the threshold on one half and states
+between which rates of false accepts as many hours again will count; the other half is then counted.
+A speaker may be in both: a rate that holds for the same people may not hold for others.
 
 With --other (a manifest of keyword clips by other people on other devices): the threshold is set on
 all dev recordings by the same rule and the clips are played, in quiet and in noise. Nothing is
@@ -91,9 +92,12 @@ def main(
 
 
 def halves(track: Track, frame_s: float, seed: int) -> tuple[Track, Track]:
-    """A stream of recordings as two, each recording whole in one of them."""
-    starts = [start_s for start_s, _ in track.pieces]
-    drawn = np.random.default_rng(seed).permutation(len(starts)) < len(starts) // 2
+    """A stream of recordings as two of equal length, each recording whole in one of them."""
+    starts = np.asarray([start_s for start_s, _ in track.pieces])
+    lengths = np.diff(starts, append=len(track.logits) * frame_s)
+    order = np.random.default_rng(seed).permutation(len(starts))
+    drawn = np.zeros(len(starts), dtype=bool)
+    drawn[order] = np.cumsum(lengths[order]) <= lengths.sum() / 2
     times = np.arange(len(track.logits)) * frame_s
     first = drawn[np.searchsorted(starts, times, side="right") - 1]
     return _part(track, first), _part(track, ~first)

@@ -32,7 +32,7 @@ class WindowEncoder(Encoder):
     streaming = "window"
 
     def __init__(
-        self, inner: WhisperFull, window: int = 100, hop: int = 8, silence: float = 0.0
+        self, inner: WhisperFull, window: int = 96, hop: int = 24, silence: float = 0.0
     ) -> None:
         super().__init__()
         if not 1 <= hop <= window <= POSITIONS:
