@@ -35,9 +35,9 @@ class WindowEncoder(Encoder):
     def __init__(
         self,
         inner: WhisperFull,
-        window: int = 112,
-        hop: int = 16,
-        ahead: int = 16,
+        window: int = 200,
+        hop: int = 24,
+        ahead: int = 24,
         silence: float = 0.0,
     ) -> None:
         super().__init__()
