@@ -37,7 +37,7 @@ class WindowEncoder(Encoder):
         inner: WhisperFull,
         window: int = 200,
         hop: int = 24,
-        ahead: int = 24,
+        ahead: int = 16,
         silence: float = 0.0,
     ) -> None:
         super().__init__()
