@@ -40,11 +40,11 @@ def exact(spec: EncoderSpec, chunk: int = 4, left: int = 6, **more: object) -> n
 
 
 def window(
-    spec: EncoderSpec, size: int = 10, hop: int = 4, ahead: int = 3, taps: tuple[int, ...] = ()
+    spec: EncoderSpec, size: int = 10, hop: int = 4, taps: tuple[int, ...] = ()
 ) -> nn.Module:
     inner = WhisperFull(spec, taps)
     inner.trunk.load_state_dict(tiny_family.weights(spec))
-    return WindowEncoder(inner, size, hop, ahead, LogMel().silence).eval().requires_grad_(False)
+    return WindowEncoder(inner, size, hop, LogMel().silence).eval().requires_grad_(False)
 
 
 def reference_layers(spec: EncoderSpec, weights: dict[str, Tensor], mel: Tensor) -> list[Tensor]:
@@ -236,7 +236,7 @@ def test_interleaved_streams_do_not_meet(tiny: EncoderSpec, make) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 4, 8])
 def test_the_first_hop_comes_when_declared(tiny: EncoderSpec, chunk: int) -> None:
-    for encoder in (exact(tiny, chunk), window(tiny, 12, chunk)):
+    for encoder in (exact(tiny, chunk), window(tiny, 10, chunk)):
         x = features(encoder.first_features)
         assert encoder(x[:, :-1])[0].shape[1] == 0
         assert encoder(x)[0].shape[1] == encoder.hop_frames == chunk
@@ -255,7 +255,7 @@ def last_feature_seen(encoder: nn.Module, frame: int, x: Tensor) -> int:
 @pytest.mark.parametrize("make", ["exact", "window"])
 def test_look_ahead_is_as_declared(tiny: EncoderSpec, make: str, size: int) -> None:
     """In feature frames of 10 ms: the most that any frame sees after its own end."""
-    encoder = exact(tiny, size) if make == "exact" else window(tiny, 12, size)
+    encoder = exact(tiny, size) if make == "exact" else window(tiny, 10, size)
     x = features(60)
     feature_ms = 10
     reach = [last_feature_seen(encoder, u, x) + 1 - 2 * (u + 1) for u in range(2 * size)]
@@ -403,7 +403,7 @@ def test_unknown_names_teach(
 
 @pytest.mark.parametrize("streaming", ["exact", "window"])
 def test_settings_build_the_same_again(tiny: EncoderSpec, streaming: str) -> None:
-    given = {"window": 12, "hop": 3, "ahead": 2}
+    given = {"window": 12, "hop": 3}
     if streaming == "exact":
         given = {"chunk": 3, "left": 5, "period": 7}
     encoder = build("tiny", streaming, taps=(1, 2), **given)
@@ -415,28 +415,26 @@ def test_settings_build_the_same_again(tiny: EncoderSpec, streaming: str) -> Non
 
 
 @pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize(("taps", "ahead"), [((), 0), ((), 3), ((1, 2), 6)])
+@pytest.mark.parametrize("taps", [(), (1, 2)])
 def test_window_chunked_equals_offline(
-    tiny: EncoderSpec, sizes: list[int], taps: tuple[int, ...], ahead: int
+    tiny: EncoderSpec, sizes: list[int], taps: tuple[int, ...]
 ) -> None:
-    encoder = window(tiny, ahead=ahead, taps=taps)
+    encoder = window(tiny, taps=taps)
     x = features(203, batch=2)
     offline, _ = encoder(x)
-    # as many hops of 4 as fit into 101 frames with what lies ahead of them
-    assert offline.shape == (2, (101 - ahead) // 4 * 4, tiny.dim * max(1, len(taps)))
+    assert offline.shape == (2, 100, tiny.dim * max(1, len(taps)))
     torch.testing.assert_close(stream(encoder, x, sizes), offline, **CLOSE)
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 6])
-def test_window_runs_the_untouched_encoder_over_the_window(tiny: EncoderSpec, ahead: int) -> None:
-    encoder = window(tiny, size=10, hop=4, ahead=ahead)
-    x = features(60)
+def test_window_runs_the_untouched_encoder_on_the_last_window(tiny: EncoderSpec) -> None:
+    encoder = window(tiny, size=10, hop=4)
+    x = features(48)
     frames, _ = encoder(x)
-    before = torch.full((1, 2 * (10 - 4 - ahead), 80), LogMel().silence)
+    before = torch.full((1, 2 * (10 - 4), 80), LogMel().silence)
     heard = torch.cat([before, x], dim=1)
     for hop in range(6):
-        window_of_hop = heard[:, 8 * hop : 8 * hop + 20]
-        by_hand = encoder.inner.tapped(window_of_hop)[:, 6 - ahead : 10 - ahead]
+        end = before.shape[1] + 2 * 4 * (hop + 1)
+        by_hand = encoder.inner.tapped(heard[:, end - 20 : end])[:, -4:]
         torch.testing.assert_close(frames[:, 4 * hop : 4 * hop + 4], by_hand, **CLOSE)
 
 

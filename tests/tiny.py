@@ -159,7 +159,7 @@ def model(
     if not settings and streaming == "exact":
         settings = {"chunk": 4, "left": 12}
     elif not settings:
-        settings = {"window": 20, "hop": 4, "ahead": 0}
+        settings = {"window": 20, "hop": 4}
     encoder = build("tiny", streaming, **settings)
     encoder.trunk.load_state_dict(weights(encoder.spec, seed))
     built = build_head(head, encoder.dim, len(keywords), len(encoder.taps))

@@ -200,9 +200,8 @@ def _read_about(path: Path) -> dict[str, Any]:
 
 def _bounded(settings: Mapping[str, Any], point: OperatingPoint) -> None:
     """Numbers from a file that may be hostile: small enough to be built and to make sense."""
-    for key in ("chunk", "left", "period", "window", "hop", "ahead"):
-        least = 0 if key == "ahead" else 1
-        if key in settings and not (type(settings[key]) is int and least <= settings[key] <= 1500):
+    for key in ("chunk", "left", "period", "window", "hop"):
+        if key in settings and not (type(settings[key]) is int and 0 < settings[key] <= 1500):
             raise ValueError(f"{key} of {settings[key]!r}")
     for value in (*point.thresholds.values(), point.smoothing_s, point.refractory_s):
         if not (isinstance(value, (int, float)) and 0 <= value <= 60):

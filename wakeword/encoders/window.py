@@ -19,41 +19,33 @@ class _WindowState(NamedTuple):
 
 
 class WindowEncoder(Encoder):
-    """Keeps the last `window` frames' worth of features; each run gives `hop` frames.
+    """Keeps the last `window` frames' worth of features; emits the last `hop` frames of each run.
 
-    These are the last ones but `ahead`: what follows a sound helps to hear it in noise. Declared
-    `window`: every frame is computed window / hop times. A stream starts in silence.
+    Declared `window`: every frame is computed window / hop times. A stream starts in silence.
 
     Args:
         inner: a bidirectional encoder.
-        window, hop, ahead: in frames of the encoder.
+        window, hop: in frames of the encoder.
         silence: the feature value of digital silence.
     """
 
     streaming = "window"
 
     def __init__(
-        self,
-        inner: WhisperFull,
-        window: int = 200,
-        hop: int = 24,
-        ahead: int = 16,
-        silence: float = 0.0,
+        self, inner: WhisperFull, window: int = 96, hop: int = 24, silence: float = 0.0
     ) -> None:
         super().__init__()
-        if not (hop >= 1 and ahead >= 0 and hop + ahead <= window <= POSITIONS):
+        if not 1 <= hop <= window <= POSITIONS:
             raise ConfigError(
-                f"window {window}, hop {hop}, ahead {ahead}: expected a hop of 1 or more, and a "
-                f"window that holds both and at most {POSITIONS} frames."
+                f"window {window}, hop {hop}: expected 1 <= hop <= window <= {POSITIONS} frames."
             )
         self.inner = inner
         self.spec, self.trunk = inner.spec, inner.trunk
         self.dim, self.depth, self.taps = inner.dim, inner.depth, inner.taps
         self.frame_rate_hz = inner.frame_rate_hz
-        self.window, self.hop_frames, self.ahead = window, hop, ahead
-        self.silence = silence
-        self.first_features = 2 * (hop + ahead)
-        self.look_ahead_ms = (hop - 1 + ahead) * 1000 / self.frame_rate_hz
+        self.window, self.hop_frames, self.silence = window, hop, silence
+        self.first_features = 2 * hop
+        self.look_ahead_ms = (hop - 1) * 1000 / self.frame_rate_hz
 
     def forward(
         self,
@@ -68,7 +60,7 @@ class WindowEncoder(Encoder):
         ratio = 2  # feature frames to one frame of the encoder
         size, hop = self.window * ratio, self.hop_frames * ratio
         if state is None:
-            past = x.new_full((len(x), size - self.first_features, x.shape[2]), self.silence)
+            past = x.new_full((len(x), size - hop, x.shape[2]), self.silence)
             state = _WindowState(past)
         features = torch.cat([state.features, x], dim=1)
         count = (features.shape[1] - size) // hop + 1
@@ -76,9 +68,8 @@ class WindowEncoder(Encoder):
             empty = x.new_zeros(len(x), 0, self.dim * len(self.taps))
             return empty, _WindowState(features)
         windows = features.unfold(1, size, hop).mT.flatten(0, 1)
-        last = self.hop_frames + self.ahead
-        runs = [self.inner.tapped(part, last) for part in torch.split(windows, _BATCH)]
-        frames = torch.cat(runs)[:, : self.hop_frames].reshape(len(x), count * self.hop_frames, -1)
+        runs = [self.inner.tapped(part, self.hop_frames) for part in torch.split(windows, _BATCH)]
+        frames = torch.cat(runs).reshape(len(x), count * self.hop_frames, -1)
         return frames, _WindowState(features[:, count * hop :])
 
     def stages(self) -> list[list[nn.Module]]:
@@ -88,5 +79,4 @@ class WindowEncoder(Encoder):
         return [0, self.depth]
 
     def settings(self) -> Settings:
-        sizes = {"window": self.window, "hop": self.hop_frames, "ahead": self.ahead}
-        return {**sizes, "taps": self.taps}
+        return {"window": self.window, "hop": self.hop_frames, "taps": self.taps}

@@ -104,9 +104,7 @@ def _pieces(samples: npt.NDArray[_Number], size: int) -> list[npt.NDArray[_Numbe
 def in_windows(model: WakeWordModel) -> WakeWordModel:
     """The same weights, run over a sliding window at every hop: what exact streaming saves."""
     exact = model.encoder
-    encoder = encoders.build(
-        model.origin.encoder, "window", hop=exact.hop_frames, ahead=0, taps=exact.taps
-    )
+    encoder = encoders.build(model.origin.encoder, "window", hop=exact.hop_frames, taps=exact.taps)
     encoder.trunk.load_state_dict(model.encoder.trunk.state_dict())
     origin = replace(model.origin, streaming="window")
     return WakeWordModel(encoder, model.head, model.keywords, origin, model.point).eval()
