@@ -10,6 +10,8 @@ With so few clips the encoder stays as it is, so its frames of the dev streams a
 word, in the blocks of `wakeword eval`, and kept in half precision under OUT; so are the scenes
 without the word, which all draws share.
 
+Models and frames of each way to stream are kept apart, in a folder of OUT named after it.
+
 Prints one line per draw, then the mean of each word and of all. A run that is cut off goes on.
 """
 
@@ -57,6 +59,7 @@ def main(
 ) -> None:
     """Train on a few clips of each word of CORPUS, again and again."""
     data = assign_splits(read_dataset(corpus))
+    out = out / streaming
     scenes = SceneConfig().of_hours(hours)
     config = TrainConfig(strategy="head", streaming=streaming, scenes=scenes)
     rates: list[float] = []

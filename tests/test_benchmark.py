@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import click
 import numpy as np
 import pytest
 import soundfile
@@ -188,6 +189,12 @@ def test_several_of_our_models_race_by_name(race: ModuleType, tmp_path: Path) ->
     assert models == [str(tmp_path / name / "ping.wakeword") for name in ("plain", "other")]
 
 
+@pytest.mark.parametrize("folders", [["a", "b"], ["x=a", "y=a", "x=b"]])
+def test_two_of_our_models_under_one_name_teach(race: ModuleType, folders: list[str]) -> None:
+    with pytest.raises(click.UsageError, match=r"a second wakeword.*NAME=FOLDER"):
+        race.ours(folders)
+
+
 def test_every_peer_has_its_script(race: ModuleType) -> None:
     for peer in (*race.ours([]), *race.peers()):
         assert peer.script.is_file() and peer.licence
@@ -213,9 +220,7 @@ def test_picovoices_protocol(
     middle = (truth.spoken[0][0] + truth.spoken[0][1]) / 2
     times = {"0.9": [middle, middle + 0.2], "0.5": [middle, truth.spoken[0][1] + 0.1]}
     monkeypatch.setattr(race, "heard", lambda *_: [{"events": times}])
-    line = protocol.measured(
-        race.Peer("fake", "Fake 1.0", "MIT", Path()), {"word": "ping"}, truth, tmp_path
-    )
+    line = protocol.measured(race.OURS, {"word": "ping"}, truth, tmp_path)
     assert line.count("3 of 4") == 2  # heard once, however often it fired; the other one is false
 
 

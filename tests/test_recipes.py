@@ -10,14 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tiny as tiny_family
 import training
 
 import wakeword.training.train
 from wakeword import audio
-from wakeword.data import Dataset
+from wakeword.data import Clip, Dataset
 from wakeword.encoders import Encoder, EncoderSpec, Stripped
+from wakeword.evaluation.evaluate import Track
 from wakeword.training.train import TrainConfig, Trained
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -96,6 +98,21 @@ def test_four_words_and_whether_their_thresholds_hold(
     assert printed.count("of 16 |") == 2
 
 
+def test_halves_are_of_equal_length_and_recordings_stay_whole() -> None:
+    halves = runpy.run_path(str(RECIPES / "threshold_holds.py"))["halves"]
+    clip = Clip(Path("a.wav"), "other")
+    lengths_s = [1.0] * 40 + [10.0] * 4
+    starts_s = np.cumsum([0.0, *lengths_s[:-1]])
+    number = np.repeat(np.arange(44), [round(s / 0.04) for s in lengths_s])
+    track = Track("negatives", number[:, None], (), 1.0, tuple((s, clip) for s in starts_s))
+    for seed in range(5):
+        one, rest = halves(track, 0.04, seed)
+        assert abs(len(one.logits) - len(rest.logits)) <= 2 * 10.0 / 0.04
+        assert one.hours + rest.hours == pytest.approx(1.0)
+        assert one.hours == pytest.approx(len(one.logits) / len(number))
+        assert not set(one.logits[:, 0]) & set(rest.logits[:, 0])
+
+
 def test_few_clips(
     small_trainings: Path,
     tmp_path: Path,
@@ -107,7 +124,7 @@ def test_few_clips(
     printed = capsys.readouterr().out
     assert printed.count("| ping | ") == 2 and printed.count("of 4 | ") == 4
     assert "all: mean" in printed
-    models = [(tmp_path / f"ping-6-{draw}.wakeword").read_bytes() for draw in range(2)]
+    models = [(tmp_path / "exact" / f"ping-6-{draw}.wakeword").read_bytes() for draw in range(2)]
     assert models[0] != models[1]
 
 

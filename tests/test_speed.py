@@ -48,9 +48,11 @@ def test_a_stream_that_forgets_is_noticed(
     assert speed.stream_difference(model, tiny_family.sound(3.0)) > 1e-2
 
 
-def test_the_twin_in_windows_has_the_same_weights(tiny: EncoderSpec) -> None:
-    model = tiny_family.model(chunk=4, left=12, taps=(1, 2))
+@pytest.mark.parametrize("chunk", [4, 100])
+def test_the_twin_in_windows_has_the_same_weights(tiny: EncoderSpec, chunk: int) -> None:
+    model = tiny_family.model(chunk=chunk, left=12, taps=(1, 2))
     twin = speed.in_windows(model)
+    assert twin.encoder.hop_frames == chunk
     assert twin.encoder.streaming == "window" and twin.encoder.taps == model.encoder.taps
     theirs = twin.encoder.trunk.state_dict()
     assert all(torch.equal(t, theirs[n]) for n, t in model.encoder.trunk.state_dict().items())

@@ -438,6 +438,11 @@ def test_window_runs_the_untouched_encoder_on_the_last_window(tiny: EncoderSpec)
         torch.testing.assert_close(frames[:, 4 * hop : 4 * hop + 4], by_hand, **CLOSE)
 
 
+@pytest.mark.parametrize(("hop", "expected"), [(8, 96), (96, 96), (100, 100)])
+def test_a_window_is_never_shorter_than_its_hop(tiny: EncoderSpec, hop: int, expected: int) -> None:
+    assert build("tiny", "window", hop=hop).settings()["window"] == expected
+
+
 def test_window_splits_at_its_ends_only(tiny: EncoderSpec) -> None:
     encoder = window(tiny)
     assert encoder.splits() == [0, encoder.depth]

@@ -4,10 +4,10 @@
 
 Data: any layout that `wakeword train` reads, with a train and a dev split. MODELS is a folder of
 <word>.wakeword files (`recipes/four_words.py` makes them); `--model NAME=MODELS`, repeated, enters
-several. For each word the dev clips in each
-condition, and all else as negatives, are written once as 16 kHz FLAC; every engine hears these
-files, on one thread, in a process and an environment of its own. What it heard is kept in
-OUT/results: a run that is cut off goes on where it stopped. Writes OUT/race.json and OUT/race.png.
+several. For each word the dev clips in each condition, and all else as negatives, are written once
+as 16 kHz FLAC; every engine hears these files, on one thread, in a process and an environment of
+its own. What it heard is kept in OUT/results: a run that is cut off goes on where it stopped.
+Writes OUT/race.json and OUT/race.png.
 
 It takes the hours heard times the real-time factors in the table (Porcupine's eleven times, once
 for each sensitivity), and some minutes a word to train the rival.
@@ -86,21 +86,28 @@ class Peer:
     models: Path | None = None
 
 
+OURS = Peer("wakeword", "wakeword", "Apache-2.0", PEERS / "ours.py")
+
+
 def ours(folders: Sequence[str]) -> list[Peer]:
-    """This project's models: an engine for each FOLDER or NAME=FOLDER; one with none for none."""
-    of_project = Peer("wakeword", "wakeword", "Apache-2.0", PEERS / "ours.py")
-    entered = []
+    """This project's models: an engine for each FOLDER or NAME=FOLDER; one with none for none.
+
+    Raises click.UsageError where two would be kept under one name.
+    """
+    entered: dict[str, Peer] = {}
     for each in folders:
         name, _, folder = each.rpartition("=")
-        peer = replace(of_project, models=Path(folder).resolve())
-        entered.append(
-            replace(peer, name=f"wakeword-{name}", title=f"wakeword, {name}") if name else peer
-        )
-    return entered or [of_project]
+        peer = replace(OURS, models=Path(folder).resolve())
+        if name:
+            peer = replace(peer, name=f"{OURS.name}-{name}", title=f"{OURS.title}, {name}")
+        if peer.name in entered:
+            raise click.UsageError(f"--model {each}: a second {peer.title}. Name it: NAME=FOLDER.")
+        entered[peer.name] = peer
+    return list(entered.values()) or [OURS]
 
 
 def is_ours(peer: Peer) -> bool:
-    return peer.name.startswith("wakeword")
+    return peer.script == OURS.script
 
 
 def peers() -> list[Peer]:

@@ -11,6 +11,7 @@ from wakeword.encoders.base import Encoder, Settings
 from wakeword.encoders.whisper import POSITIONS, WhisperFull
 from wakeword.errors import ConfigError
 
+_WINDOW = 96
 _BATCH = 32  # windows that run at once when many are ready
 
 
@@ -25,16 +26,17 @@ class WindowEncoder(Encoder):
 
     Args:
         inner: a bidirectional encoder.
-        window, hop: in frames of the encoder.
+        window, hop: in frames of the encoder; a window of 0 is 96, or the hop where that is longer.
         silence: the feature value of digital silence.
     """
 
     streaming = "window"
 
     def __init__(
-        self, inner: WhisperFull, window: int = 96, hop: int = 24, silence: float = 0.0
+        self, inner: WhisperFull, window: int = 0, hop: int = 24, silence: float = 0.0
     ) -> None:
         super().__init__()
+        window = window or max(_WINDOW, hop)
         if not 1 <= hop <= window <= POSITIONS:
             raise ConfigError(
                 f"window {window}, hop {hop}: expected 1 <= hop <= window <= {POSITIONS} frames."

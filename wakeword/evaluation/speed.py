@@ -105,7 +105,7 @@ def in_windows(model: WakeWordModel) -> WakeWordModel:
     """The same weights, run over a sliding window at every hop: what exact streaming saves."""
     exact = model.encoder
     encoder = encoders.build(model.origin.encoder, "window", hop=exact.hop_frames, taps=exact.taps)
-    encoder.trunk.load_state_dict(model.encoder.trunk.state_dict())
+    encoder.trunk.load_state_dict(exact.trunk.state_dict())
     origin = replace(model.origin, streaming="window")
     return WakeWordModel(encoder, model.head, model.keywords, origin, model.point).eval()
 
