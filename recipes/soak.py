@@ -25,9 +25,10 @@ from wakeword import audio, work
 from wakeword import model as models
 from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.cli import show
-from wakeword.detector import Detection, Detector, DetectorPool
+from wakeword.detector import Detector, DetectorPool
 from wakeword.evaluation.speed import BLOCK, memory_mb
 from wakeword.model import WakeWordModel
+from wakeword.trigger import Detection
 
 STREAMS = 100
 STREAM_S = 10

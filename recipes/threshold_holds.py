@@ -28,13 +28,13 @@ from wakeword import work
 from wakeword.cli import show
 from wakeword.data import assign_splits, for_keywords, read_dataset
 from wakeword.data.library import Library
-from wakeword.detector import Trigger, in_frames
 from wakeword.evaluation import metrics
 from wakeword.evaluation.calibrate import calibrate
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Track, listen
 from wakeword.evaluation.streams import negative_stream, positive_stream
-from wakeword.model import OperatingPoint, WakeWordModel
+from wakeword.model import WakeWordModel
+from wakeword.trigger import OperatingPoint, Trigger, in_frames
 
 
 @click.command(cls=show.Command)

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from wakeword import audio, model
 from wakeword.cli import main
-from wakeword.detector import Trigger
 from wakeword.encoders import EncoderSpec
 from wakeword.evaluation import calibrate, metrics
 from wakeword.evaluation.evaluate import Track
+from wakeword.trigger import Trigger
 
 
 def exponential(rng: np.random.Generator, per_hour: float, hours: float) -> calibrate.Peaks:

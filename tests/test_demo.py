@@ -33,15 +33,15 @@ from wakeword.demo.story import (
     Take,
 )
 from wakeword.demo.synthesis import Voice
-from wakeword.detector import Detection, Detector
+from wakeword.detector import Detector
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.evaluation import evaluate
 from wakeword.evaluation.evaluate import Evaluation, Row
 from wakeword.evaluation.metrics import Point
-from wakeword.model import OperatingPoint
 from wakeword.training.train import TrainConfig, Trained
 from wakeword.training.transfer import Strategy
+from wakeword.trigger import Detection, OperatingPoint
 
 VOICES = list(synthesis._known_voices())
 KEYWORD = "hey jarvis"

@@ -11,19 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wakeword.audio import SAMPLE_RATE, Samples, resample
-from wakeword.detector import (
-    Detection,
-    Detector,
-    DetectorPool,
-    Event,
-    Trigger,
-    smooth,
-    trigger_for,
-)
+from wakeword.detector import Detector, DetectorPool
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import AudioError, ConfigError
 from wakeword.evaluation import evaluate
 from wakeword.model import WakeWordModel
+from wakeword.trigger import Detection, Event, Trigger, smooth, trigger_for
 
 SOUND = tiny_family.sound(2.5)
 

@@ -14,7 +14,7 @@ import pytest
 import wakeword
 
 PACKAGE = Path(wakeword.__file__).parent
-BASE = ("errors", "storage", "work", "audio")
+BASE = ("errors", "storage", "work", "sound", "audio", "trigger", "stream")
 ORDER = (*BASE, "frontend", "convolution", "encoders", "heads", "model", "detector")
 UPWARDS = (*BASE, "mixing", "data", "evaluation", "training", "demo", "cli")
 

@@ -16,7 +16,8 @@ from wakeword.encoders import EncoderSpec, build
 from wakeword.encoders.base import Source
 from wakeword.encoders.whisper import _Trunk
 from wakeword.heads import build_head
-from wakeword.model import OperatingPoint, Origin, WakeWordModel
+from wakeword.model import Origin, WakeWordModel
+from wakeword.trigger import OperatingPoint
 
 DECODER_TENSORS = 4
 

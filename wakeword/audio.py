@@ -10,13 +10,13 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 import soundfile
-import soxr
 
 from wakeword.errors import AudioError
+from wakeword.sound import SAMPLE_RATE as SAMPLE_RATE
+from wakeword.sound import Samples as Samples
+from wakeword.sound import StreamResampler as StreamResampler
+from wakeword.sound import resample as resample
 from wakeword.storage import whole
-
-SAMPLE_RATE = 16_000
-Samples = npt.NDArray[np.float32]
 
 _ENERGY_WINDOW = SAMPLE_RATE // 40  # 25 ms
 _ENERGY_HOP = SAMPLE_RATE // 100  # 10 ms
@@ -116,29 +116,6 @@ def to_mono(frames: npt.NDArray[np.float32], channel: int | None, name: str) -> 
             f"Choose 0 to {frames.shape[1] - 1}, or leave the channel out to mix them all."
         )
     return np.ascontiguousarray(frames[:, channel])
-
-
-def resample(samples: Samples, rate_from: int, rate_to: int) -> Samples:
-    """(samples,) at one rate → the same sound at another, by soxr's high quality filter."""
-    if rate_from == rate_to:
-        return np.ascontiguousarray(samples, dtype=np.float32)
-    return cast(Samples, soxr.resample(samples, rate_from, rate_to).astype(np.float32, copy=False))
-
-
-class StreamResampler:
-    """A stream at any rate → 16 kHz. Whatever the pieces, the joined output is the same."""
-
-    def __init__(self, rate: int) -> None:
-        if not 1_000 <= rate <= 768_000:
-            raise AudioError(f"a sample rate of {rate} Hz: expected 8000 to 192000. Check it.")
-        same = rate == SAMPLE_RATE
-        self._stream = None if same else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-
-    def feed(self, samples: Samples, *, last: bool = False) -> Samples:
-        """The next piece; `last` lets out what the filter still holds."""
-        if self._stream is None:
-            return samples
-        return cast(Samples, self._stream.resample_chunk(samples, last=last))
 
 
 def word_bounds(

@@ -19,21 +19,12 @@ from wakeword.encoders import Encoder
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.frontend import HOP, N_FFT, LogMel
 from wakeword.heads import Head, build_head
+from wakeword.trigger import OperatingPoint
 
 FORMAT = "wakeword/1"
 _MAX_FILE = 2_000_000_000  # bytes; no model here comes near
 _MAX_KEYWORDS = 1000
 _DTYPES = (torch.float16, torch.float32)  # that `save` writes
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """When a score becomes a detection; times in seconds, counted in frames."""
-
-    thresholds: Mapping[str, float]  # by keyword, 0 to 1
-    smoothing_s: float = 0.12
-    refractory_s: float = 1.0
-    evidence: str = ""  # how the thresholds were found
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import click
 
 from wakeword import audio
 from wakeword import model as models
-from wakeword.detector import Detection, Detector
+from wakeword.detector import Detector
+from wakeword.trigger import Detection
 
 
 @click.command()

@@ -27,7 +27,8 @@ from wakeword.errors import ConfigError
 from wakeword.microphone import Microphone, RawPcm, list_devices
 
 if TYPE_CHECKING:
-    from wakeword.detector import Detection, Detector
+    from wakeword.detector import Detector
+    from wakeword.trigger import Detection
 
 _FLOOR_DB = -90.0
 _ZEROS_S = 5.0  # exact zeros for so long: muted, or no permission

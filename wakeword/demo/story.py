@@ -24,7 +24,7 @@ from wakeword.data import Clip, Dataset, for_keywords, plain_words, read_dataset
 from wakeword.data.library import Library
 from wakeword.demo import phrases
 from wakeword.demo.synthesis import Voice, list_voices, split_voices, synthesise
-from wakeword.detector import Detection, Detector
+from wakeword.detector import Detector
 from wakeword.errors import ConfigError
 from wakeword.evaluation import evaluate, streams
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
@@ -34,6 +34,7 @@ from wakeword.mixing import hiss, rms, set_level
 from wakeword.model import WakeWordModel
 from wakeword.training.scenes import SceneConfig
 from wakeword.training.train import TrainConfig
+from wakeword.trigger import Detection
 from wakeword.work import Progress
 
 KEYWORD = "hey computer"

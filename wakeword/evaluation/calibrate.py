@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from wakeword.detector import Scores, Trigger, in_frames, smooth
 from wakeword.evaluation import metrics
 from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Track
 from wakeword.evaluation.metrics import Rate
-from wakeword.model import OperatingPoint, WakeWordModel
+from wakeword.model import WakeWordModel
+from wakeword.trigger import OperatingPoint, Scores, Trigger, in_frames, smooth
 
 TAIL = 20  # highest events that the line goes through
 SMOOTHING_S = (0.04, 0.08, 0.12, 0.16, 0.24)

@@ -15,12 +15,12 @@ from wakeword import work
 from wakeword.audio import Samples
 from wakeword.data import Clip, Dataset, for_keywords
 from wakeword.data.library import Library, check_broken
-from wakeword.detector import Scores, trigger_for
 from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics, streams
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
 from wakeword.evaluation.metrics import Point, Rate
 from wakeword.model import WakeWordModel
+from wakeword.trigger import Scores, trigger_for
 from wakeword.work import Progress
 
 HIT_TOLERANCE_S = 0.8

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wakeword import audio
-from wakeword.detector import Detection, Detector
+from wakeword.detector import Detector
 from wakeword.errors import AudioError
 from wakeword.model import WakeWordModel
+from wakeword.trigger import Detection
 from wakeword.work import Progress
 
 BEFORE_S, AFTER_S = 3.0, 1.0  # of sound kept around the moment

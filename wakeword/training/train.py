@@ -25,13 +25,14 @@ from wakeword.evaluation.calibrate import HEARD_SHARE, calibrate, within_reach
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.metrics import Point
 from wakeword.heads import build_head
-from wakeword.model import OperatingPoint, Origin, WakeWordModel
+from wakeword.model import Origin, WakeWordModel
 from wakeword.training import transfer
 from wakeword.training.augment import Augmenter
 from wakeword.training.features import FeatureStore, Heard
 from wakeword.training.losses import frame_targets, loss_by_name
 from wakeword.training.scenes import SceneConfig, plan_scenes
 from wakeword.training.transfer import Strategy
+from wakeword.trigger import OperatingPoint
 from wakeword.work import Progress
 
 _FEATURES_VERSION = 4  # to be raised with every change to what scenes or features are

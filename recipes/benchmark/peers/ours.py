@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import wakeword
-from wakeword.detector import smooth
+from wakeword.trigger import smooth
 
 BLOCK = 1280  # samples, 80 ms
 

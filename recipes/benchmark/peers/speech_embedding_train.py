@@ -26,13 +26,13 @@ from torch import Tensor, nn
 from wakeword import storage
 from wakeword.data import Dataset, assign_splits, for_keywords, read_dataset
 from wakeword.data.library import Library
-from wakeword.detector import Trigger
 from wakeword.evaluation import metrics, streams
 from wakeword.evaluation.conditions import noisy
 from wakeword.evaluation.evaluate import HIT_TOLERANCE_S
 from wakeword.training.augment import Augmenter
 from wakeword.training.losses import IGNORED, IGNORED_S, POSITIVE_S, frame_bce
 from wakeword.training.scenes import SceneConfig, Spoken, plan_scenes, render
+from wakeword.trigger import Trigger
 
 UNITS, EPOCHS, BATCH, RATE_OF_LEARNING, DECAY = 128, 14, 64, 1e-3, 0.02
 PER_HOUR = (0.5, 1, 2, 4, 8, 16, 32)  # at which the held-out misses are averaged

@@ -1,0 +1,125 @@
+"""A live stream of samples in, detections out, whatever library computes the logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from wakeword.errors import ConfigError, unknown
+from wakeword.sound import SAMPLE_RATE, Samples, StreamResampler
+from wakeword.trigger import (
+    Detection,
+    Scores,
+    StreamModel,
+    TriggerState,
+    detections,
+    trigger_for,
+)
+
+
+class StreamDetector:
+    """A live stream in, detections out; a subclass runs the model.
+
+    Args:
+        model: what the blocks are for.
+        threshold: for every keyword; None takes what the model file holds; 0 gives every peak.
+        rate: of the samples that `feed` gets, in Hz; they are resampled to 16 kHz.
+
+    Samples are collected into the model's own blocks, so that the pieces in which they come
+    change nothing, to the last bit.
+    """
+
+    def __init__(
+        self,
+        model: StreamModel,
+        *,
+        threshold: float | Mapping[str, float] | None = None,
+        rate: int = SAMPLE_RATE,
+    ) -> None:
+        self.model = model
+        self.rate = rate
+        self.thresholds = _thresholds(model, threshold)
+        self.trigger = trigger_for(model, [self.thresholds[word] for word in model.keywords])
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew: what comes next gives what it gave to a new detector."""
+        self._resampler = StreamResampler(self.rate)
+        self._pending: Samples = np.zeros(0, dtype=np.float32)
+        self._state: object = None
+        self._trigger_state: TriggerState | None = None
+        self._next_block = self.model.first_block
+
+    def feed(self, samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> list[Detection]:
+        """(n,) samples, float32 in [-1, 1] or int16, any n → what was heard up to here."""
+        self._collect(samples)
+        return self._run()
+
+    def flush(self) -> list[Detection]:
+        """The stream has ended: let out what still waits for audio, as if silence followed."""
+        tail = self._resampler.feed(np.zeros(0, dtype=np.float32), last=True)
+        silence = np.zeros(self.model.first_block + self.model.block, dtype=np.float32)
+        self._resampler = StreamResampler(self.rate)
+        self._pending = np.concatenate([self._pending, tail, silence])
+        return self._run()
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The latest score of each keyword, for a meter."""
+        state = self._trigger_state
+        if state is None or not len(state.scores):
+            return dict.fromkeys(self.model.keywords, 0.0)
+        last = state.scores[-1]
+        return {word: float(score) for word, score in zip(self.model.keywords, last, strict=True)}
+
+    def describe(self) -> str:
+        """The thresholds in use, and where they come from."""
+        values = ", ".join(f"{word} {value:.4g}" for word, value in self.thresholds.items())
+        own = self.thresholds == dict(self.model.point.thresholds)
+        return f"{values} ({self.model.point.evidence})" if own else values
+
+    def _collect(self, samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> None:
+        """Resampled, behind what still waits."""
+        if samples.dtype == np.int16:
+            samples = samples.astype(np.float32) / 32768.0
+        new = self._resampler.feed(np.asarray(samples, dtype=np.float32))
+        self._pending = np.concatenate([self._pending, new])
+
+    def _run(self) -> list[Detection]:
+        """All blocks that are there."""
+        found: list[Detection] = []
+        while (block := self._next()) is not None:
+            found += self._fire(self._logits(block))
+        return found
+
+    def _logits(self, block: Samples) -> Scores:
+        """The model's next (frames, keywords) logits, from `_state` to the next `_state`."""
+        raise NotImplementedError
+
+    def _next(self) -> Samples | None:
+        """The model's next block, once it is there."""
+        if len(self._pending) < self._next_block:
+            return None
+        block = self._pending[: self._next_block]
+        self._pending = self._pending[self._next_block :]
+        self._next_block = self.model.block
+        return block
+
+    def _fire(self, logits: Scores) -> list[Detection]:
+        events, self._trigger_state = self.trigger.run(logits, self._trigger_state)
+        return detections(events, self.model)
+
+
+def _thresholds(model: StreamModel, asked: float | Mapping[str, float] | None) -> dict[str, float]:
+    if asked is None:
+        return dict(model.point.thresholds)
+    if not isinstance(asked, Mapping):
+        asked = dict.fromkeys(model.keywords, asked)
+    for word, value in asked.items():
+        if word not in model.keywords:
+            raise ConfigError(unknown("keyword", word, model.keywords))
+        if not 0.0 <= value <= 1.0:
+            raise ConfigError(f"a threshold of {value}: expected 0 (every peak) to 1.")
+    return {**model.point.thresholds, **asked}
