@@ -46,7 +46,7 @@ $(BIN)/python:
 	touch $@
 
 .venv/.test: .venv/.torch pyproject.toml
-	$(PIP) install -e ".[offline,demo,test]"
+	$(PIP) install -e ".[offline,demo,export,test]"
 	touch $@
 
 # The most natural voices of the demo are in no package that could be installed: 26 MB, fetched once.

@@ -15,8 +15,11 @@ import wakeword
 
 PACKAGE = Path(wakeword.__file__).parent
 BASE = ("errors", "storage", "work", "sound", "audio", "trigger", "stream")
-ORDER = (*BASE, "frontend", "convolution", "encoders", "heads", "model", "detector")
-UPWARDS = (*BASE, "mixing", "data", "evaluation", "training", "demo", "cli")
+ORDER = (
+    *(*BASE, "runtime"),
+    *("frontend", "convolution", "encoders", "heads", "model", "detector", "export"),
+)
+UPWARDS = (*BASE, "runtime", "mixing", "data", "evaluation", "training", "demo", "cli")
 
 Graph = Mapping[str, set[str]]  # module → modules of ours that it imports
 

@@ -84,8 +84,19 @@ class LogMel(nn.Module):
         state = LogMelState(pending[:, frames * HOP :], started=True)
         if frames == 0:
             return samples.new_zeros(len(samples), 0, self.mels), state
-        spectrum = torch.fft.rfft(pending.unfold(1, N_FFT, HOP) * self.window)
-        power = spectrum.real.square() + spectrum.imag.square()
+        power = _power(pending.unfold(1, N_FFT, HOP) * self.window)
         log = (power @ self.filters).clamp_min(1e-10).log10()
         level = log.amax(dim=(1, 2), keepdim=True) if self.level is None else self.level
         return (torch.maximum(log, torch.as_tensor(level) - RANGE) + 4.0) / 4.0, state
+
+
+def _power(windows: Tensor) -> Tensor:
+    """(…, N_FFT) → (…, N_FFT / 2 + 1): the power of each frequency."""
+    if torch.compiler.is_exporting():  # other runtimes have a slow FFT or none: as one matrix
+        turns = torch.arange(N_FFT, dtype=torch.float64)[:, None] * torch.arange(N_FFT // 2 + 1)
+        angles = turns * (2 * torch.pi / N_FFT)
+        real, imaginary = windows @ angles.cos().float(), windows @ angles.sin().float()
+    else:
+        spectrum = torch.fft.rfft(windows)
+        real, imaginary = spectrum.real, spectrum.imag
+    return real.square() + imaginary.square()

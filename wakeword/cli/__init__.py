@@ -17,10 +17,14 @@ COMMANDS = {
     "detect": "Find keywords in recordings.",
     "encoders": "List the pretrained encoders.",
     "eval": "Measure a model on held-out clips and negatives, event by event.",
+    "export": "Write a model as one ONNX file that runs without torch.",
     "listen": "Detect keywords in a live microphone, or in raw audio on stdin.",
     "mine": "Collect what sets a model off in long recordings, as new negatives.",
     "train": "Train a model from recordings.",
+    "verify-export": "Compare an exported file with its model on the same audio.",
 }
+
+_FUNCTIONS = {"eval": "eval_", "verify-export": "verify_export"}
 
 
 class _Commands(show.Command, click.Group):
@@ -30,8 +34,8 @@ class _Commands(show.Command, click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"wakeword.cli.{name}")
-        command: click.Command = getattr(module, "eval_" if name == "eval" else name)
+        module = importlib.import_module(f"wakeword.cli.{name.replace('-', '_')}")
+        command: click.Command = getattr(module, _FUNCTIONS.get(name, name))
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:

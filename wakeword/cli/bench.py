@@ -11,7 +11,7 @@ import click
 import numpy as np
 from rich.table import Table
 
-from wakeword import audio, work
+from wakeword import audio, runtime, work
 from wakeword import model as models
 from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.cli import show
@@ -33,8 +33,16 @@ _STREAMS = 32
     type=click.IntRange(_LEAST_S),
     help="Of audio, at most.",
 )
+@click.option(
+    "--exported",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file of `wakeword export` to run beside it; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True)
-def bench(file: Path, recording: Path | None, seconds: int, as_json: bool) -> None:
+def bench(
+    file: Path, recording: Path | None, seconds: int, exported: tuple[Path, ...], as_json: bool
+) -> None:
     """Measure what a model costs on this machine, on one thread.
 
     The live detector is fed 80 ms at a time; beside it the same weights over a sliding window, and
@@ -44,12 +52,14 @@ def bench(file: Path, recording: Path | None, seconds: int, as_json: bool) -> No
     \b
     Examples:
       wakeword bench alexa.wakeword
+      wakeword bench alexa.wakeword --exported alexa.onnx --exported alexa-int8.onnx
       wakeword bench alexa.wakeword --audio evening.flac --seconds 600 --json
     """
     model = models.load(file)
     samples = _sound(recording, seconds)
+    others = {path.name: runtime.Detector(runtime.load(path)).feed for path in exported}
     with show.progress() as progress, work.one_thread_each():
-        engines = {"this model": speed.detecting(model)}
+        engines: dict[str, speed.Feed] = {"this model": speed.detecting(model), **others}
         if model.encoder.streaming == "exact" and "window" in ways_to_stream(model.origin.encoder):
             engines["the same over a sliding window"] = speed.detecting(speed.in_windows(model))
         costs = []

@@ -376,7 +376,7 @@ class WhisperExact(_WhisperEncoder):
         x, waiting = x[:, :whole], x[:, whole:]
         if start == 0 and whole:
             at = state.first + state.seen + torch.arange(whole, device=x.device)
-            x = x + self.trunk.positional_embedding[at % self.period]
+            x = x + self.trunk.positional_embedding[: self.period][at % self.period]
         caches = list(state.caches)
         tapped: list[Tensor] = []
         if whole:
@@ -425,7 +425,8 @@ class WhisperExact(_WhisperEncoder):
             chunk = torch.arange(size, device=seen.device)[:, None] // self.chunk * self.chunk
             key = torch.arange(self.left + size, device=seen.device)
             near = (key >= chunk) & (key < chunk + self.left + self.chunk)
-            young = int(seen.min()) + at < self.left
+            # an exported graph is one for all times, so it cannot look at how much was seen
+            young = torch.compiler.is_exporting() or int(seen.min()) + at < self.left
             if young:
                 near = near & (seen + at + key >= self.left)[:, None, None]
             masks.append(near if young or size > self.chunk else None)

@@ -1,0 +1,268 @@
+"""The exported file gives what its model gives, and its runtime needs no torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import tiny as tiny_family
+import torch
+from click.testing import CliRunner
+
+from wakeword import audio, encoders, runtime
+from wakeword import model as models
+from wakeword.cli import main
+from wakeword.detector import Detector
+from wakeword.encoders import EncoderSpec
+from wakeword.errors import CheckpointError, ConfigError
+from wakeword.evaluation.exported import compare
+from wakeword.export import export
+from wakeword.heads import build_head
+from wakeword.model import Origin, WakeWordModel
+from wakeword.stream import StreamDetector
+from wakeword.trigger import OperatingPoint
+
+SOUND = tiny_family.sound(4.0)
+
+
+def compact_model() -> WakeWordModel:
+    torch.manual_seed(0)
+    encoder = encoders.build("small", hop=3, taps=(1, 2))
+    head = build_head("attention", encoder.dim, 1, 2, encoder.frame_rate_hz)
+    torch.nn.init.normal_(head.out.weight, std=2.0)
+    point = OperatingPoint({"alexa": 0.5}, 0.08, 0.2, "made up")
+    origin = Origin("small", "exact", "0" * 64, "MIT", "attention")
+    return WakeWordModel(encoder, head, ["alexa"], origin, point).eval()
+
+
+MODELS = {
+    "exact, convolutions": tiny_family.model,
+    "window, recurrent": lambda: tiny_family.model("window", "gru", ("alexa",)),
+    "compact, attention": compact_model,
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[WakeWordModel, Path]]:
+    """A model and its exported file."""
+    with pytest.MonkeyPatch.context() as patch:
+        compact = EncoderSpec("small", "compact", (), "MIT", "nothing", 0, 80, 16, 3, 0, 25.0)
+        for spec in (tiny_family.spec(), compact):
+            patch.setitem(encoders._SPECS, spec.name, spec)
+        model = MODELS[request.param]()
+        path = tmp_path_factory.mktemp("exported") / "model.onnx"
+        export(model, path)
+        yield model, path
+
+
+def heard(detector: StreamDetector, sizes: list[int]) -> list[tuple[str, float]]:
+    found = []
+    at = 0
+    for size in tiny_family.pieces(len(SOUND), sizes):
+        found += detector.feed(SOUND[at : at + size])
+        at += size
+    return [(each.keyword, each.time) for each in found + detector.flush()]
+
+
+def test_the_file_gives_what_the_model_gives(pair: tuple[WakeWordModel, Path]) -> None:
+    model, path = pair
+    exported = runtime.load(path)
+    found = compare(model, exported, [[SOUND[:9001], SOUND[9001:]], [SOUND[5000:]]])
+    assert found.difference < 1e-4
+    assert found.identical and found.detections[0] == found.detections[1] > 0
+    assert exported.keywords == model.keywords and exported.point == model.point
+    assert (exported.frame_s, exported.look_ahead_ms) == (model.frame_s, model.look_ahead_ms)
+
+
+@pytest.mark.parametrize("sizes", [[1280], [1, 4001, 160]])
+def test_its_detector_is_ours(pair: tuple[WakeWordModel, Path], sizes: list[int]) -> None:
+    model, path = pair
+    detector = runtime.Detector(runtime.load(path))
+    expected = heard(Detector(model), [len(SOUND)])
+    assert expected and heard(detector, sizes) == expected
+    detector.reset()
+    assert heard(detector, sizes) == expected
+
+
+def test_detectors_on_one_model_do_not_meet(pair: tuple[WakeWordModel, Path]) -> None:
+    model = runtime.load(pair[1])
+    expected = heard(runtime.Detector(model), [1600])
+    one, other = runtime.Detector(model), runtime.Detector(model)
+    found = []
+    for at in range(0, len(SOUND), 1600):
+        found += one.feed(SOUND[at : at + 1600])
+        other.feed(-0.5 * SOUND[::-1][at : at + 800])
+    assert [(each.keyword, each.time) for each in found + one.flush()] == expected
+
+
+def test_samples_of_another_rate_and_kind(pair: tuple[WakeWordModel, Path]) -> None:
+    model, path = pair
+    fast = audio.resample(SOUND, 16_000, 48_000)
+    pcm = (fast.clip(-1, 1) * 32767).astype(np.int16)
+    ours, theirs = Detector(model, rate=48_000), runtime.Detector(runtime.load(path), rate=48_000)
+    expected = [(each.keyword, each.time) for each in ours.feed(pcm)]
+    assert expected and [(e.keyword, e.time) for e in theirs.feed(pcm)] == expected
+
+
+def test_a_comparison_notices(tiny: EncoderSpec, pair: tuple[WakeWordModel, Path]) -> None:
+    """A model with other weights is told from the file's."""
+    model, path = pair
+    if model.encoder.spec.name != "tiny" or model.encoder.streaming != "exact":
+        pytest.skip("one pair is enough")
+    found = compare(tiny_family.model(seed=1), runtime.load(path), [[SOUND]])
+    assert found.difference > 0.1 and not found.identical
+
+
+def test_eight_bits_are_smaller_and_near(
+    tiny: EncoderSpec, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = tiny_family.model()
+    sizes = {}
+    for int8 in (False, True):
+        export(model, tmp_path / "m.onnx", int8=int8)
+        sizes[int8] = (tmp_path / "m.onnx").stat().st_size
+    assert capfd.readouterr() == ("", "")
+    assert sizes[True] < 0.75 * sizes[False]
+    exported = runtime.load(tmp_path / "m.onnx")
+    assert exported.about["int8"]
+    logits, _ = exported(SOUND[: exported.first_block])
+    with torch.inference_mode():
+        expected, _ = model(torch.from_numpy(SOUND[None, : exported.first_block]))
+    difference = np.abs(logits - expected[0].numpy())
+    assert 0 < difference.max() < 0.1 * np.abs(expected.numpy()).max()
+
+
+def test_weights_are_held_once(tiny: EncoderSpec, tmp_path: Path) -> None:
+    """Two graphs, one set of weights; the table of positions only as far as it is used."""
+    model = tiny_family.model()
+    export(model, tmp_path / "m.onnx")
+    parameters = sum(each.numel() for each in model.parameters())
+    front_end = 400 * 2 * 201 + 201 * 80 + 400
+    size = (tmp_path / "m.onnx").stat().st_size
+    assert size < 4 * (parameters + front_end) * 1.1 + 120_000
+
+
+def test_the_runtime_loads_neither_torch_nor_audio_libraries(
+    pair: tuple[WakeWordModel, Path], tmp_path: Path
+) -> None:
+    model, path = pair
+    np.save(tmp_path / "sound.npy", SOUND)
+    program = f"""
+import json, sys
+import numpy as np
+from wakeword import runtime
+detector = runtime.Detector(runtime.load({str(path)!r}))
+found = detector.feed(np.load({str(tmp_path / "sound.npy")!r})) + detector.flush()
+print(json.dumps([[each.keyword, each.time] for each in found]))
+heavy = ("torch", "torchaudio", "soundfile", "soxr", "scipy", "librosa", "click", "rich", "onnx")
+print(json.dumps([name for name in heavy if name in sys.modules]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    found, heavy = map(json.loads, done.stdout.splitlines())
+    assert [tuple(each) for each in found] == heard(Detector(model), [len(SOUND)])
+    assert heavy == []
+
+
+def broken(path: Path, out: Path, fault: str) -> Path:
+    raw = path.read_bytes()
+    if fault == "truncated":
+        raw = raw[: len(raw) // 2]
+    elif fault == "text":
+        raw = b"not a model" * 50
+    elif fault == "empty":
+        raw = b""
+    else:
+        graph = onnx.load_model_from_string(raw)
+        about = json.loads(graph.metadata_props[0].value)
+        if fault == "foreign":
+            del graph.metadata_props[:]
+        else:
+            changes: dict[str, Any] = {
+                "format": {"format": "wakeword-onnx/9"},
+                "keywords": {"keywords": []},
+                "threshold": {"point": {**about["point"], "thresholds": {"alexa": 1e9}}},
+                "block": {"block": -1},
+                "nonsense": {"point": 3},
+            }
+            about |= changes[fault]
+            graph.metadata_props[0].value = json.dumps(about)
+        raw = graph.SerializeToString()
+    out.write_bytes(raw)
+    return out
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("truncated", "text", "empty", "foreign", "format"),
+        *("keywords", "threshold", "block", "nonsense"),
+    ],
+)
+def test_files_that_are_not_ours_are_refused(
+    pair: tuple[WakeWordModel, Path], tmp_path: Path, fault: str
+) -> None:
+    path = broken(pair[1], tmp_path / "bad.onnx", fault)
+    with pytest.raises(CheckpointError, match=r"bad\.onnx.*wakeword export"):
+        runtime.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such model file"):
+        runtime.load(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
+def test_what_is_not_installed_is_named(
+    tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=rf"{package}.*wakeword\[export\]"):
+        export(tiny_family.model(), tmp_path / "m.onnx")
+    assert not list(tmp_path.glob("m.onnx*"))
+
+
+def test_the_runtime_names_what_it_misses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ConfigError, match=r"wakeword\[runtime\]"):
+        runtime.load(tmp_path / "m.onnx")
+
+
+def test_the_commands(model_file: Path, tmp_path: Path) -> None:
+    """Export, verify, another model refused, a difference told by the exit code, and bench."""
+    speech = tmp_path / "speech.wav"
+    audio.save(speech, SOUND)
+    out = CliRunner().invoke(main, ["export", str(model_file), "--audio", str(speech)])
+    exported = model_file.with_suffix(".onnx")
+    assert out.exit_code == 0, out.output
+    assert exported.is_file() and "detections identical" in out.output
+    verify = ["verify-export", "--audio", str(speech)]
+    out = CliRunner().invoke(main, [*verify, str(model_file), str(exported)])
+    assert out.exit_code == 0 and "s of speech; detections identical" in out.output
+    other = tmp_path / "other.wakeword"
+    models.save(tiny_family.model(seed=1), other)
+    out = CliRunner().invoke(main, [*verify, str(other), str(exported)])
+    assert out.exit_code == 1 and "detections DIFFER" in out.output
+    models.save(tiny_family.model(keywords=("jarvis",)), other)
+    out = CliRunner().invoke(main, [*verify, str(other), str(exported)])
+    assert out.exit_code == 2 and "made from another model" in out.output
+    bench = ["bench", str(model_file), "--seconds", "3", "--json", "--exported", str(exported)]
+    out = CliRunner().invoke(main, bench)
+    assert out.exit_code == 0, out.output
+    engines = [each["engine"] for each in json.loads(out.stdout)["engines"]]
+    assert engines[:2] == ["this model", exported.name]
+
+
+def test_a_recording_that_is_missing_is_named_first(model_file: Path, tmp_path: Path) -> None:
+    missing = str(tmp_path / "none.wav")
+    out = CliRunner().invoke(main, ["export", str(model_file), "--audio", missing])
+    assert out.exit_code == 2 and "none.wav" in out.output
+    assert not model_file.with_suffix(".onnx").exists()

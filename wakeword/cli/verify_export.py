@@ -1,0 +1,79 @@
+"""`wakeword verify-export`, and the comparison that `wakeword export` ends with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.table import Table
+
+from wakeword import audio, runtime, work
+from wakeword import model as models
+from wakeword.audio import SAMPLE_RATE
+from wakeword.cli import show
+from wakeword.errors import CheckpointError
+from wakeword.evaluation.exported import Comparison, compare
+
+_NOISE_S = 30
+
+recordings = click.option(
+    "--audio",
+    "recordings",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help=f"Speech to compare on; may be repeated. Without it: {_NOISE_S} s of noise.",
+)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("exported", type=click.Path(path_type=Path))
+@recordings
+def verify_export(file: Path, exported: Path, recordings: tuple[Path, ...]) -> None:
+    """Compare an exported file with its model on the same audio.
+
+    The exit code is 1 where they detect other words or at other times.
+
+    \b
+    Examples:
+      wakeword verify-export alexa.wakeword alexa.onnx --audio monday.flac --audio tuesday.flac
+    """
+    check(recordings)
+    if not show_comparison(file, exported, recordings).identical:
+        sys.exit(1)
+
+
+def check(recordings: tuple[Path, ...]) -> None:
+    """A file that cannot be read is named before the work begins."""
+    for recording in recordings:
+        audio.info(recording)
+
+
+def show_comparison(file: Path, exported: Path, recordings: tuple[Path, ...]) -> Comparison:
+    """A table of both, and what differs in a sentence."""
+    model, other = models.load(file), runtime.load(exported)
+    if other.keywords != model.keywords or other.block != model.block:
+        raise CheckpointError(
+            f"{exported}: made from another model than {file} (it hears "
+            f"{', '.join(other.keywords)}). Export that model again."
+        )
+    noise = 0.05 * np.random.default_rng(0).standard_normal(_NOISE_S * SAMPLE_RATE)
+    sounds = [audio.blocks(each) for each in recordings] or [iter([noise.astype(np.float32)])]
+    with show.progress() as progress, work.one_thread_each():
+        progress("hearing the same audio with both", 0, 0)
+        result = compare(model, other, sounds)
+    table = Table("file")
+    for column in ("MB", "real-time factor", "detections"):
+        table.add_column(column, justify="right")
+    paths = (file, exported)
+    for path, factor, count in zip(paths, result.real_time_factors, result.detections, strict=True):
+        table.add_row(path.name, f"{path.stat().st_size / 1e6:.1f}", f"{factor:.4f}", str(count))
+    show.console().print(table)
+    kind = "speech" if recordings else "noise; --audio takes recordings"
+    click.echo(
+        f"max |Δ score| {result.difference:.1e} over {result.seconds:.0f} s of {kind}; detections "
+        f"{'identical' if result.identical else 'DIFFER'}"
+    )
+    return result

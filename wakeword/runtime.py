@@ -1,0 +1,140 @@
+"""Exported models without torch: numpy and onnxruntime are all that this needs.
+
+    from wakeword import runtime
+
+    detector = runtime.Detector(runtime.load("alexa.onnx"))
+    for detection in detector.feed(samples):  # 16 kHz, int16 or float32, any number
+        print(detection.keyword, detection.score, detection.time)
+
+The file is one that `wakeword export` wrote. Detector, trigger and operating point are those of
+`wakeword.Detector`. Samples of another rate than 16 kHz need the package soxr as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from wakeword.errors import CheckpointError, ConfigError
+from wakeword.sound import SAMPLE_RATE, Samples
+from wakeword.stream import StreamDetector
+from wakeword.trigger import OperatingPoint, Scores
+
+FORMAT = "wakeword-onnx/1"
+_MAX_BLOCK = 60 * SAMPLE_RATE
+
+State = list[npt.NDArray[Any]]
+
+
+class ExportedModel:
+    """Samples in, one logit per keyword and frame out, as `WakeWordModel`; from `load`.
+
+    Attributes:
+        keywords, point, frame_s, look_ahead_ms, first_block, block: as of the model exported.
+        about: everything that the file says of itself.
+    """
+
+    def __init__(self, session: Any, about: Mapping[str, Any]) -> None:
+        self.about = about
+        self.keywords: tuple[str, ...] = tuple(about["keywords"])
+        self.point = OperatingPoint(**about["point"])
+        self.frame_s = float(about["frame_s"])
+        self.look_ahead_ms = float(about["look_ahead_ms"])
+        self.first_block, self.block = int(about["first_block"]), int(about["block"])
+        self._session = session
+        self._states = [each.name for each in session.get_inputs()[2:]]
+        types = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
+        self._nothing: State = [
+            np.zeros(each.shape, types[each.type]) for each in session.get_inputs()[2:]
+        ]
+
+    def __call__(
+        self, samples: Samples, state: State | None = None
+    ) -> tuple[npt.NDArray[np.float32], State]:
+        """(n,) samples, `first_block` of them to begin with and `block` then → logits, state.
+
+        Returns:
+            (frames, keywords) logits and the state for what comes next.
+        """
+        first = np.array(state is None)
+        states = dict(zip(self._states, self._nothing if state is None else state, strict=True))
+        logits, *state = self._session.run(
+            None, {"first": first, "samples": samples[None], **states}
+        )
+        return cast(npt.NDArray[np.float32], logits[0]), state
+
+
+def load(path: Path | str) -> ExportedModel:
+    """Read a file that `wakeword export` wrote; it runs on one thread.
+
+    Raises CheckpointError for a missing, damaged or foreign file, ConfigError where onnxruntime is
+    not installed.
+    """
+    path = Path(path)
+    remedy = "Expected a file written by `wakeword export`."
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ConfigError(
+            "exported models need onnxruntime: pip install 'wakeword[runtime]'."
+        ) from None
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such model file. {remedy}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its errors have no common base but this
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise CheckpointError(
+            f"{path}: cannot be opened as ONNX ({reason}): truncated, or another kind of file. "
+            f"{remedy}"
+        ) from error
+    try:
+        about = json.loads(session.get_modelmeta().custom_metadata_map["wakeword"])
+        if about["format"] != FORMAT:
+            raise ValueError(f"format {about['format']!r}; this version reads {FORMAT!r}")
+        model = ExportedModel(session, about)
+        _check(model)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path}: an ONNX file whose description does not fit wakeword ({error}). {remedy}"
+        ) from error
+    return model
+
+
+def _check(model: ExportedModel) -> None:
+    """Numbers from a file that may be hostile."""
+    if not model.keywords or set(model.point.thresholds) != set(model.keywords):
+        raise ValueError("keywords and thresholds do not match")
+    for value in (*model.point.thresholds.values(), model.point.smoothing_s):
+        if not 0 <= value <= 60:
+            raise ValueError(f"an operating point of {value!r}")
+    blocks = (model.first_block, model.block)
+    if not (all(0 < size <= _MAX_BLOCK for size in blocks) and 0 < model.frame_s <= 60):
+        raise ValueError(f"blocks of {blocks} samples, frames of {model.frame_s} s")
+
+
+class Detector(StreamDetector):
+    """A live stream in, detections out; any number of detectors share one model.
+
+    Args:
+        model: from `load`.
+        threshold: for every keyword; None takes what the file holds; 0 gives every peak.
+        rate: of the samples that `feed` gets, in Hz; they are resampled to 16 kHz.
+    """
+
+    model: ExportedModel
+    _state: State | None
+
+    def _logits(self, block: Samples) -> Scores:
+        logits, self._state = self.model(block, self._state)
+        return logits.astype(np.float64)
