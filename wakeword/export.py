@@ -26,6 +26,8 @@ from wakeword.model import WakeWordModel
 from wakeword.runtime import FORMAT
 from wakeword.storage import whole
 
+_FOLDED = 1 << 28  # values: constants up to this size are computed when exporting
+
 Graph = Any  # onnx.ModelProto; the package is an extra
 
 
@@ -115,8 +117,11 @@ def _with_tensors(example: Any, tensors: Iterator[Tensor]) -> Any:
 def _graph(step: _Step, inputs: tuple[Tensor, ...]) -> Graph:
     inputs = tuple(tensor.clone() for tensor in inputs)  # what inference made cannot be traced
     with _quiet():
-        program = torch.onnx.export(step.eval(), inputs, dynamo=True, optimize=True, verbose=False)
-    assert program is not None
+        program = torch.onnx.export(step.eval(), inputs, dynamo=True, verbose=False)
+        assert program is not None
+        # weights as they are multiplied, and the front end's matrices, computed once and for all
+        limits = {"input_size_limit": _FOLDED, "output_size_limit": _FOLDED}
+        import_module("onnxscript.optimizer").optimize(program.model, **limits)
     return program.model_proto
 
 
@@ -179,6 +184,7 @@ def _choosing(
         for node in graph.node:
             node = _copy(node)
             node.name = f"{prefix}.{node.name}"
+            del node.metadata_props[:]  # where in whose source it was traced
             _replace(node.input, renamed)
             _replace(node.output, renamed)
             nodes.append(node)
