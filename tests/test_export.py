@@ -24,7 +24,7 @@ from wakeword.cli import main
 from wakeword.detector import Detector
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import CheckpointError, ConfigError
-from wakeword.evaluation.exported import compare
+from wakeword.evaluation.exported import _shared, compare
 from wakeword.export import export
 from wakeword.heads import build_head
 from wakeword.model import Origin, WakeWordModel
@@ -90,7 +90,7 @@ def test_the_file_gives_what_the_model_gives(pair: tuple[WakeWordModel, Path]) -
     exported = runtime.load(path)
     found = compare(model, exported, [[SOUND[:9001], SOUND[9001:]], [SOUND[5000:]]])
     assert found.difference < 1e-4
-    assert found.identical and found.detections[0] == found.detections[1] > 0
+    assert found.identical and found.detections[0] == found.detections[1] == found.shared > 0
     assert exported.keywords == model.keywords and exported.point == model.point
     assert (exported.frame_s, exported.look_ahead_ms) == (model.frame_s, model.look_ahead_ms)
 
@@ -132,6 +132,23 @@ def test_a_comparison_notices(pair: tuple[WakeWordModel, Path]) -> None:
         model.head.out.weight.neg_()
     found = compare(model, runtime.load(pair[1]), [[SOUND]])
     assert found.difference > 0.1 and not found.identical
+
+
+@pytest.mark.parametrize(
+    ("some", "others", "expected"),
+    [
+        ([("a", 1.0)], [("a", 1.15)], 1),
+        ([("a", 1.0)], [("a", 1.25)], 0),
+        ([("a", 1.0)], [("b", 1.0)], 0),
+        ([("a", 1.0), ("a", 1.1)], [("a", 1.05)], 1),
+        ([("a", 1.0), ("a", 1.3)], [("a", 1.15), ("a", 1.31)], 2),
+        ([], [("a", 1.0)], 0),
+    ],
+)
+def test_shared_detections_are_counted_once(
+    some: list[tuple[str, float]], others: list[tuple[str, float]], expected: int
+) -> None:
+    assert _shared(some, others) == _shared(others, some) == expected
 
 
 FRONT_END = 4 * (400 * 2 * 201 + 201 * 80 + 400)  # bytes
@@ -261,7 +278,7 @@ def test_the_commands(model_file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.wakeword"
     models.save(tiny_family.model(seed=1), other)
     out = CliRunner().invoke(main, [*verify, str(other), str(exported)])
-    assert out.exit_code == 1 and "detections DIFFER" in out.output
+    assert out.exit_code == 1 and "detections by both, within 0.2 s" in out.output
     models.save(tiny_family.model(keywords=("jarvis",)), other)
     out = CliRunner().invoke(main, [*verify, str(other), str(exported)])
     assert out.exit_code == 2 and "made from another model" in out.output

@@ -70,7 +70,7 @@ class Peer:
         train: a script that makes its model of a word from the train split.
         examples: clips of the word that it is shown.
         library: its environment also sees what this interpreter sees.
-        models: of ours: a folder of <word>.wakeword files.
+        models: of ours: a folder of <word>.wakeword or <word>.onnx files.
     """
 
     name: str
@@ -332,9 +332,17 @@ def job_of(
         "word": word,
         "corpus": str(corpus.resolve()),
         "hours": hours,
-        "model": str(peer.models / f"{word}.wakeword") if peer.models else None,
+        "model": _model_of(peer, word),
         "examples": [str(path) for path in examples[: peer.examples]],
     }
+
+
+def _model_of(peer: Peer, word: str) -> str | None:
+    """Our model of a word, or its exported file where a folder holds those."""
+    if peer.models is None:
+        return None
+    exported = peer.models / f"{word}.onnx"
+    return str(exported if exported.is_file() else peer.models / f"{word}.wakeword")
 
 
 class Absent(Exception):

@@ -16,6 +16,8 @@ from wakeword.model import WakeWordModel
 from wakeword.runtime import ExportedModel
 from wakeword.trigger import Scores, StreamModel, detections, smooth, trigger_for
 
+_NEAR_S = 0.2
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -25,13 +27,15 @@ class Comparison:
         seconds: of audio.
         difference: max |score − score|.
         detections: how many the model and its export gave at the model's own thresholds.
-        identical: whether those are the same words at the same times.
+        shared: how many of them are the same word, no more than 0.2 s apart.
+        identical: whether all are the same words at the very same times.
         real_time_factors: processor seconds for a second of audio, of the model and its export.
     """
 
     seconds: float
     difference: float
     detections: tuple[int, int]
+    shared: int
     identical: bool
     real_time_factors: tuple[float, float]
 
@@ -42,6 +46,7 @@ def compare(
     """Both over recordings, each a stream of its own that comes in pieces of any length."""
     seconds = difference = 0.0
     counts, spent = np.zeros(2, int), np.zeros(2)
+    shared = 0
     identical = True
 
     def by_torch(block: Samples, state: Any) -> tuple[Scores, Any]:
@@ -64,12 +69,14 @@ def compare(
         difference = max(difference, float(np.abs(scores[0] - scores[1]).max()))
         found = [_found(model, each) for each in logits]
         identical = identical and found[0] == found[1]
+        shared += _shared(*found)
         counts += [len(each) for each in found]
         spent += [run.spent for run in runs]
     return Comparison(
         seconds,
         difference,
         (int(counts[0]), int(counts[1])),
+        shared,
         identical,
         (float(spent[0] / seconds), float(spent[1] / seconds)),
     )
@@ -108,3 +115,13 @@ def _found(model: WakeWordModel, logits: Scores) -> list[tuple[str, float]]:
     thresholds = [model.point.thresholds[word] for word in model.keywords]
     events, _ = trigger_for(model, thresholds).run(logits)
     return [(each.keyword, each.time) for each in detections(events, model)]
+
+
+def _shared(some: list[tuple[str, float]], others: list[tuple[str, float]]) -> int:
+    """How many of some have one of the others to themselves that is the same within 0.2 s."""
+    left = list(others)
+    for word, time_s in some:
+        near = [each for each in left if each[0] == word and abs(each[1] - time_s) <= _NEAR_S]
+        if near:
+            left.remove(min(near, key=lambda each: abs(each[1] - time_s)))
+    return len(others) - len(left)
