@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from wakeword import audio
 from wakeword import model as models
 from wakeword.encoders import EncoderSpec
+from wakeword.export import export
 
 FOLDER = Path(__file__).parents[1] / "recipes" / "benchmark"
 
@@ -129,7 +130,8 @@ def test_our_model_runs(
     (tmp_path / "job").write_text(json.dumps(job))
     monkeypatch.setattr(sys, "argv", ["ours.py", str(tmp_path / "job"), str(tmp_path / "r.json")])
     monkeypatch.syspath_prepend(str(FOLDER / "peers"))
-    importlib.import_module("ours").main()
+    ours = importlib.import_module("ours")
+    ours.main()
     result = json.loads((tmp_path / "r.json").read_text())
     found = np.load(tmp_path / result["scores"])
     samples = audio.load(truth.audio)
@@ -141,6 +143,14 @@ def test_our_model_runs(
     late = found[:, 0] - (np.arange(len(found)) + 1) * model.frame_s
     assert late.min() >= 0 and late.max() <= model.look_ahead_ms / 1000 + 0.16
     assert result["rtf"] > 0 and result["memory_mb"] > 1 and result["model_mb"] > 0
+    export(model, tmp_path / "ping.onnx")  # and as an exported file, where there is one
+    peer = race.ours([str(tmp_path)])[0]
+    job |= {"model": race.job_of(peer, "ping", tmp_path, [])["model"]}
+    assert job["model"] == str(tmp_path / "ping.onnx")
+    (tmp_path / "job").write_text(json.dumps(job))
+    ours.main()
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert np.allclose(np.load(tmp_path / result["scores"]), found, atol=1e-4)
 
 
 def test_an_engine_that_fails_is_a_line(
