@@ -220,6 +220,14 @@ def broken(path: Path, out: Path, fault: str) -> Path:
                 "threshold": {"point": {**about["point"], "thresholds": {"alexa": 1e9}}},
                 "block": {"block": -1},
                 "nonsense": {"point": 3},
+                "short": {"first_block": 100},
+                "more words": {
+                    "keywords": [*about["keywords"], "other"],
+                    "point": {
+                        **about["point"],
+                        "thresholds": {**about["point"]["thresholds"], "other": 0.5},
+                    },
+                },
             }
             about |= changes[fault]
             graph.metadata_props[0].value = json.dumps(about)
@@ -232,7 +240,7 @@ def broken(path: Path, out: Path, fault: str) -> Path:
     "fault",
     [
         *("truncated", "text", "empty", "foreign", "format"),
-        *("keywords", "threshold", "block", "nonsense"),
+        *("keywords", "threshold", "block", "nonsense", "short", "more words"),
     ],
 )
 def test_files_that_are_not_ours_are_refused(
@@ -287,6 +295,22 @@ def test_the_commands(model_file: Path, tmp_path: Path) -> None:
     assert out.exit_code == 0, out.output
     engines = [each["engine"] for each in json.loads(out.stdout)["engines"]]
     assert engines[:2] == ["this model", exported.name]
+
+
+def test_detect_hears_with_either_file(pair: tuple[WakeWordModel, Path], tmp_path: Path) -> None:
+    model, path = pair
+    models.save(model, tmp_path / "m.wakeword")
+    audio.save(tmp_path / "speech.wav", SOUND)
+    outs = [
+        CliRunner().invoke(main, ["detect", str(file), str(tmp_path / "speech.wav"), "--json"])
+        for file in (tmp_path / "m.wakeword", path)
+    ]
+    assert [out.exit_code for out in outs] == [0, 0]
+    found = [
+        [(line["keyword"], line["time"]) for line in map(json.loads, out.stdout.splitlines())]
+        for out in outs
+    ]
+    assert found[0] and found[0] == found[1]
 
 
 def test_a_recording_that_is_missing_is_named_first(model_file: Path, tmp_path: Path) -> None:

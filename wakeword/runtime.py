@@ -104,7 +104,7 @@ def load(path: Path | str) -> ExportedModel:
             raise ValueError(f"format {about['format']!r}; this version reads {FORMAT!r}")
         model = ExportedModel(session, about)
         _check(model)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except Exception as error:  # of numbers that do not fit, or of the graph that gets them
         raise CheckpointError(
             f"{path}: an ONNX file whose description does not fit wakeword ({error}). {remedy}"
         ) from error
@@ -112,7 +112,7 @@ def load(path: Path | str) -> ExportedModel:
 
 
 def _check(model: ExportedModel) -> None:
-    """Numbers from a file that may be hostile."""
+    """Numbers from a file that may be hostile, and that its graph takes and gives what they say."""
     if not model.keywords or set(model.point.thresholds) != set(model.keywords):
         raise ValueError("keywords and thresholds do not match")
     for value in (*model.point.thresholds.values(), model.point.smoothing_s):
@@ -121,6 +121,11 @@ def _check(model: ExportedModel) -> None:
     blocks = (model.first_block, model.block)
     if not (all(0 < size <= _MAX_BLOCK for size in blocks) and 0 < model.frame_s <= 60):
         raise ValueError(f"blocks of {blocks} samples, frames of {model.frame_s} s")
+    state = None
+    for size in blocks:
+        logits, state = model(np.zeros(size, dtype=np.float32), state)
+        if logits.shape[1:] != (len(model.keywords),):
+            raise ValueError(f"logits of {logits.shape} for {len(model.keywords)} keywords")
 
 
 class Detector(StreamDetector):

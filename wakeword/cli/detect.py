@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from wakeword import audio
-from wakeword import model as models
-from wakeword.detector import Detector
+from wakeword.cli import opening
 from wakeword.trigger import Detection
 
 
@@ -23,6 +22,8 @@ def detect(
 ) -> None:
     """Find keywords in recordings of any length, rate and format.
 
+    FILE is a model, or an exported one (.onnx).
+
     With --threshold 0 every local peak of the score is given, so that any operating point can be
     read off afterwards. Times are seconds from the start of the recording.
 
@@ -31,10 +32,9 @@ def detect(
       wakeword detect alexa.wakeword monday.flac tuesday.flac
       wakeword detect alexa.wakeword *.wav --json --threshold 0 > peaks.jsonl
     """
-    model = models.load(file)
+    detector = opening.detector(file, threshold)
     for recording in recordings:
         audio.info(recording)  # a file that cannot be read is named before any is heard
-    detector = Detector(model, threshold=threshold)
     click.echo(f"threshold: {detector.describe()}", err=True)
     for recording in recordings:
         detector.reset()

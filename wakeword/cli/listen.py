@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -23,12 +22,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from wakeword.audio import SAMPLE_RATE, Samples
+from wakeword.cli import opening
 from wakeword.errors import ConfigError
 from wakeword.microphone import Microphone, RawPcm, list_devices
-
-if TYPE_CHECKING:
-    from wakeword.detector import Detector
-    from wakeword.trigger import Detection
+from wakeword.stream import StreamDetector
+from wakeword.trigger import Detection
 
 _FLOOR_DB = -90.0
 _ZEROS_S = 5.0  # exact zeros for so long: muted, or no permission
@@ -75,7 +73,7 @@ def listen(
     command: str | None,
     as_json: bool,
 ) -> None:
-    """Listen for the keywords of the model FILE until Ctrl-C.
+    """Listen for the keywords of the model FILE, or of an exported .onnx, until Ctrl-C.
 
     The sound comes from the microphone or, where SOURCE is "-", as raw 16-bit little-endian PCM
     from stdin: arecord -t raw -f S16_LE -r 16000 | wakeword listen FILE -
@@ -83,16 +81,10 @@ def listen(
     CMD is run without a shell, beside the listening; it finds WAKEWORD_KEYWORD, WAKEWORD_SCORE
     and WAKEWORD_TIME (seconds) in its environment and prints to stderr.
     """
-    import torch  # only once the command really runs
-
-    from wakeword.detector import Detector
-    from wakeword.model import load
-
-    torch.set_num_threads(1)  # a block is too short to share: more threads wait for each other
     console = Console(stderr=True)
     runner = None if command is None else Runner(command, console)
     sound = open_source(source, device, channel, channels, rate)
-    detector = Detector(load(model), threshold=threshold, rate=sound.rate)
+    detector = opening.detector(model, threshold, sound.rate)
     session = Session(detector, sound, console, runner, as_json)
     with sound if isinstance(sound, Microphone) else nullcontext():
         session.run()
@@ -139,7 +131,7 @@ class Session:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: StreamDetector,
         sound: Microphone | RawPcm,
         console: Console,
         runner: Runner | None,
@@ -231,7 +223,7 @@ class Session:
 class Meter:
     """The moving line on a terminal: level of the sound, best score."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: StreamDetector) -> None:
         self.detector = detector
         self.level_db = _FLOOR_DB
 

@@ -1,0 +1,22 @@
+"""What the commands that hear have in common: a model file of either kind as a detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wakeword import runtime
+from wakeword.sound import SAMPLE_RATE
+from wakeword.stream import StreamDetector
+
+
+def detector(file: Path, threshold: float | None, rate: int = SAMPLE_RATE) -> StreamDetector:
+    """Of a model, or of an exported one (.onnx), for which torch is not loaded."""
+    if file.suffix.lower() == ".onnx":
+        return runtime.Detector(runtime.load(file), threshold=threshold, rate=rate)
+    import torch
+
+    from wakeword.detector import Detector
+    from wakeword.model import load
+
+    torch.set_num_threads(1)  # a block is too short to share: more threads wait for each other
+    return Detector(load(file), threshold=threshold, rate=rate)
