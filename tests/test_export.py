@@ -294,7 +294,7 @@ def test_the_commands(model_file: Path, tmp_path: Path) -> None:
     out = CliRunner().invoke(main, bench)
     assert out.exit_code == 0, out.output
     engines = [each["engine"] for each in json.loads(out.stdout)["engines"]]
-    assert engines[:2] == ["this model", exported.name]
+    assert engines[:2] == ["this model", str(exported)]
 
 
 def test_detect_hears_with_either_file(pair: tuple[WakeWordModel, Path], tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def bench(
     """
     model = models.load(file)
     samples = _sound(recording, seconds)
-    others = {path.name: runtime.Detector(runtime.load(path)).feed for path in exported}
+    others = {str(path): runtime.Detector(runtime.load(path)).feed for path in exported}
     with show.progress() as progress, work.one_thread_each():
         engines: dict[str, speed.Feed] = {"this model": speed.detecting(model), **others}
         if model.encoder.streaming == "exact" and "window" in ways_to_stream(model.origin.encoder):
