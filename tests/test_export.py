@@ -6,7 +6,7 @@ import copy
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -254,6 +254,32 @@ def test_files_that_are_not_ours_are_refused(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such model file"):
         runtime.load(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [(0, lambda seen: seen + 1), (torch.zeros(1), lambda seen: torch.cat([seen, seen]))],
+)
+def test_a_state_that_no_graph_can_hold_is_refused(
+    tiny: EncoderSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    begins: Any,
+    goes_on: Callable[[Any], Any],
+) -> None:
+    """A number that counts, and a tensor that grows."""
+    model = tiny_family.model()
+    remembers = model.encoder.forward
+
+    def counts(x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        inner, seen = (None, begins) if state is None else state
+        frames, inner = remembers(x, inner)
+        return frames, (inner, goes_on(seen))
+
+    monkeypatch.setattr(model.encoder, "forward", counts)
+    with pytest.raises(ConfigError, match="no graph can hold it"):
+        export(model, tmp_path / "m.onnx")
+    assert not list(tmp_path.glob("m.onnx*"))
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])

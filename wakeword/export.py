@@ -56,17 +56,16 @@ def export(model: WakeWordModel, path: Path | str, *, int8: bool = False) -> Non
         _, young = model(first)
         _, state = model(following, young)
         _, old = model(following, state)
-    shapes = [[each.shape for each in _tensors(s)] for s in (young, state, old)]
-    if not shapes[0] == shapes[1] == shapes[2]:
+    if not _shape(young) == _shape(state) == _shape(old):
         raise ConfigError(
-            f"{model.origin.encoder} ({model.encoder.streaming}) keeps a state that changes its "
-            "size along the stream: it cannot be exported as one graph."
+            f"{model.origin.encoder} ({model.encoder.streaming}) keeps a state that changes along "
+            "the stream in more than the values of its tensors: no graph can hold it."
         )
     beginning = _graph(_Step(model, None), (first,))
     later = _graph(_Step(model, state), (following, *_tensors(state)))
     if int8:
         beginning, later = _quantised(beginning), _quantised(later)
-    names = [f"state{i}" for i in range(len(shapes[0]))]
+    names = [f"state{i}" for i in range(len(_tensors(state)))]
     whole_graph = _choosing(onnx, beginning, later, names, len(model.keywords))
     about = {
         "format": FORMAT,
@@ -97,6 +96,13 @@ class _Step(nn.Module):
         state = _with_tensors(self._example, iter(tensors))
         logits, state = self.model(samples, state)
         return logits, *_tensors(state)
+
+
+def _shape(state: Any) -> Any:
+    """What a graph takes for granted: the shapes of a state's tensors, and all else in it."""
+    if isinstance(state, tuple):
+        return tuple(_shape(each) for each in state)
+    return state.shape if isinstance(state, Tensor) else state
 
 
 def _tensors(state: Any) -> list[Tensor]:
