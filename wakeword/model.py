@@ -19,7 +19,7 @@ from wakeword.encoders import Encoder
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.frontend import HOP, N_FFT, LogMel
 from wakeword.heads import Head, build_head
-from wakeword.trigger import OperatingPoint
+from wakeword.trigger import OperatingPoint, check_point
 
 FORMAT = "wakeword/1"
 _MAX_FILE = 2_000_000_000  # bytes; no model here comes near
@@ -129,9 +129,10 @@ def load(path: Path | str) -> WakeWordModel:
             key: tuple(value) if isinstance(value, list) else value
             for key, value in about["encoder_settings"].items()
         }
-        if not 0 < len(keywords) <= _MAX_KEYWORDS or set(point.thresholds) != set(keywords):
-            raise ValueError("keywords and thresholds do not match")
-        _bounded(settings, point)
+        if len(keywords) > _MAX_KEYWORDS:
+            raise ValueError(f"{len(keywords)} keywords")
+        check_point(point, keywords)
+        _bounded(settings)
         encoder = encoders.build(origin.encoder, origin.streaming, **settings)
         head = build_head(
             origin.head, encoder.dim, len(keywords), len(encoder.taps), encoder.frame_rate_hz
@@ -189,11 +190,8 @@ def _read_about(path: Path) -> dict[str, Any]:
     return about
 
 
-def _bounded(settings: Mapping[str, Any], point: OperatingPoint) -> None:
-    """Numbers from a file that may be hostile: small enough to be built and to make sense."""
+def _bounded(settings: Mapping[str, Any]) -> None:
+    """Numbers from a file that may be hostile: small enough to be built."""
     for key in ("chunk", "left", "period", "window", "hop"):
         if key in settings and not (type(settings[key]) is int and 0 < settings[key] <= 1500):
             raise ValueError(f"{key} of {settings[key]!r}")
-    for value in (*point.thresholds.values(), point.smoothing_s, point.refractory_s):
-        if not (isinstance(value, (int, float)) and 0 <= value <= 60):
-            raise ValueError(f"an operating point of {value!r}")

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.sound import SAMPLE_RATE, Samples
 from wakeword.stream import StreamDetector
-from wakeword.trigger import OperatingPoint, Scores
+from wakeword.trigger import OperatingPoint, Scores, check_point
 
 FORMAT = "wakeword-onnx/1"
 _MAX_BLOCK = 60 * SAMPLE_RATE
@@ -113,11 +113,7 @@ def load(path: Path | str) -> ExportedModel:
 
 def _check(model: ExportedModel) -> None:
     """Numbers from a file that may be hostile, and that its graph takes and gives what they say."""
-    if not model.keywords or set(model.point.thresholds) != set(model.keywords):
-        raise ValueError("keywords and thresholds do not match")
-    for value in (*model.point.thresholds.values(), model.point.smoothing_s):
-        if not 0 <= value <= 60:
-            raise ValueError(f"an operating point of {value!r}")
+    check_point(model.point, model.keywords)
     blocks = (model.first_block, model.block)
     if not (all(0 < size <= _MAX_BLOCK for size in blocks) and 0 < model.frame_s <= 60):
         raise ValueError(f"blocks of {blocks} samples, frames of {model.frame_s} s")

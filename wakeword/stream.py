@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +65,15 @@ class StreamDetector:
         self._pending = np.concatenate([self._pending, tail, silence])
         return self._run()
 
+    def logits(self, samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> Scores:
+        """As `feed`, but (frames, keywords) logits instead of what they set off, for evaluation.
+
+        A stream is heard by one of the two.
+        """
+        self._collect(samples)
+        none = np.zeros((0, len(self.model.keywords)))
+        return np.concatenate([none, *map(self._logits, self._blocks())])
+
     @property
     def scores(self) -> dict[str, float]:
         """The latest score of each keyword, for a meter."""
@@ -89,10 +98,11 @@ class StreamDetector:
 
     def _run(self) -> list[Detection]:
         """All blocks that are there."""
-        found: list[Detection] = []
+        return [found for block in self._blocks() for found in self._fire(self._logits(block))]
+
+    def _blocks(self) -> Iterator[Samples]:
         while (block := self._next()) is not None:
-            found += self._fire(self._logits(block))
-        return found
+            yield block
 
     def _logits(self, block: Samples) -> Scores:
         """The model's next (frames, keywords) logits, from `_state` to the next `_state`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -29,6 +29,15 @@ class OperatingPoint:
     smoothing_s: float = 0.12
     refractory_s: float = 1.0
     evidence: str = ""  # how the thresholds were found
+
+
+def check_point(point: OperatingPoint, keywords: Collection[str]) -> None:
+    """Of a file that may be hostile. Raises ValueError, or TypeError where it holds no numbers."""
+    if not keywords or set(point.thresholds) != set(keywords):
+        raise ValueError("keywords and thresholds do not match")
+    for value in (*point.thresholds.values(), point.smoothing_s, point.refractory_s):
+        if not (isinstance(value, (int, float)) and 0 <= value <= 60):
+            raise ValueError(f"an operating point of {value!r}")
 
 
 class StreamModel(Protocol):

@@ -39,4 +39,4 @@ def export(file: Path, output: Path | None, int8: bool, recordings: tuple[Path, 
         progress("writing the graph (a minute for an encoder like Whisper's)", 0, 0)
         exports.export(model, output, int8=int8)
     click.echo(f"wrote {output}")
-    verify_export.show_comparison(file, output, recordings)
+    verify_export.show_comparison(file, model, output, recordings)

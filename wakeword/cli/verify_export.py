@@ -41,7 +41,7 @@ def verify_export(file: Path, exported: Path, recordings: tuple[Path, ...]) -> N
       wakeword verify-export alexa.wakeword alexa.onnx --audio monday.flac --audio tuesday.flac
     """
     check(recordings)
-    result = show_comparison(file, exported, recordings)
+    result = show_comparison(file, models.load(file), exported, recordings)
     if not result.detections[0] == result.detections[1] == result.shared:
         sys.exit(1)
 
@@ -52,9 +52,11 @@ def check(recordings: tuple[Path, ...]) -> None:
         audio.info(recording)
 
 
-def show_comparison(file: Path, exported: Path, recordings: tuple[Path, ...]) -> Comparison:
+def show_comparison(
+    file: Path, model: models.WakeWordModel, exported: Path, recordings: tuple[Path, ...]
+) -> Comparison:
     """A table of both, and what differs in a sentence."""
-    model, other = models.load(file), runtime.load(exported)
+    other = runtime.load(exported)
     if other.keywords != model.keywords or other.block != model.block:
         raise CheckpointError(
             f"{exported}: made from another model than {file} (it hears "

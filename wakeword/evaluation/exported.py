@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
-import torch
 
+from wakeword import runtime
 from wakeword.audio import SAMPLE_RATE, Samples
+from wakeword.detector import Detector
 from wakeword.model import WakeWordModel
-from wakeword.runtime import ExportedModel
-from wakeword.trigger import Scores, StreamModel, detections, smooth, trigger_for
+from wakeword.stream import StreamDetector
+from wakeword.trigger import Scores, detections, smooth
 
 _NEAR_S = 0.2
 
@@ -41,37 +41,36 @@ class Comparison:
 
 
 def compare(
-    model: WakeWordModel, exported: ExportedModel, recordings: Iterable[Iterable[Samples]]
+    model: WakeWordModel, exported: runtime.ExportedModel, recordings: Iterable[Iterable[Samples]]
 ) -> Comparison:
     """Both over recordings, each a stream of its own that comes in pieces of any length."""
     seconds = difference = 0.0
     counts, spent = np.zeros(2, int), np.zeros(2)
     shared = 0
     identical = True
-
-    def by_torch(block: Samples, state: Any) -> tuple[Scores, Any]:
-        logits, state = model(torch.from_numpy(block)[None], state)
-        return logits[0].double().numpy(), state
-
-    def by_runtime(block: Samples, state: Any) -> tuple[Scores, Any]:
-        logits, state = exported(block, state)
-        return logits.astype(np.float64), state
-
+    detectors: tuple[StreamDetector, ...] = (Detector(model), runtime.Detector(exported))
+    trigger = detectors[0].trigger
+    silence = np.zeros(model.first_block + model.block, dtype=np.float32)
     for recording in recordings:
-        runs = [_Run(by_torch), _Run(by_runtime)]
-        for block in _blocks(recording, model):
-            seconds += len(block) / SAMPLE_RATE
-            for run in runs:
-                run.feed(block)
-        logits = [np.concatenate(run.logits) for run in runs]
-        smoothing = trigger_for(model, [0.5] * len(model.keywords)).smoothing
-        scores = [smooth(each, smoothing) for each in logits]
+        logits: tuple[list[Scores], ...] = ([], [])
+        for piece in chain(recording, [silence]):
+            seconds += len(piece) / SAMPLE_RATE
+            for i, detector in enumerate(detectors):
+                began = time.process_time()
+                logits[i].append(detector.logits(piece))
+                spent[i] += time.process_time() - began
+        joined = [np.concatenate(each) for each in logits]
+        scores = [smooth(each, trigger.smoothing) for each in joined]
         difference = max(difference, float(np.abs(scores[0] - scores[1]).max()))
-        found = [_found(model, each) for each in logits]
+        found = [
+            [(heard.keyword, heard.time) for heard in detections(trigger.run(each)[0], model)]
+            for each in joined
+        ]
         identical = identical and found[0] == found[1]
         shared += _shared(*found)
         counts += [len(each) for each in found]
-        spent += [run.spent for run in runs]
+        for detector in detectors:
+            detector.reset()
     return Comparison(
         seconds,
         difference,
@@ -80,41 +79,6 @@ def compare(
         identical,
         (float(spent[0] / seconds), float(spent[1] / seconds)),
     )
-
-
-class _Run:
-    """One engine on one stream."""
-
-    def __init__(self, engine: Callable[[Samples, Any], tuple[Scores, Any]]) -> None:
-        self.engine = engine
-        self.state: Any = None
-        self.logits: list[Scores] = []
-        self.spent = 0.0
-
-    def feed(self, block: Samples) -> None:
-        began = time.process_time()
-        with torch.inference_mode():
-            logits, self.state = self.engine(block, self.state)
-        self.spent += time.process_time() - began
-        self.logits.append(logits)
-
-
-def _blocks(pieces: Iterable[Samples], model: StreamModel) -> Iterator[Samples]:
-    """The model's own blocks, with silence after the last piece."""
-    wanted, held = model.first_block, np.zeros(0, dtype=np.float32)
-    silence = np.zeros(model.first_block + model.block, dtype=np.float32)
-    for piece in chain(pieces, [silence]):
-        held = np.concatenate([held, piece])
-        while len(held) >= wanted:
-            yield held[:wanted]
-            held, wanted = held[wanted:], model.block
-
-
-def _found(model: WakeWordModel, logits: Scores) -> list[tuple[str, float]]:
-    """Words and times."""
-    thresholds = [model.point.thresholds[word] for word in model.keywords]
-    events, _ = trigger_for(model, thresholds).run(logits)
-    return [(each.keyword, each.time) for each in detections(events, model)]
 
 
 def _shared(some: list[tuple[str, float]], others: list[tuple[str, float]]) -> int:
