@@ -47,7 +47,10 @@ from wakeword.work import Progress
 @click.option(
     "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."
 )
+@click.option("--encoder", default=TrainConfig.encoder, show_default=True)
+@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
 @click.option("--streaming", default=TrainConfig.streaming, show_default=True)
+@click.option("--hop-ms", type=int, help="Sound taken in at once.  [default: the encoder's]")
 def main(
     corpus: Path,
     out: Path,
@@ -55,13 +58,18 @@ def main(
     draws: int,
     words: tuple[str, ...],
     hours: float,
+    encoder: str,
+    weights: Path | None,
     streaming: str,
+    hop_ms: int | None,
 ) -> None:
     """Train on a few clips of each word of CORPUS, again and again."""
     data = assign_splits(read_dataset(corpus))
-    out = out / streaming
+    out = out / f"{encoder}-{streaming}-{hop_ms or 'default'}"
     scenes = SceneConfig().of_hours(hours)
-    config = TrainConfig(strategy="head", streaming=streaming, scenes=scenes)
+    config = TrainConfig(
+        encoder=encoder, streaming=streaming, hop_ms=hop_ms, strategy="head", scenes=scenes
+    )
     rates: list[float] = []
     for word in words or data.words():
         task = for_keywords(data, [word])
@@ -71,7 +79,9 @@ def main(
             with show.progress() as progress:
                 if not file.is_file():
                     few = drawn(task, clips, draw)
-                    trained = train(few, [word], config, work=out / "work", progress=progress)
+                    trained = train(
+                        few, [word], config, weights=weights, work=out / "work", progress=progress
+                    )
                     models.save(trained.model, file)
                 points = measured(models.load(file), task.subset("dev"), out / "dev", progress)
             of_word.append(sum(p.missed for p in points) / sum(p.spoken for p in points))

@@ -37,7 +37,10 @@ from wakeword.training.train import TrainConfig, train
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
 @click.option("--strategy", default="auto", show_default=True)
+@click.option("--encoder", default=TrainConfig.encoder, show_default=True)
+@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
 @click.option("--streaming", default=TrainConfig.streaming, show_default=True)
+@click.option("--hop-ms", type=int, help="Sound taken in at once.  [default: the encoder's]")
 @click.option(
     "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."
 )
@@ -47,14 +50,24 @@ def main(
     out: Path,
     words: tuple[str, ...],
     strategy: str,
+    encoder: str,
+    weights: Path | None,
     streaming: str,
+    hop_ms: int | None,
     hours: float,
     epochs: int,
 ) -> None:
     """Train on the train split of CORPUS, measure on its dev split, word by word."""
     data = assign_splits(read_dataset(corpus))
     scenes = SceneConfig().of_hours(hours)
-    config = TrainConfig(strategy=strategy, streaming=streaming, epochs=epochs, scenes=scenes)
+    config = TrainConfig(
+        encoder=encoder,
+        streaming=streaming,
+        hop_ms=hop_ms,
+        strategy=strategy,
+        epochs=epochs,
+        scenes=scenes,
+    )
     rows: list[Row] = []
     negatives: list[float] = []
     for word in words or data.words():
@@ -62,7 +75,8 @@ def main(
         with show.progress() as progress:
             if not file.exists():
                 began = time.monotonic()
-                models.save(train(data, [word], config, progress=progress).model, file)
+                trained = train(data, [word], config, weights=weights, progress=progress)
+                models.save(trained.model, file)
                 took = time.monotonic() - began
                 print(f"{word}: trained in {took / 60:.1f} min on {work.cores()} cores")
             result = evaluate(models.load(file), data, progress=progress)

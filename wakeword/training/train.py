@@ -28,14 +28,14 @@ from wakeword.heads import build_head
 from wakeword.model import Origin, WakeWordModel
 from wakeword.training import transfer
 from wakeword.training.augment import Augmenter
-from wakeword.training.features import FeatureStore, Heard
+from wakeword.training.features import FeatureStore, Heard, has_bfloat16
 from wakeword.training.losses import frame_targets, loss_by_name
 from wakeword.training.scenes import SceneConfig, plan_scenes
 from wakeword.training.transfer import Strategy
 from wakeword.trigger import OperatingPoint
 from wakeword.work import Progress
 
-_FEATURES_VERSION = 4  # to be raised with every change to what scenes or features are
+_FEATURES_VERSION = 5  # to be raised with every change to what scenes or features are
 _AT_ONCE = 16  # scenes of a batch whose gradients are computed at once: they fit the caches
 _VALIDATION_POINTS = (0.5, 1, 2, 4, 8, 16, 32)  # false accepts per hour
 
@@ -209,6 +209,7 @@ class _Run:
             model.encoder.settings(),
             model.frontend.level,
             self.depth,
+            has_bfloat16(),
         )
 
     def features(
