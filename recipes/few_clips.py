@@ -47,6 +47,11 @@ from wakeword.work import Progress
 @click.option(
     "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."
 )
+@click.option(
+    "--spoken",
+    type=click.Path(path_type=Path),
+    help="Folder of speak.py: learn from its <word>.jsonl too.",
+)
 @click.option("--encoder", default=TrainConfig.encoder, show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
 @click.option("--streaming", default=TrainConfig.streaming, show_default=True)
@@ -58,6 +63,7 @@ def main(
     draws: int,
     words: tuple[str, ...],
     hours: float,
+    spoken: Path | None,
     encoder: str,
     weights: Path | None,
     streaming: str,
@@ -65,7 +71,7 @@ def main(
 ) -> None:
     """Train on a few clips of each word of CORPUS, again and again."""
     data = assign_splits(read_dataset(corpus))
-    out = out / f"{encoder}-{streaming}-{hop_ms or 'default'}"
+    out = out / f"{encoder}-{streaming}-{hop_ms or 'default'}{'-spoken' if spoken else ''}"
     scenes = SceneConfig().of_hours(hours)
     config = TrainConfig(
         encoder=encoder, streaming=streaming, hop_ms=hop_ms, strategy="head", scenes=scenes
@@ -78,9 +84,14 @@ def main(
             file = out / f"{word}-{clips}-{draw}.wakeword"
             with show.progress() as progress:
                 if not file.is_file():
-                    few = drawn(task, clips, draw)
                     trained = train(
-                        few, [word], config, weights=weights, work=out / "work", progress=progress
+                        drawn(task, clips, draw),
+                        [word],
+                        config,
+                        more=read_dataset(spoken / f"{word}.jsonl") if spoken else None,
+                        weights=weights,
+                        work=out / "work",
+                        progress=progress,
                     )
                     models.save(trained.model, file)
                 points = measured(models.load(file), task.subset("dev"), out / "dev", progress)

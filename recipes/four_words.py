@@ -37,6 +37,11 @@ from wakeword.training.train import TrainConfig, train
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
 @click.option("--strategy", default="auto", show_default=True)
+@click.option(
+    "--spoken",
+    type=click.Path(path_type=Path),
+    help="Folder of speak.py: learn from its <word>.jsonl too.",
+)
 @click.option("--encoder", default=TrainConfig.encoder, show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
 @click.option("--streaming", default=TrainConfig.streaming, show_default=True)
@@ -50,6 +55,7 @@ def main(
     out: Path,
     words: tuple[str, ...],
     strategy: str,
+    spoken: Path | None,
     encoder: str,
     weights: Path | None,
     streaming: str,
@@ -75,7 +81,8 @@ def main(
         with show.progress() as progress:
             if not file.exists():
                 began = time.monotonic()
-                trained = train(data, [word], config, weights=weights, progress=progress)
+                more = read_dataset(spoken / f"{word}.jsonl") if spoken else None
+                trained = train(data, [word], config, more=more, weights=weights, progress=progress)
                 models.save(trained.model, file)
                 took = time.monotonic() - began
                 print(f"{word}: trained in {took / 60:.1f} min on {work.cores()} cores")

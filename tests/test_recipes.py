@@ -17,7 +17,10 @@ import training
 
 import wakeword.training.train
 from wakeword import audio
-from wakeword.data import Clip, Dataset
+from wakeword import model as models
+from wakeword.data import Clip, Dataset, read_dataset
+from wakeword.data.task import in_text
+from wakeword.demo.synthesis import Voice
 from wakeword.encoders import Encoder, EncoderSpec, Stripped
 from wakeword.evaluation.evaluate import Track
 from wakeword.training.train import TrainConfig, Trained
@@ -40,6 +43,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "frontend_level.py",
         "pulse_microphone.py",  # in test_microphone.py
         "soak.py",
+        "speak.py",
         "threshold_holds.py",
     }
 
@@ -68,9 +72,9 @@ def small_trainings(
     weights = training.write_weights(tmp_path / "weights")
     real = wakeword.training.train.train
 
-    def small(data: Dataset, words: list[str], config: TrainConfig, **more: Any) -> Trained:
+    def small(data: Dataset, words: list[str], config: TrainConfig, **given: Any) -> Trained:
         config = replace(config, encoder="tiny", epochs=1)
-        return real(data, words, config, weights=weights, **more)
+        return real(data, words, config, **{**given, "weights": weights})
 
     monkeypatch.setattr(wakeword.training.train, "train", small)
     yield training.write_data(tmp_path / "data")
@@ -126,6 +130,32 @@ def test_few_clips(
     assert "all: mean" in printed
     one, other = (file.read_bytes() for file in tmp_path.glob("*/ping-6-?.wakeword"))
     assert one != other
+
+
+def test_speak_and_learn_from_it(
+    small_trainings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(
+        "wakeword.demo.synthesis.list_voices", lambda: [Voice("espeak", "en-us+f3", "f3")]
+    )
+    spoken = tmp_path / "spoken"
+    few = ("--word", "ping", "--takes", "3", "--others", "4", "--engine", "espeak")
+    run("speak.py", str(spoken), *few, monkeypatch=monkeypatch)
+    assert "ping: 3 and 4 others, 1 voices" in capsys.readouterr().out
+    made = read_dataset(spoken / "ping.jsonl")
+    assert {clip.label for clip in made.keywords} == {"ping"}
+    assert {clip.split for clip in (*made.keywords, *made.negatives)} == {"train"}
+    assert len({clip.identity()[1] for clip in made.keywords}) == 3  # three takes, none twice
+    assert not any(in_text("ping", clip.text or "") for clip in made.negatives)
+
+    data, out = str(small_trainings), tmp_path / "out"
+    learn = ("--hours", "0.02", "--spoken", str(spoken))
+    run("four_words.py", data, str(out), *learn, monkeypatch=monkeypatch)
+    about = models.load(out / "ping.wakeword").origin.training
+    assert about["keyword_clips"] == 8 + 3  # of the twelve for training, four are held out
 
 
 def test_soak(

@@ -36,6 +36,12 @@ from wakeword.training.transfer import STRATEGIES
     type=click.Path(path_type=Path),
     help="More recordings without the keyword, such as `wakeword mine` collects; may be repeated.",
 )
+@click.option(
+    "--more",
+    type=click.Path(path_type=Path),
+    help="More clips with and without the keyword, such as synthetic voices: a manifest or folder "
+    "to learn from, of which nothing is held out.",
+)
 @click.option("--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
 @click.option("--streaming", default="exact", show_default=True, help="exact or window.")
@@ -72,6 +78,7 @@ def train(
     output: Path,
     keywords: tuple[str, ...],
     negatives: tuple[Path, ...],
+    more: Path | None,
     encoder: str,
     weights: Path | None,
     streaming: str,
@@ -100,8 +107,8 @@ def train(
     console = Console(stderr=True)
     storage.check_writable(output)
     dataset = read_dataset(data)
-    more = tuple(Clip(path, split="train") for folder in negatives for path in recordings(folder))
-    dataset = replace(dataset, negatives=(*dataset.negatives, *more))
+    without = tuple(Clip(path, split="train") for part in negatives for path in recordings(part))
+    dataset = replace(dataset, negatives=(*dataset.negatives, *without))
     words = list(keywords) or _only_word(dataset.words(), data)
     config = TrainConfig(
         encoder=encoder,
@@ -118,7 +125,13 @@ def train(
     )
     with show.progress() as progress:
         trained = run_training(
-            dataset, words, config, weights=weights, work=work, progress=progress
+            dataset,
+            words,
+            config,
+            more=read_dataset(more) if more else None,
+            weights=weights,
+            work=work,
+            progress=progress,
         )
     models.save(trained.model, output)
     for note in trained.notes:

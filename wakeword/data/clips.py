@@ -104,6 +104,16 @@ class Dataset:
             rooms=change(self.rooms),
         )
 
+    def with_clips_of(self, other: Dataset) -> Dataset:
+        """The same data set with the clips of another one too, role by role."""
+        return replace(
+            self,
+            keywords=(*self.keywords, *other.keywords),
+            negatives=(*self.negatives, *other.negatives),
+            noises=(*self.noises, *other.noises),
+            rooms=(*self.rooms, *other.rooms),
+        )
+
     def with_notes(self, *notes: str) -> Dataset:
         """The same data set with notes added, each once."""
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))

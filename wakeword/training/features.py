@@ -178,8 +178,8 @@ class FeatureStore:
 def has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 itself: scenes are then encoded in it, three times
     as fast, and their frames differ by a hundredth of their deviation."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in every release
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not in every release
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def _made_of(plan: ScenePlan, library: Library, words: Sequence[str]) -> list[object]:

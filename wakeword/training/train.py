@@ -79,6 +79,7 @@ def train(
     keywords: Sequence[str],
     config: TrainConfig | None = None,
     *,
+    more: Dataset | None = None,
     weights: Path | str | None = None,
     work: Path | str | None = None,
     progress: Progress | None = None,
@@ -88,6 +89,8 @@ def train(
     Args:
         data: from `read_dataset`; where it states no splits, all of it is for training.
         keywords: the words to learn; other words in the data are negatives.
+        more: clips to learn from beside these, such as synthetic voices: none of them is held out,
+            so the best epoch and the threshold are those for the clips of `data`.
         weights: a checkpoint at hand, instead of the encoder's own sources.
         work: where features and checkpoints are kept, so that a killed run goes on; None is a
             folder in the cache that is named after data and settings.
@@ -110,6 +113,8 @@ def train(
     )
     parts = _hold_out(task, config)
     train_part, validation_part = parts.subset("train"), parts.subset("dev")
+    if more:
+        train_part = train_part.with_clips_of(for_keywords(more, keywords).subset("train"))
     library = Library.read(train_part, progress)
     minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
     strategy = transfer.choose(config.strategy, encoder, minutes)
