@@ -27,6 +27,7 @@ from wakeword import model as models
 from wakeword.cli import show
 from wakeword.data import Dataset, assign_splits, for_keywords, read_dataset
 from wakeword.data.library import Library
+from wakeword.encoders import ways_to_stream
 from wakeword.evaluation import evaluate, metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.metrics import Point
@@ -54,7 +55,7 @@ from wakeword.work import Progress
 )
 @click.option("--encoder", default=TrainConfig.encoder, show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
-@click.option("--streaming", default=TrainConfig.streaming, show_default=True)
+@click.option("--streaming", default="", help="exact or window.  [default: the encoder's best]")
 @click.option("--hop-ms", type=int, help="Sound taken in at once.  [default: the encoder's]")
 def main(
     corpus: Path,
@@ -71,6 +72,7 @@ def main(
 ) -> None:
     """Train on a few clips of each word of CORPUS, again and again."""
     data = assign_splits(read_dataset(corpus))
+    streaming = streaming or ways_to_stream(encoder)[0]
     out = out / f"{encoder}-{streaming}-{hop_ms or 'default'}{'-spoken' if spoken else ''}"
     scenes = SceneConfig().of_hours(hours)
     config = TrainConfig(

@@ -44,7 +44,7 @@ from wakeword.training.train import TrainConfig, train
 )
 @click.option("--encoder", default=TrainConfig.encoder, show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
-@click.option("--streaming", default=TrainConfig.streaming, show_default=True)
+@click.option("--streaming", default="", help="exact or window.  [default: the encoder's best]")
 @click.option("--hop-ms", type=int, help="Sound taken in at once.  [default: the encoder's]")
 @click.option(
     "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."

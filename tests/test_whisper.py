@@ -12,15 +12,9 @@ from hypothesis import strategies as st
 from tiny import stream
 from torch import Tensor, nn
 
-from wakeword.encoders import (
-    EncoderSpec,
-    WhisperExact,
-    WindowEncoder,
-    build,
-    checkpoints,
-    load_encoder,
-)
-from wakeword.encoders.whisper import POSITIONS, WhisperFull, sinusoids
+from wakeword.encoders import EncoderSpec, build, checkpoints, load_encoder
+from wakeword.encoders.whisper import POSITIONS, WhisperExact, WhisperFull, sinusoids
+from wakeword.encoders.window import WindowEncoder
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.frontend import LogMel
 
@@ -44,7 +38,7 @@ def window(
 ) -> nn.Module:
     inner = WhisperFull(spec, taps)
     inner.trunk.load_state_dict(tiny_family.weights(spec))
-    return WindowEncoder(inner, size, hop, LogMel().silence).eval().requires_grad_(False)
+    return WindowEncoder(inner, size, hop).eval().requires_grad_(False)
 
 
 def reference_layers(spec: EncoderSpec, weights: dict[str, Tensor], mel: Tensor) -> list[Tensor]:

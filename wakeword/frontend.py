@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ N_FFT = 400  # 25 ms
 HOP = 160  # 10 ms: 100 feature frames a second
 FRAME_RATE_HZ = SAMPLE_RATE / HOP
 
+Kind = Literal["log-mel", "waveform"]
+
 RANGE = 8.0  # log10 units: what lies 80 dB below the reference level is floor
 FIXED_LEVEL = 1.5
 """The reference level of streams, in log10 of mel power.
@@ -24,6 +27,30 @@ quarter above 1.5, nearly all below 2.1; `recipes/frontend_level.py` prints what
 """
 
 
+class FrontEnd(nn.Module):
+    """Samples to feature frames of 10 ms, as a stream: `forward(samples, state=None)`.
+
+    Attributes:
+        width: numbers in a feature frame.
+        silence: each of them in digital silence.
+        look_ahead_ms: audio after the end of a frame that it sees.
+        level: what values are measured against, None where they are not.
+    """
+
+    width: int
+    silence: float
+    level: float | None = None
+    look_ahead_ms: float
+
+    def forward(self, samples: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """(batch, samples) at 16 kHz → (batch, frames, width), 100 frames/s, and the state."""
+        raise NotImplementedError
+
+    def samples_for(self, frames: int) -> int:
+        """Samples after which so many frames have come out."""
+        raise NotImplementedError
+
+
 class LogMelState(NamedTuple):
     """Samples that later frames still need; `started` once the reflected start has been laid."""
 
@@ -31,7 +58,7 @@ class LogMelState(NamedTuple):
     started: bool
 
 
-class LogMel(nn.Module):
+class LogMel(FrontEnd):
     """Whisper's log-mel spectrogram as a stream.
 
     Frame t looks at samples [160 t - 200, 160 t + 200), the first ones reflected at the start, as
@@ -47,8 +74,10 @@ class LogMel(nn.Module):
 
     def __init__(self, mels: int = 80, level: float | None = FIXED_LEVEL) -> None:
         super().__init__()
-        self.mels = mels
+        self.width = mels
         self.level = level
+        level = FIXED_LEVEL if level is None else level
+        self.silence = (level - RANGE + 4.0) / 4.0
         self.look_ahead_ms = 1000 * (N_FFT // 2 - HOP) / SAMPLE_RATE
         filters = torchaudio.functional.melscale_fbanks(
             N_FFT // 2 + 1,
@@ -62,32 +91,51 @@ class LogMel(nn.Module):
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.register_buffer("filters", filters, persistent=False)
 
-    @property
-    def silence(self) -> float:
-        """The feature value of digital silence under the fixed level."""
-        level = FIXED_LEVEL if self.level is None else self.level
-        return (level - RANGE + 4.0) / 4.0
-
     def forward(
         self, samples: Tensor, state: LogMelState | None = None
     ) -> tuple[Tensor, LogMelState]:
-        """(batch, samples) at 16 kHz → (batch, frames, mels), 100 frames/s, and the state."""
         if state is None:
             state = LogMelState(samples[:, :0], started=False)
         pending = torch.cat([state.pending, samples], dim=1)
         if not state.started:
             reach = N_FFT // 2
             if pending.shape[1] <= reach:
-                return samples.new_zeros(len(samples), 0, self.mels), LogMelState(pending, False)
+                return samples.new_zeros(len(samples), 0, self.width), LogMelState(pending, False)
             pending = torch.cat([pending[:, 1 : reach + 1].flip(1), pending], dim=1)
         frames = max(0, (pending.shape[1] - N_FFT) // HOP + 1)
         state = LogMelState(pending[:, frames * HOP :], started=True)
         if frames == 0:
-            return samples.new_zeros(len(samples), 0, self.mels), state
+            return samples.new_zeros(len(samples), 0, self.width), state
         power = _power(pending.unfold(1, N_FFT, HOP) * self.window)
         log = (power @ self.filters).clamp_min(1e-10).log10()
         level = log.amax(dim=(1, 2), keepdim=True) if self.level is None else self.level
         return (torch.maximum(log, torch.as_tensor(level) - RANGE) + 4.0) / 4.0, state
+
+    def samples_for(self, frames: int) -> int:
+        return (frames - 1) * HOP + N_FFT // 2
+
+
+class Waveform(FrontEnd):
+    """For networks that take the sound itself: a feature frame is 160 samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.width, self.silence, self.look_ahead_ms = HOP, 0.0, 0.0
+
+    def forward(self, samples: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if state is not None:
+            samples = torch.cat([state, samples], dim=1)
+        whole = samples.shape[1] // HOP * HOP
+        return samples[:, :whole].reshape(len(samples), -1, HOP), samples[:, whole:]
+
+    def samples_for(self, frames: int) -> int:
+        return frames * HOP
+
+
+FRONT_ENDS: dict[str, Callable[[int], FrontEnd]] = {
+    "log-mel": LogMel,
+    "waveform": lambda mels: Waveform(),
+}
 
 
 def _power(windows: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from wakeword import encoders, storage
 from wakeword.audio import SAMPLE_RATE
 from wakeword.encoders import Encoder
 from wakeword.errors import CheckpointError, ConfigError
-from wakeword.frontend import HOP, N_FFT, LogMel
+from wakeword.frontend import FRONT_ENDS
 from wakeword.heads import Head, build_head
 from wakeword.trigger import OperatingPoint, check_point
 
@@ -64,7 +64,7 @@ class WakeWordModel(nn.Module):
         point: OperatingPoint,
     ) -> None:
         super().__init__()
-        self.frontend = LogMel(encoder.spec.mels)
+        self.frontend = FRONT_ENDS[encoder.spec.front_end](encoder.spec.mels)
         self.encoder = encoder
         self.head = head
         self.keywords = tuple(keywords)
@@ -76,7 +76,7 @@ class WakeWordModel(nn.Module):
         whole = encoder.hop_frames % head.pool == 0
         later_ms = 1000 * (head.pool - 1) / encoder.frame_rate_hz if whole else 0
         self.look_ahead_ms = self.frontend.look_ahead_ms + encoder.look_ahead_ms - later_ms
-        self.first_block = (encoder.first_features - 1) * HOP + N_FFT // 2
+        self.first_block = self.frontend.samples_for(encoder.first_features)
         self.block = round(encoder.hop_frames / encoder.frame_rate_hz * SAMPLE_RATE)
 
     def forward(

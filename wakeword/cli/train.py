@@ -44,7 +44,9 @@ from wakeword.training.transfer import STRATEGIES
 )
 @click.option("--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
-@click.option("--streaming", default="exact", show_default=True, help="exact or window.")
+@click.option(
+    "--streaming", default="", help="exact or window.  [default: the best that the encoder can]"
+)
 @click.option(
     "--hop-ms",
     type=int,

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from math import lcm
 from pathlib import Path
 from typing import Any
 
-from wakeword.encoders import checkpoints, compact, whisper
+from wakeword.encoders import checkpoints
 from wakeword.encoders.base import Encoder, EncoderSpec, Settings, Streaming, Stripped
-from wakeword.encoders.compact import CompactExact
-from wakeword.encoders.whisper import WhisperExact, WhisperFull
-from wakeword.encoders.window import WindowEncoder
+from wakeword.encoders.families import FAMILIES
+from wakeword.encoders.window import features_a_frame
 from wakeword.errors import ConfigError, unknown
-from wakeword.frontend import LogMel
 from wakeword.work import Progress
 
 __all__ = ["Encoder", "EncoderSpec", "Stripped", "build", "list_encoders", "load_encoder", "spec"]
 
 DEFAULT = "whisper-tiny.en"
-_SPECS = {each.name: each for each in (*compact.SPECS, *whisper.SPECS)}
+_SPECS = {each.name: each for family in FAMILIES.values() for each in family.specs}
 
 
 def list_encoders() -> list[EncoderSpec]:
@@ -33,34 +32,32 @@ def spec(name: str) -> EncoderSpec:
 
 
 def ways_to_stream(name: str) -> tuple[Streaming, ...]:
-    """How an encoder can be streamed: "exact", "window"."""
-    return ("exact",) if spec(name).family == "compact" else ("exact", "window")
+    """How an encoder can be streamed: "exact", "window"; the best way first."""
+    return FAMILIES[spec(name).family].ways
 
 
 def of_hop(name: str, streaming: str, hop_ms: int | None) -> Settings:
     """The setting of an encoder that makes it take in `hop_ms` of sound at once; none for None.
 
-    Raises ConfigError unless that is 40 to 2000 ms in steps of 40.
+    Raises ConfigError unless that is 40 to 2000 ms in steps of the encoder's, 40 for most.
     """
     if hop_ms is None:
         return {}
-    if hop_ms % 40 or not 40 <= hop_ms <= 2000:
-        raise ConfigError(f"a hop of {hop_ms} ms: expected 40 to 2000, a multiple of 40.")
+    frame_ms = 10 * features_a_frame(spec(name))
+    step_ms = lcm(40, frame_ms.numerator)
+    if hop_ms % step_ms or not 40 <= hop_ms <= 2000:
+        raise ConfigError(f"a hop of {hop_ms} ms: expected 40 to 2000, a multiple of {step_ms}.")
     by_chunk = spec(name).family == "whisper" and streaming == "exact"
-    return {"chunk" if by_chunk else "hop": round(hop_ms * spec(name).frame_rate_hz / 1000)}
+    return {"chunk" if by_chunk else "hop": int(hop_ms / frame_ms)}
 
 
-def build(name: str, streaming: str = "exact", **settings: Any) -> Encoder:
+def build(name: str, streaming: str = "", **settings: Any) -> Encoder:
     """An encoder with untrained weights; `settings` as `Encoder.settings()` gives them."""
+    streaming = streaming or ways_to_stream(name)[0]
     if streaming not in ways_to_stream(name):
         raise ConfigError(unknown(f"way to stream {name}", streaming, ways_to_stream(name)))
     try:
-        if spec(name).family == "compact":
-            return CompactExact(spec(name), **settings)
-        if streaming == "exact":
-            return WhisperExact(spec(name), **settings)
-        inner = WhisperFull(spec(name), settings.pop("taps", ()))
-        return WindowEncoder(inner, **settings, silence=LogMel().silence)
+        return FAMILIES[spec(name).family].build(spec(name), streaming, settings)
     except TypeError as error:
         raise ConfigError(f"encoder setting not known to {name} ({streaming}): {error}.") from error
 
@@ -69,7 +66,7 @@ def load_encoder(
     name: str = DEFAULT,
     *,
     path: Path | str | None = None,
-    streaming: str = "exact",
+    streaming: str = "",
     progress: Progress | None = None,
     **settings: Any,
 ) -> tuple[Encoder, Stripped, str]:
@@ -78,7 +75,7 @@ def load_encoder(
     Args:
         name: one of `list_encoders()`.
         path: a checkpoint at hand (OpenAI .pt, CTranslate2 folder, Hugging Face safetensors).
-        streaming: "exact" or "window".
+        streaming: "exact" or "window"; "" is the best that the encoder can.
         settings: of that way of streaming: chunk and left, or window and hop, in frames.
 
     Returns:

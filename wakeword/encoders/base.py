@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from wakeword.encoders.formats import Tensors
 from wakeword.errors import ConfigError
+from wakeword.frontend import Kind
 
 Streaming = Literal["exact", "window"]
 Settings = dict[str, int | tuple[int, ...]]
@@ -21,7 +24,7 @@ class Source:
     kind: Literal["package", "url"]
     location: str  # "package:path inside it", or the address
     sha256: str
-    format: Literal["openai", "ctranslate2", "safetensors"]
+    format: Literal["openai", "ctranslate2", "safetensors", "onnx"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class EncoderSpec:
     layers: int
     heads: int
     frame_rate_hz: float
+    front_end: Kind = "log-mel"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class Stripped:
     kept_parameters: int
     stripped_tensors: int
     stripped_parameters: int
+
+    @classmethod
+    def of(cls, kept: Collection[Tensor], stripped: Collection[Tensor]) -> Stripped:
+        sizes = [sum(tensor.numel() for tensor in tensors) for tensors in (kept, stripped)]
+        return cls(len(kept), sizes[0], len(stripped), sizes[1])
 
     def __str__(self) -> str:
         return (
@@ -112,6 +121,39 @@ class Encoder(nn.Module):
     def settings(self) -> Settings:
         """What is needed, beside spec, way of streaming and weights, to build the same again."""
         raise NotImplementedError
+
+
+class Full(Encoder):
+    """An encoder as it was trained: over all that it is given at once, with nothing kept between.
+
+    Not a stream by itself: `encoders.window` runs it over a sliding window.
+    """
+
+    most_frames: int  # that it can take in at once
+
+    def tapped(self, features: Tensor, last: int = 0) -> Tensor:
+        """(batch, T, features) → (batch, U, taps · dim), or of the last frames alone."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Family:
+    """What is common to encoders of one architecture: how they are built, and out of what.
+
+    Attributes:
+        specs: its members that have a name here.
+        ways: how they can be streamed, the best one first.
+        build: an encoder with untrained weights: spec, way of streaming, settings.
+        strip: of a whole recogniser, by format, spec and name: the encoder's tensors under our
+            names, and a report. Raises CheckpointError where they do not fit.
+        weights: what `--weights` may point at, in words.
+    """
+
+    specs: tuple[EncoderSpec, ...]
+    ways: tuple[Streaming, ...]
+    build: Callable[[EncoderSpec, str, dict[str, Any]], Encoder]
+    strip: Callable[[Tensors, str, EncoderSpec, str], tuple[Tensors, Stripped]]
+    weights: str
 
 
 def check_taps(taps: tuple[int, ...], layers: int) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wakeword import storage
-from wakeword.encoders import compact, formats, whisper
+from wakeword.encoders import formats
 from wakeword.encoders.base import EncoderSpec, Source, Stripped
+from wakeword.encoders.families import FAMILIES
 from wakeword.encoders.formats import Tensors
 from wakeword.errors import CheckpointError
 from wakeword.work import Progress
@@ -20,8 +21,8 @@ _READERS = {
     "openai": formats.read_openai,
     "ctranslate2": formats.read_ctranslate2,
     "safetensors": formats.read_safetensors,
+    "onnx": formats.read_onnx,
 }
-_STRIPPERS = {"whisper": whisper.strip, "compact": compact.strip}
 _TIMEOUT_S = 20
 
 
@@ -83,7 +84,8 @@ def is_at_hand(spec: EncoderSpec) -> str:
 def read(checkpoint: Checkpoint, spec: EncoderSpec) -> tuple[Tensors, Stripped]:
     """The encoder's tensors, float32, and what was stripped to get them."""
     tensors = _READERS[checkpoint.format](checkpoint.path)
-    return _STRIPPERS[spec.family](tensors, checkpoint.format, spec, str(checkpoint.path))
+    strip = FAMILIES[spec.family].strip
+    return strip(tensors, checkpoint.format, spec, str(checkpoint.path))
 
 
 def _proved(path: Path, source: Source, origin: str) -> Checkpoint:
@@ -157,7 +159,6 @@ def _remedies(spec: EncoderSpec, trouble: str) -> str:
         else:
             lines.append(f"  - go online once; or fetch {source.location}")
             lines.append(f"    and place it at {_cached(spec, source)}")
-    kinds = {"whisper": "OpenAI .pt, a faster-whisper folder, or Hugging Face safetensors"}
-    kind = kinds.get(spec.family, "what recipes/pretrain writes")
-    lines.append(f"  - point at a file you have: --weights PATH ({kind})")
+    kinds = FAMILIES[spec.family].weights
+    lines.append(f"  - point at a file you have: --weights PATH ({kinds})")
     return "\n".join(lines)

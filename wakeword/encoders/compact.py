@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.encoders.base import Encoder, EncoderSpec, Settings, Stripped, check_taps
-from wakeword.encoders.formats import Tensors
-from wakeword.errors import CheckpointError, ConfigError
+from wakeword.encoders.base import Encoder, EncoderSpec, Family, Settings, Stripped, check_taps
+from wakeword.encoders.formats import Tensors, fitting
+from wakeword.errors import ConfigError
 
 FEATURES = 4  # feature frames to one frame
 SEEN = 3  # frames that a layer looks at
@@ -50,21 +50,9 @@ def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[
     Raises CheckpointError where tensors are missing or of another size than the spec says.
     """
     kept = {key: tensor for key, tensor in tensors.items() if not key.startswith(HEAD)}
-    expected = {key: t.shape for key, t in Trunk(spec, "meta").state_dict().items()}
-    for key, shape in expected.items():
-        if key not in kept or kept[key].shape != shape:
-            raise CheckpointError(
-                f"{name}: not the encoder of {spec.name}: tensor {key} should be {tuple(shape)} "
-                "and is not. Give a file that recipes/pretrain wrote."
-            )
+    kept = fitting(kept, Trunk(spec, "meta").state_dict(), spec.name, name)
     dropped = [tensor for key, tensor in tensors.items() if key.startswith(HEAD)]
-    report = Stripped(
-        len(expected),
-        sum(kept[key].numel() for key in expected),
-        len(dropped),
-        sum(tensor.numel() for tensor in dropped),
-    )
-    return {key: kept[key].to(torch.float32) for key in expected}, report
+    return kept, Stripped.of(kept.values(), dropped)
 
 
 class Layer(nn.Module):
@@ -170,3 +158,12 @@ class CompactExact(Encoder):
 
     def settings(self) -> Settings:
         return {"hop": self.hop_frames, "taps": self.taps}
+
+
+FAMILY = Family(
+    SPECS,
+    ("exact",),
+    lambda spec, streaming, settings: CompactExact(spec, **settings),
+    strip,
+    "what recipes/pretrain writes",
+)

@@ -1,13 +1,14 @@
 """The file formats that hold recognisers: each read into names and tensors, running no code.
 
-OpenAI's `.pt` goes through torch's restricted unpickler, safetensors through its own library;
-CTranslate2's `model.bin` is a plain little-endian table that is read here.
+OpenAI's `.pt` goes through torch's restricted unpickler, safetensors and ONNX through their own
+libraries; CTranslate2's `model.bin` is a plain little-endian table that is read here.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,20 +24,32 @@ Tensors = dict[str, Tensor]
 
 _CT2_DTYPES: dict[int, Any] = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 
+_IN_FOLDER = {
+    "ctranslate2": "model.bin",
+    "safetensors": "model.safetensors",
+    "onnx": "encoder_model.onnx",
+}
+
 
 def detect(path: Path) -> str:
     """The format of a checkpoint file or folder, by what lies there."""
     if path.is_dir():
-        for name, kind in (("model.bin", "ctranslate2"), ("model.safetensors", "safetensors")):
+        for kind, name in _IN_FOLDER.items():
             if (path / name).is_file():
                 return kind
         raise CheckpointError(
-            f"{path}: holds neither model.bin (CTranslate2, faster-whisper) nor model.safetensors "
-            "(Hugging Face). Give the folder that holds one of them, or an OpenAI .pt file."
+            f"{path}: holds neither model.bin (CTranslate2, faster-whisper), nor model.safetensors "
+            "(Hugging Face), nor encoder_model.onnx. Give the folder that holds one of them, or an "
+            "OpenAI .pt file."
         )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint. Check the path.")
-    by_suffix = {".pt": "openai", ".pth": "openai", ".safetensors": "safetensors"}
+    by_suffix = {
+        ".pt": "openai",
+        ".pth": "openai",
+        ".safetensors": "safetensors",
+        ".onnx": "onnx",
+    }
     if path.name == "model.bin":
         return "ctranslate2"
     try:
@@ -44,14 +57,13 @@ def detect(path: Path) -> str:
     except KeyError:
         raise CheckpointError(
             f"{path}: not a known kind of checkpoint. Expected an OpenAI .pt, a CTranslate2 "
-            "model.bin or a Hugging Face model.safetensors."
+            "model.bin, a Hugging Face model.safetensors or an encoder's .onnx."
         ) from None
 
 
 def weights_file(path: Path) -> Path:
     """The file whose hash proves a checkpoint given as a file or a folder."""
-    names = {"ctranslate2": "model.bin", "safetensors": "model.safetensors"}
-    return path / names[detect(path)] if path.is_dir() else path
+    return path / _IN_FOLDER[detect(path)] if path.is_dir() else path
 
 
 def read_openai(path: Path) -> Tensors:
@@ -116,6 +128,79 @@ def read_ctranslate2(path: Path) -> Tensors:
             ) from None
         tensors[name] = torch.from_numpy(array.copy())
     return tensors
+
+
+def read_onnx(path: Path) -> Tensors:
+    """The weights of an ONNX graph that PyTorch exported, under the names of its modules.
+
+    Exporters rename what they fold, so a matrix is known by the node that multiplies with it:
+    `/layers.1/mlp/fc1/MatMul` is `layers.1.mlp.fc1.weight`. Eight-bit weights come back as floats.
+    """
+    path = path / _IN_FOLDER["onnx"] if path.is_dir() else path
+    try:
+        onnx = import_module("onnx")
+    except ImportError:
+        raise CheckpointError(
+            f'{path}: reading ONNX needs the package onnx: pip install "wakeword[export]".'
+        ) from None
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+        values = {
+            each.name: torch.from_numpy(onnx.numpy_helper.to_array(each).copy())
+            for each in graph.initializer
+        }
+        return _by_module(graph.node, values)
+    except Exception as error:  # a damaged file may raise anything
+        raise CheckpointError(
+            f"{path}: not a whole ONNX file with its weights inside ({_first_line(error)}). "
+            "Fetch it again."
+        ) from error
+
+
+def _by_module(nodes: Any, values: Tensors) -> Tensors:
+    tensors: Tensors = {}
+    for name, value in values.items():
+        if name.endswith("_quantized"):
+            kept = name.removesuffix("_quantized")
+            scale, zero = values[f"{kept}_scale"], values[f"{kept}_zero_point"]
+            # an integer zero is taken away before scaling, one in floats is added after it
+            whole = not zero.is_floating_point()
+            real = (value.float() - zero.float()) * scale if whole else value * scale + zero
+            tensors[kept] = real
+        elif value.is_floating_point() and not (
+            name.startswith("/") or name.endswith(("_scale", "_zero_point"))
+        ):
+            tensors[name] = value
+    for node in nodes:
+        module = node.name.strip("/").split("/")[:-1]
+        for given in (each.removesuffix("_quantized") for each in node.input):
+            if given.startswith("onnx::") and given in tensors:
+                matrix = node.op_type.startswith("MatMul")
+                kind = "bias" if node.op_type == "Add" else "weight"
+                tensor = tensors.pop(given)
+                tensors[".".join([*module, kind])] = tensor.T if matrix else tensor
+    return tensors
+
+
+def fitting(tensors: Tensors, expected: Tensors, encoder: str, name: str) -> Tensors:
+    """Those of the expected names, in float32.
+
+    Raises CheckpointError where one is missing, of another size or not in floats.
+    """
+    for key, like in expected.items():
+        shape, found = tuple(like.shape), tuple(tensors[key].shape) if key in tensors else None
+        if found != shape:
+            raise CheckpointError(
+                f"{name}: not the encoder of {encoder}: tensor {key} should be {shape} and is "
+                f"{'missing' if found is None else found}. Name the encoder that this checkpoint "
+                "holds (wakeword encoders lists them)."
+            )
+        if not tensors[key].is_floating_point():
+            raise CheckpointError(
+                f"{name}: tensor {key} is quantised ({tensors[key].dtype}). "
+                "Take the float16 or float32 weights of the same model."
+            )
+    return {key: tensors[key].to(torch.float32) for key in expected}
 
 
 class _Reader:

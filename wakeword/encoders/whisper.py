@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -23,13 +23,16 @@ from wakeword.convolution import convolved
 from wakeword.encoders.base import (
     Encoder,
     EncoderSpec,
+    Family,
+    Full,
     Settings,
     Source,
     Stripped,
     check_taps,
 )
-from wakeword.encoders.formats import Tensors
-from wakeword.errors import CheckpointError, ConfigError
+from wakeword.encoders.formats import Tensors, fitting
+from wakeword.encoders.window import WindowEncoder
+from wakeword.errors import ConfigError
 
 _SEGMENT = 8  # chunks that are attended to at once when many are there
 POSITIONS = 1500  # frames in Whisper's 30 s: the positions its training saw
@@ -101,30 +104,9 @@ def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[
     real = {key: tensor for key, tensor in tensors.items() if tensor.dim() > 0}
     encoder = {key: tensor for key, tensor in real.items() if re.match(is_encoder, key)}
     kept = rename(encoder)
-    expected = {
-        key: tuple(tensor.shape) for key, tensor in _Trunk(spec, "meta").state_dict().items()
-    }
-    for key, shape in expected.items():
-        found = tuple(kept[key].shape) if key in kept else None
-        if found != shape:
-            raise CheckpointError(
-                f"{name}: not the encoder of {spec.name}: tensor {key} should be {shape} and is "
-                f"{'missing' if found is None else found}. Name the encoder that this checkpoint "
-                "holds (wakeword encoders lists them)."
-            )
-        if not kept[key].is_floating_point():
-            raise CheckpointError(
-                f"{name}: tensor {key} is quantised ({kept[key].dtype}). "
-                "Take the float16 or float32 weights of the same model."
-            )
     dropped = [tensor for key, tensor in real.items() if key not in encoder]
-    report = Stripped(
-        len(encoder),
-        sum(tensor.numel() for tensor in encoder.values()),
-        len(dropped),
-        sum(tensor.numel() for tensor in dropped),
-    )
-    return {key: kept[key].to(torch.float32) for key in expected}, report
+    report = Stripped.of(encoder.values(), dropped)
+    return fitting(kept, _Trunk(spec, "meta").state_dict(), spec.name, name), report
 
 
 def _from_openai(tensors: Tensors) -> Tensors:
@@ -272,11 +254,10 @@ class _WhisperEncoder(Encoder):
         return [[self.trunk.conv1, self.trunk.conv2], *blocks]
 
 
-class WhisperFull(_WhisperEncoder):
-    """Whisper's encoder as it was trained: bidirectional over all that it is given.
+class WhisperFull(_WhisperEncoder, Full):
+    """Whisper's encoder as it was trained: bidirectional over all that it is given."""
 
-    Not a stream by itself: `encoders.window` runs it over a sliding window.
-    """
+    most_frames = POSITIONS
 
     def layers(self, features: Tensor, top: int = 0, last: int = 0) -> list[Tensor]:
         """(batch, T ≤ 3000, mels) → (batch, T / 2, dim) of the stem and each layer, last normed.
@@ -298,7 +279,6 @@ class WhisperFull(_WhisperEncoder):
         return outputs
 
     def tapped(self, features: Tensor, last: int = 0) -> Tensor:
-        """(batch, T, mels) → (batch, T / 2, taps · dim), or of the last frames alone."""
         top = max(self.taps)
         outputs = self.layers(features, top, last)
         return torch.cat([outputs[tap][:, -last:] for tap in self.taps], dim=2)
@@ -460,3 +440,19 @@ def _convolve(conv: nn.Conv1d, x: Tensor) -> tuple[Tensor, Tensor]:
     """(batch, T, channels) → GELU of all outputs that T allows, and the frames still needed."""
     frames = F.gelu(convolved(conv, x))
     return frames, x[:, frames.shape[1] * conv.stride[0] :]
+
+
+def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
+    if streaming == "exact":
+        return WhisperExact(spec, **settings)
+    taps = settings.pop("taps", ())
+    return WindowEncoder(WhisperFull(spec, taps), **settings)
+
+
+FAMILY = Family(
+    SPECS,
+    ("exact", "window"),
+    _build,
+    strip,
+    "OpenAI .pt, a faster-whisper folder, or Hugging Face safetensors",
+)

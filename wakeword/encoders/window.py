@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from wakeword.encoders.base import Encoder, Settings
-from wakeword.encoders.whisper import POSITIONS, WhisperFull
+from wakeword.encoders.base import Encoder, EncoderSpec, Full, Settings
 from wakeword.errors import ConfigError
+from wakeword.frontend import FRAME_RATE_HZ, FRONT_ENDS
 
-_WINDOW = 96
+_WINDOW_MS = 1920
+_HOP_MS = 480
 _BATCH = 32  # windows that run at once when many are ready
 
 
 class _WindowState(NamedTuple):
-    features: Tensor  # (batch, T, mels): what the next windows still need
+    features: Tensor  # (batch, T, features): what the next windows still need
+
+
+def features_a_frame(spec: EncoderSpec) -> Fraction:
+    """Feature frames to one frame of an encoder: 2 at 50 frames a second."""
+    rate = Fraction(spec.frame_rate_hz).limit_denominator(1000)
+    return Fraction(round(FRAME_RATE_HZ)) / rate
 
 
 class WindowEncoder(Encoder):
@@ -25,29 +33,34 @@ class WindowEncoder(Encoder):
     Declared `window`: every frame is computed window / hop times. A stream starts in silence.
 
     Args:
-        inner: a bidirectional encoder.
-        window, hop: in frames of the encoder; a window of 0 is 96, or the hop where that is longer.
-        silence: the feature value of digital silence.
+        inner: an encoder that takes in everything at once.
+        window, hop: in frames of the encoder, such that each is a whole number of feature frames;
+            0 is 0.48 s for the hop, and for the window 1.92 s, or the hop where that is longer.
     """
 
     streaming = "window"
 
-    def __init__(
-        self, inner: WhisperFull, window: int = 0, hop: int = 24, silence: float = 0.0
-    ) -> None:
+    def __init__(self, inner: Full, window: int = 0, hop: int = 0) -> None:
         super().__init__()
-        window = window or max(_WINDOW, hop)
-        if not 1 <= hop <= window <= POSITIONS:
+        ratio = features_a_frame(inner.spec)
+        hop = hop or round(_HOP_MS / 10 / ratio)
+        window = window or max(round(_WINDOW_MS / 10 / ratio), hop)
+        step = ratio.denominator
+        if not 1 <= hop <= window <= inner.most_frames or hop % step or window % step:
+            multiples = f", both multiples of {step}" if step > 1 else ""
             raise ConfigError(
-                f"window {window}, hop {hop}: expected 1 <= hop <= window <= {POSITIONS} frames."
+                f"window {window}, hop {hop}: expected 1 <= hop <= window <= {inner.most_frames} "
+                f"frames{multiples}."
             )
         self.inner = inner
         self.spec, self.trunk = inner.spec, inner.trunk
         self.dim, self.depth, self.taps = inner.dim, inner.depth, inner.taps
         self.frame_rate_hz = inner.frame_rate_hz
-        self.window, self.hop_frames, self.silence = window, hop, silence
-        self.first_features = 2 * hop
+        self.window, self.hop_frames = window, hop
+        self.first_features = int(hop * ratio)
         self.look_ahead_ms = (hop - 1) * 1000 / self.frame_rate_hz
+        self._size = int(window * ratio)  # in feature frames
+        self._silence = FRONT_ENDS[inner.spec.front_end](inner.spec.mels).silence
 
     def forward(
         self,
@@ -59,10 +72,9 @@ class WindowEncoder(Encoder):
     ) -> tuple[Tensor, _WindowState]:
         if start or stop not in (None, 0, self.depth):
             raise ValueError("a windowed encoder keeps features or finished frames only")
-        ratio = 2  # feature frames to one frame of the encoder
-        size, hop = self.window * ratio, self.hop_frames * ratio
+        size, hop = self._size, self.first_features
         if state is None:
-            past = x.new_full((len(x), size - hop, x.shape[2]), self.silence)
+            past = x.new_full((len(x), size - hop, x.shape[2]), self._silence)
             state = _WindowState(past)
         features = torch.cat([state.features, x], dim=1)
         count = (features.shape[1] - size) // hop + 1

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wakeword import storage, work
 from wakeword.audio import Samples
@@ -22,6 +22,7 @@ from wakeword.encoders import Encoder
 from wakeword.evaluation import streams
 from wakeword.evaluation.evaluate import Track
 from wakeword.evaluation.streams import Stream
+from wakeword.frontend import HOP, FrontEnd
 from wakeword.model import WakeWordModel
 from wakeword.training.augment import Augmenter, mask_features
 from wakeword.training.scenes import ScenePlan, Spoken, render
@@ -63,7 +64,7 @@ class FeatureStore:
         folder: one for everything else that features depend on: encoder, front end, augmentation.
     """
 
-    def __init__(self, folder: Path, frontend: nn.Module, encoder: Encoder, depth: int) -> None:
+    def __init__(self, folder: Path, frontend: FrontEnd, encoder: Encoder, depth: int) -> None:
         self.folder = folder
         self.frontend, self.encoder, self.depth = frontend, encoder, depth
 
@@ -135,7 +136,7 @@ class FeatureStore:
         features, _ = self.frontend(audio)
         for i, (plan, share) in enumerate(masks):
             rng = np.random.default_rng((*plan.seed, 1))
-            if rng.random() < share:
+            if self.frontend.width != HOP and rng.random() < share:  # samples have no bands
                 features[i] = mask_features(features[i], rng)
         firsts = [np.random.default_rng((*plan.seed, 2)).integers(1 << 20) for plan, _ in masks]
         frames: Tensor = features

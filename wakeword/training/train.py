@@ -45,7 +45,7 @@ class TrainConfig:
     """Everything that decides what a training makes of its data."""
 
     encoder: str = encoders.DEFAULT
-    streaming: str = "exact"
+    streaming: str = ""  # "exact" or "window"; "" is the best that the encoder can
     hop_ms: int | None = None  # of sound that the encoder takes in at once; None: its own default
     layers: tuple[int, ...] = ()  # of the encoder, mixed by learned weights; () is the top three
     head: str = "conv"
@@ -100,6 +100,8 @@ def train(
         CheckpointError: no encoder weights.
     """
     config = config or TrainConfig()
+    streaming = config.streaming or encoders.ways_to_stream(config.encoder)[0]
+    config = replace(config, streaming=streaming)
     task = for_keywords(data, keywords).subset("train")
     if not task.keywords:
         raise ManifestError(f"{data.root}: no keyword clips in the train split. Check its splits.")

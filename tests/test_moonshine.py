@@ -1,0 +1,171 @@
+"""Moonshine's encoder equals transformers' own, is read from both its formats, and trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import tiny as tiny_family
+import torch
+import training
+from torch import Tensor
+
+import wakeword.encoders
+from wakeword import model as models
+from wakeword.cli import main as command
+from wakeword.encoders import EncoderSpec, build, load_encoder
+from wakeword.encoders.moonshine import MoonshineFull, _Trunk
+from wakeword.errors import CheckpointError, ConfigError
+
+SPEC = EncoderSpec(
+    "tiny-moonshine", "moonshine", (), "MIT", "nothing", 0, 0, 32, 2, 2, 125 / 3, "waveform"
+)
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(wakeword.encoders._SPECS, SPEC.name, SPEC)
+
+
+def weights(seed: int = 0) -> dict[str, Tensor]:
+    torch.manual_seed(seed)
+    return {name: tensor + 0.02 for name, tensor in _Trunk(SPEC).state_dict().items()}
+
+
+def write_safetensors(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {f"model.encoder.{name}": tensor for name, tensor in weights().items()}
+    state["model.decoder.layers.0.mlp.fc1.weight"] = torch.zeros(3, 5)
+    safetensors.torch.save_file(state, folder / "model.safetensors")
+    return folder
+
+
+def write_onnx(path: Path, damage: str = "") -> Path:
+    """Weights as the published file has them: matrices in eight bits, renamed by the exporter."""
+    onnx = pytest.importorskip("onnx")
+    nodes, held = [], []
+
+    def keep(name: str, array: np.ndarray) -> None:
+        held.append(onnx.numpy_helper.from_array(array, name))
+
+    for number, (name, tensor) in enumerate(weights().items()):
+        module, kind = name.rsplit(".", 1)
+        place = "/" + module.replace("o_proj", "dense").replace(".", "/")
+        array = tensor.numpy()
+        if kind == "weight" and array.ndim > 1:
+            scale = np.float32(np.abs(array).max() / 127)
+            whole = np.round(array / scale).astype(np.int8)
+            if array.ndim == 2:
+                given = f"onnx::MatMul_{number}"
+                keep(f"{given}_quantized", whole.T + np.int8(0))
+                keep(f"{given}_zero_point", np.int8(0))
+                inputs = ["x", f"{given}_quantized", "zero", f"{given}_zero_point"]
+                nodes.append(onnx.helper.make_node("MatMulInteger", inputs, ["y"], f"{place}/M_q"))
+            else:
+                given = name
+                keep(f"{given}_quantized", whole)
+                keep(f"{given}_zero_point", np.float32([0.0]))
+            keep(f"{given}_scale", scale)
+        elif module == "groupnorm":
+            operation = {"weight": "Mul", "bias": "Add"}[kind]
+            keep(f"onnx::{operation}_{number}", array[:, None])
+            inputs = ["x", f"onnx::{operation}_{number}"]
+            nodes.append(onnx.helper.make_node(operation, inputs, ["y"], f"{place}/{operation}"))
+        elif name != damage:
+            keep(name, array)
+    graph = onnx.helper.make_graph(nodes, "tiny", [], [], held)
+    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    return path
+
+
+def test_equals_transformers_layer_by_layer() -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.MoonshineConfig(
+        hidden_size=32,
+        intermediate_size=128,
+        encoder_num_hidden_layers=2,
+        encoder_num_attention_heads=2,
+        encoder_num_key_value_heads=2,
+        decoder_num_hidden_layers=1,
+        decoder_num_attention_heads=2,
+        decoder_num_key_value_heads=2,
+    )
+    theirs = transformers.AutoModel.from_config(config).get_encoder().eval()
+    theirs.load_state_dict(weights())
+    ours = MoonshineFull(SPEC).eval()
+    ours.trunk.load_state_dict(weights())
+    samples = torch.from_numpy(tiny_family.sound(1.3))[None]
+    with torch.no_grad():
+        expected = theirs(samples, output_hidden_states=True)
+        found = ours.layers(samples)
+    torch.testing.assert_close(found[-1], expected.last_hidden_state, atol=1e-5, rtol=0)
+    for layer, hidden in zip(found[:-1], expected.hidden_states[:-1], strict=False):
+        torch.testing.assert_close(layer, hidden, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("format", ["safetensors", "onnx"])
+def test_reads_both_formats(tmp_path: Path, format: str) -> None:
+    if format == "onnx":
+        path = write_onnx(tmp_path / "encoder_model.onnx")
+    else:
+        path = write_safetensors(tmp_path / "hub")
+    encoder, stripped, sha256 = load_encoder(SPEC.name, path=path)
+    assert encoder.streaming == "window" and len(sha256) == 64
+    assert stripped.kept_parameters == sum(tensor.numel() for tensor in weights().values())
+    assert stripped.stripped_tensors == (format == "safetensors")
+    for name, tensor in weights().items():
+        step = float(tensor.abs().max()) / 127 if format == "onnx" and tensor.dim() > 1 else 0.0
+        assert float((encoder.trunk.state_dict()[name] - tensor).abs().max()) <= 0.51 * step
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "encoder_model.onnx", damage="layers.1.mlp.fc1.bias")
+    with pytest.raises(CheckpointError, match=r"layers\.1\.mlp\.fc1\.bias should be \(128,\)"):
+        load_encoder(SPEC.name, path=path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="not a whole ONNX file"):
+        load_encoder(SPEC.name, path=path)
+
+
+def test_a_frame_is_what_its_window_gives() -> None:
+    """Hops of five frames are 120 ms; a window slides over silence, then over the sound."""
+    encoder = build(SPEC.name, window=40, hop=5, taps=(1, 2)).eval()
+    samples = torch.from_numpy(tiny_family.sound(1.2))[None]
+    with torch.no_grad():
+        frames = tiny_family.stream(encoder, samples.reshape(1, -1, 160), [5, 1, 30])
+        assert frames.shape == (1, 50, 64)
+        before = torch.cat([torch.zeros(1, 960 * 16), samples], dim=1)
+        for hop in (0, 3, 9):
+            end = 960 * 16 + (hop + 1) * 120 * 16
+            expected = encoder.inner.tapped(before[:, end - 960 * 16 : end], 5)
+            torch.testing.assert_close(
+                frames[:, hop * 5 : hop * 5 + 5], expected, atol=1e-5, rtol=0
+            )
+
+
+def test_windows_are_whole_feature_frames() -> None:
+    with pytest.raises(ConfigError, match="multiples of 5"):
+        build(SPEC.name, window=41, hop=5)
+    with pytest.raises(ConfigError, match="a multiple of 120"):
+        wakeword.encoders.of_hop(SPEC.name, "window", 160)
+    assert wakeword.encoders.of_hop(SPEC.name, "window", 240) == {"hop": 10}
+    with pytest.raises(ConfigError, match="way to stream tiny-moonshine"):
+        build(SPEC.name, "exact")
+
+
+def test_trains_saves_and_detects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = training.write_data(tmp_path / "data")
+    out = tmp_path / "ping.wakeword"
+    given = training.arguments(data, write_safetensors(tmp_path / "hub"), out, tmp_path / "work")
+    given[given.index("tiny")] = SPEC.name
+    command(given, standalone_mode=False)
+    model = models.load(out)
+    assert model.origin.streaming == "window"
+    assert model.look_ahead_ms == pytest.approx(19 * 24 - 24)
+    samples = torch.from_numpy(tiny_family.sound(3.0))[None]
+    with torch.no_grad():
+        whole, _ = model(samples)
+        parts = tiny_family.stream(model, samples, [1, 160, 1280, 4001])
+    torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0)

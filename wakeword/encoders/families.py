@@ -1,0 +1,12 @@
+"""The families of encoders, by name: the one place that knows them all."""
+
+from __future__ import annotations
+
+from wakeword.encoders import compact, moonshine, whisper
+from wakeword.encoders.base import Family
+
+FAMILIES: dict[str, Family] = {
+    "compact": compact.FAMILY,
+    "whisper": whisper.FAMILY,
+    "moonshine": moonshine.FAMILY,
+}
