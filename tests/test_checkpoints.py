@@ -41,7 +41,7 @@ class Home:
     @property
     def source(self) -> Source:
         digest = hashlib.sha256(self.content).hexdigest()
-        return Source("url", f"http://127.0.0.1:{self.port}/models/tiny.pt", digest, "openai")
+        return Source("url", f"http://127.0.0.1:{self.port}/models/tiny.pt", digest, "pytorch")
 
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         wanted = request.headers.get("Range")
@@ -64,7 +64,7 @@ class Home:
 
 @pytest.fixture
 def home(tiny: EncoderSpec, tmp_path: Path) -> Iterator[Home]:
-    path = tiny_family.write("openai", tmp_path / "home", tiny, tiny_family.weights(tiny))
+    path = tiny_family.write("pytorch", tmp_path / "home", tiny, tiny_family.weights(tiny))
     served = Home(path.read_bytes())
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -182,7 +182,7 @@ def test_no_network_names_every_remedy(tiny: EncoderSpec) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refused
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/tiny.pt"
-        spec = tiny_family.spec(PACKAGE, Source("url", url, "0" * 64, "openai"))
+        spec = tiny_family.spec(PACKAGE, Source("url", url, "0" * 64, "pytorch"))
         with pytest.raises(CheckpointError, match=r"the download failed \(.*refused") as caught:
             checkpoints.find(spec)
     assert all_remedies(str(caught.value), spec, url)
@@ -312,7 +312,7 @@ def test_flipped_bytes_load_or_are_refused(
     within = data.draw(st.sampled_from([64, 400, 4000, len(content)]))
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, within - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    name = {"openai": "tiny.pt", "ctranslate2": "model.bin", "safetensors": "model.safetensors"}
+    name = {"pytorch": "tiny.pt", "ctranslate2": "model.bin", "safetensors": "model.safetensors"}
     path = tmp_path / "some" / name[kind]
     path.write_bytes(content)
     try:

@@ -114,7 +114,11 @@ def test_every_format_gives_the_same_tensors(tiny: EncoderSpec, tmp_path: Path, 
     loaded = encoder.trunk.state_dict()
     assert loaded.keys() == weights.keys()
     assert all(torch.equal(loaded[name], weights[name]) for name in weights)
-    fused = {"openai": 5 + 2 + 15 * 2, "safetensors": 5 + 2 + 15 * 2, "ctranslate2": 5 + 2 + 12 * 2}
+    fused = {
+        "pytorch": 5 + 2 + 15 * 2,
+        "safetensors": 5 + 2 + 15 * 2,
+        "ctranslate2": 5 + 2 + 12 * 2,
+    }
     assert stripped.kept_tensors == fused[kind]
     no_key_bias = tiny.layers * tiny.dim if kind == "ctranslate2" else 0
     assert stripped.kept_parameters == sum(t.numel() for t in weights.values()) + no_key_bias

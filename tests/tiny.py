@@ -134,13 +134,13 @@ def write_ctranslate2(folder: Path, tensors: dict[str, Tensor], version: int = 6
     return folder
 
 
-FORMATS = ("openai", "ctranslate2", "safetensors")
+FORMATS = ("pytorch", "ctranslate2", "safetensors")
 
 
 def write(kind: str, folder: Path, of: EncoderSpec, tensors: dict[str, Tensor]) -> Path:
     """A checkpoint of one of the FORMATS: what a user would give as its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    if kind == "openai":
+    if kind == "pytorch":
         return write_openai(folder / "tiny.pt", of, tensors)
     if kind == "ctranslate2":
         return write_ctranslate2(folder, ctranslate2_names(of, tensors))

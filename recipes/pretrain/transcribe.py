@@ -35,7 +35,7 @@ SURE = -0.5
 def main(corpus: Path, out: Path, weights: Path | None) -> None:
     """Write CORPUS's recordings to OUT, transcribed where they had no text."""
     found = checkpoints.find(spec("whisper-tiny.en"), weights)
-    if found.format != "openai":
+    if found.format != "pytorch":
         raise click.UsageError(f"{found.path}: the encoder alone; --weights with OpenAI's .pt.")
     recogniser = whisper.load_model(str(found.path), device="cpu")
     data = read_dataset(corpus)

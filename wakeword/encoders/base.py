@@ -19,12 +19,15 @@ State = Any  # one opaque value a stage; None starts a stream; never mutated
 
 @dataclass(frozen=True)
 class Source:
-    """One place that holds the very same weights, and how its file is proved."""
+    """One place that holds the very same weights, and how its file is proved.
+
+    Where the publisher states no hash, `sha256` is "": the connection is all that vouches for it.
+    """
 
     kind: Literal["package", "url"]
     location: str  # "package:path inside it", or the address
     sha256: str
-    format: Literal["openai", "ctranslate2", "safetensors", "onnx"]
+    format: Literal["pytorch", "ctranslate2", "safetensors", "onnx"]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from wakeword.errors import CheckpointError
 from wakeword.work import Progress
 
 _READERS = {
-    "openai": formats.read_openai,
+    "pytorch": formats.read_pytorch,
     "ctranslate2": formats.read_ctranslate2,
     "safetensors": formats.read_safetensors,
     "onnx": formats.read_onnx,
@@ -45,7 +45,7 @@ def find(
 ) -> Checkpoint:
     """The weights of an encoder: explicit path, our cache, an installed package, the official home.
 
-    Every file except one given by path must have the hash that the spec states.
+    Every file except one given by path must have the hash that the spec states, if it does.
 
     Raises CheckpointError naming all the remedies when there is none.
     """
@@ -90,7 +90,7 @@ def read(checkpoint: Checkpoint, spec: EncoderSpec) -> tuple[Tensors, Stripped]:
 
 def _proved(path: Path, source: Source, origin: str) -> Checkpoint:
     found = storage.sha256(path)
-    if found != source.sha256:
+    if source.sha256 and found != source.sha256:
         raise CheckpointError(
             f"{path}: has SHA-256 {found}, expected {source.sha256}: damaged or not the official "
             "file. Delete it and run the same command again."
@@ -139,7 +139,7 @@ def _download(spec: EncoderSpec, source: Source, progress: Progress | None) -> P
                     progress(f"downloading {spec.name}", have, total)
             if have < total:
                 raise OSError(f"the connection closed after {have} of {total} bytes")
-    if storage.sha256(part) != source.sha256:
+    if source.sha256 and storage.sha256(part) != source.sha256:
         part.unlink()
         raise CheckpointError(
             f"{source.location}: the download does not have SHA-256 {source.sha256} and was "

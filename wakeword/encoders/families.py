@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from wakeword.encoders import compact, moonshine, whisper
+from wakeword.encoders import compact, moonshine, wav2vec2, whisper
 from wakeword.encoders.base import Family
 
 FAMILIES: dict[str, Family] = {
     "compact": compact.FAMILY,
     "whisper": whisper.FAMILY,
     "moonshine": moonshine.FAMILY,
+    **wav2vec2.FAMILIES,
 }

@@ -1,6 +1,6 @@
 """The file formats that hold recognisers: each read into names and tensors, running no code.
 
-OpenAI's `.pt` goes through torch's restricted unpickler, safetensors and ONNX through their own
+`.pt` files go through torch's restricted unpickler, safetensors and ONNX through their own
 libraries; CTranslate2's `model.bin` is a plain little-endian table that is read here.
 """
 
@@ -45,8 +45,8 @@ def detect(path: Path) -> str:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint. Check the path.")
     by_suffix = {
-        ".pt": "openai",
-        ".pth": "openai",
+        ".pt": "pytorch",
+        ".pth": "pytorch",
         ".safetensors": "safetensors",
         ".onnx": "onnx",
     }
@@ -66,8 +66,8 @@ def weights_file(path: Path) -> Path:
     return path / _IN_FOLDER[detect(path)] if path.is_dir() else path
 
 
-def read_openai(path: Path) -> Tensors:
-    """`{"dims": …, "model_state_dict": …}` as openai-whisper saves it."""
+def read_pytorch(path: Path) -> Tensors:
+    """Tensors by name, or `{"dims": …, "model_state_dict": …}` as openai-whisper saves them."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle may raise anything
@@ -75,12 +75,13 @@ def read_openai(path: Path) -> Tensors:
             f"{path}: not a readable PyTorch checkpoint, or one that holds more than tensors "
             f"({_first_line(error)}). Fetch it again from its official source."
         ) from error
-    tensors = content.get("model_state_dict") if isinstance(content, Mapping) else None
+    tensors = content.get("model_state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(tensors, Mapping) or not all(
         isinstance(name, str) and isinstance(t, Tensor) for name, t in tensors.items()
     ):
         raise CheckpointError(
-            f"{path}: has no 'model_state_dict' of tensors. Expected openai-whisper's own format."
+            f"{path}: holds no tensors by name. Expected openai-whisper's own format, or a plain "
+            "state dict."
         )
     return dict(tensors)
 

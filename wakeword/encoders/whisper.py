@@ -68,7 +68,7 @@ def _spec(size: str) -> EncoderSpec:
         "url",
         f"https://openaipublic.azureedge.net/main/whisper/models/{sha256}/{size}.pt",
         sha256,
-        "openai",
+        "pytorch",
     )
     return EncoderSpec(
         name=f"whisper-{size}",
@@ -97,7 +97,7 @@ def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[
     Raises CheckpointError where tensors are missing or of another size than the spec says.
     """
     is_encoder, rename = {
-        "openai": (r"encoder\.", _from_openai),
+        "pytorch": (r"encoder\.", _from_openai),
         "ctranslate2": (r"encoder/", _from_ctranslate2),
         "safetensors": (r"(model\.)?encoder\.", _from_hugging_face),
     }[format]
