@@ -24,6 +24,7 @@ from wakeword.trigger import OperatingPoint, check_point
 FORMAT = "wakeword/1"
 _MAX_FILE = 2_000_000_000  # bytes; no model here comes near
 _MAX_KEYWORDS = 1000
+_MAX_ABOUT = 100_000  # characters
 _DTYPES = (torch.float16, torch.float32)  # that `save` writes
 
 
@@ -195,3 +196,5 @@ def _bounded(settings: Mapping[str, Any]) -> None:
     for key in ("chunk", "left", "period", "window", "hop"):
         if key in settings and not (type(settings[key]) is int and 0 < settings[key] <= 1500):
             raise ValueError(f"{key} of {settings[key]!r}")
+    if len(str(settings.get("about", ""))) > _MAX_ABOUT:
+        raise ValueError("a description of its encoder that is too long")

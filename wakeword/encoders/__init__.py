@@ -6,7 +6,7 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from wakeword.encoders import checkpoints
+from wakeword.encoders import checkpoints, huggingface
 from wakeword.encoders.base import Encoder, EncoderSpec, Settings, Streaming, Stripped
 from wakeword.encoders.families import FAMILIES
 from wakeword.encoders.window import features_a_frame
@@ -26,6 +26,8 @@ def list_encoders() -> list[EncoderSpec]:
 
 def spec(name: str) -> EncoderSpec:
     """The constants of one encoder. Raises ConfigError with the nearest name."""
+    if name.startswith(huggingface.PREFIX):
+        return huggingface.spec(name)
     if name not in _SPECS:
         raise ConfigError(unknown("encoder", name, _SPECS))
     return _SPECS[name]
@@ -33,7 +35,7 @@ def spec(name: str) -> EncoderSpec:
 
 def ways_to_stream(name: str) -> tuple[Streaming, ...]:
     """How an encoder can be streamed: "exact", "window"; the best way first."""
-    return FAMILIES[spec(name).family].ways
+    return ("window",) if name.startswith(huggingface.PREFIX) else FAMILIES[spec(name).family].ways
 
 
 def of_hop(name: str, streaming: str, hop_ms: int | None) -> Settings:
@@ -57,6 +59,8 @@ def build(name: str, streaming: str = "", **settings: Any) -> Encoder:
     if streaming not in ways_to_stream(name):
         raise ConfigError(unknown(f"way to stream {name}", streaming, ways_to_stream(name)))
     try:
+        if name.startswith(huggingface.PREFIX):
+            return huggingface.build(name, settings)
         return FAMILIES[spec(name).family].build(spec(name), streaming, settings)
     except TypeError as error:
         raise ConfigError(f"encoder setting not known to {name} ({streaming}): {error}.") from error
@@ -73,7 +77,7 @@ def load_encoder(
     """Load a pretrained encoder without its transcription head.
 
     Args:
-        name: one of `list_encoders()`.
+        name: one of `list_encoders()`, or "hf:" and the id or folder of a Hugging Face network.
         path: a checkpoint at hand (OpenAI .pt, CTranslate2 folder, Hugging Face safetensors).
         streaming: "exact" or "window"; "" is the best that the encoder can.
         settings: of that way of streaming: chunk and left, or window and hop, in frames.
@@ -85,10 +89,14 @@ def load_encoder(
         ConfigError: unknown name or setting. CheckpointError: no weights, or not these weights.
     """
     encoder = build(name, streaming, **settings)
-    checkpoint = checkpoints.find(encoder.spec, path, progress=progress)
-    tensors, stripped = checkpoints.read(checkpoint, encoder.spec)
+    if name.startswith(huggingface.PREFIX):
+        tensors, stripped, sha256 = huggingface.read(name)
+    else:
+        checkpoint = checkpoints.find(encoder.spec, path, progress=progress)
+        tensors, stripped = checkpoints.read(checkpoint, encoder.spec)
+        sha256 = checkpoint.sha256
     encoder.trunk.load_state_dict(tensors)
-    return encoder.eval(), stripped, checkpoint.sha256
+    return encoder.eval(), stripped, sha256
 
 
 def is_at_hand(name: str) -> str:

@@ -13,7 +13,7 @@ from wakeword.errors import ConfigError
 from wakeword.frontend import Kind
 
 Streaming = Literal["exact", "window"]
-Settings = dict[str, int | tuple[int, ...]]
+Settings = dict[str, int | str | tuple[int, ...]]
 State = Any  # one opaque value a stage; None starts a stream; never mutated
 
 
@@ -137,6 +137,9 @@ class Full(Encoder):
     def tapped(self, features: Tensor, last: int = 0) -> Tensor:
         """(batch, T, features) → (batch, U, taps · dim), or of the last frames alone."""
         raise NotImplementedError
+
+    def settings(self) -> Settings:
+        return {"taps": self.taps}
 
 
 @dataclass(frozen=True)

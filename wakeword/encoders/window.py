@@ -93,4 +93,4 @@ class WindowEncoder(Encoder):
         return [0, self.depth]
 
     def settings(self) -> Settings:
-        return {"window": self.window, "hop": self.hop_frames, "taps": self.taps}
+        return {"window": self.window, "hop": self.hop_frames, **self.inner.settings()}
