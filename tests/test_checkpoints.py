@@ -397,5 +397,5 @@ def test_hostile_tensors_of_ctranslate2(
     ],
 )
 def test_wrong_paths_teach(tiny: EncoderSpec, tmp_path: Path, make, words: str) -> None:
-    make(tmp_path / "some.onnx")
-    refused(tmp_path / "some.onnx", words)
+    make(tmp_path / "some.weights")
+    refused(tmp_path / "some.weights", words)

@@ -129,7 +129,7 @@ def test_another_encoder_is_refused(spec: EncoderSpec, tmp_path: Path, fault: st
         tensors["stem.bias"] = torch.zeros(DIM + 1)
     path = tmp_path / "small.safetensors"
     safetensors.torch.save_file(tensors, path)
-    with pytest.raises(CheckpointError, match=r"stem\.bias should be .*recipes/pretrain"):
+    with pytest.raises(CheckpointError, match=r"stem\.bias should be"):
         encoders.load_encoder("small", path=path)
 
 

@@ -124,6 +124,8 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "encoder_model.onnx", damage="layers.1.mlp.fc1.bias")
     with pytest.raises(CheckpointError, match=r"layers\.1\.mlp\.fc1\.bias should be \(128,\)"):
         load_encoder(SPEC.name, path=path)
+    with pytest.raises(CheckpointError, match=r"onnx holds no weights of whisper-tiny\.en"):
+        load_encoder("whisper-tiny.en", path=path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="not a whole ONNX file"):
         load_encoder(SPEC.name, path=path)

@@ -12,6 +12,7 @@ from wakeword.encoders.formats import Tensors
 from wakeword.errors import ConfigError
 from wakeword.frontend import Kind
 
+Format = Literal["pytorch", "ctranslate2", "safetensors", "onnx"]
 Streaming = Literal["exact", "window"]
 Settings = dict[str, int | str | tuple[int, ...]]
 State = Any  # one opaque value a stage; None starts a stream; never mutated
@@ -27,7 +28,7 @@ class Source:
     kind: Literal["package", "url"]
     location: str  # "package:path inside it", or the address
     sha256: str
-    format: Literal["pytorch", "ctranslate2", "safetensors", "onnx"]
+    format: Format
 
 
 @dataclass(frozen=True)
@@ -152,13 +153,15 @@ class Family:
         build: an encoder with untrained weights: spec, way of streaming, settings.
         strip: of a whole recogniser, by format, spec and name: the encoder's tensors under our
             names, and a report. Raises CheckpointError where they do not fit.
-        weights: what `--weights` may point at, in words.
+        formats: of the files that hold its weights.
+        weights: these files in words: what `--weights` may point at.
     """
 
     specs: tuple[EncoderSpec, ...]
     ways: tuple[Streaming, ...]
     build: Callable[[EncoderSpec, str, dict[str, Any]], Encoder]
     strip: Callable[[Tensors, str, EncoderSpec, str], tuple[Tensors, Stripped]]
+    formats: tuple[Format, ...]
     weights: str
 
 

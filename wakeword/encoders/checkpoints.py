@@ -83,9 +83,14 @@ def is_at_hand(spec: EncoderSpec) -> str:
 
 def read(checkpoint: Checkpoint, spec: EncoderSpec) -> tuple[Tensors, Stripped]:
     """The encoder's tensors, float32, and what was stripped to get them."""
+    family = FAMILIES[spec.family]
+    if checkpoint.format not in family.formats:
+        raise CheckpointError(
+            f"{checkpoint.path}: {checkpoint.format} holds no weights of {spec.name}. "
+            f"Expected {family.weights}."
+        )
     tensors = _READERS[checkpoint.format](checkpoint.path)
-    strip = FAMILIES[spec.family].strip
-    return strip(tensors, checkpoint.format, spec, str(checkpoint.path))
+    return family.strip(tensors, checkpoint.format, spec, str(checkpoint.path))
 
 
 def _proved(path: Path, source: Source, origin: str) -> Checkpoint:

@@ -165,5 +165,6 @@ FAMILY = Family(
     ("exact",),
     lambda spec, streaming, settings: CompactExact(spec, **settings),
     strip,
+    ("safetensors",),
     "what recipes/pretrain writes",
 )

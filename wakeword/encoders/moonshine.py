@@ -214,5 +214,10 @@ def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encod
 
 
 FAMILY = Family(
-    SPECS, ("window",), _build, strip, "Hugging Face safetensors, or an exported encoder_model.onnx"
+    SPECS,
+    ("window",),
+    _build,
+    strip,
+    ("safetensors", "onnx"),
+    "Hugging Face safetensors, or an exported encoder_model.onnx",
 )

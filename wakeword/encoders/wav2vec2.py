@@ -200,6 +200,7 @@ FAMILIES = {
         ("window",),
         _build,
         strip,
+        ("pytorch",),
         "the .pth file that torchaudio publishes",
     )
     for family in _VARIANTS

@@ -454,5 +454,6 @@ FAMILY = Family(
     ("exact", "window"),
     _build,
     strip,
+    ("pytorch", "ctranslate2", "safetensors"),
     "OpenAI .pt, a faster-whisper folder, or Hugging Face safetensors",
 )

@@ -35,15 +35,15 @@ class WindowEncoder(Encoder):
     Args:
         inner: an encoder that takes in everything at once.
         window, hop: in frames of the encoder, such that each is a whole number of feature frames;
-            0 is 0.48 s for the hop, and for the window 1.92 s, or the hop where that is longer.
+            a hop of None is 0.48 s, a window of 0 is 1.92 s, or the hop where that is longer.
     """
 
     streaming = "window"
 
-    def __init__(self, inner: Full, window: int = 0, hop: int = 0) -> None:
+    def __init__(self, inner: Full, window: int = 0, hop: int | None = None) -> None:
         super().__init__()
         ratio = features_a_frame(inner.spec)
-        hop = hop or round(_HOP_MS / 10 / ratio)
+        hop = round(_HOP_MS / 10 / ratio) if hop is None else hop
         window = window or max(round(_WINDOW_MS / 10 / ratio), hop)
         step = ratio.denominator
         if not 1 <= hop <= window <= inner.most_frames or hop % step or window % step:
