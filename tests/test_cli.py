@@ -90,6 +90,17 @@ def test_encoders_as_json(tiny: wakeword.encoders.EncoderSpec) -> None:
     assert all(row["licence"] and row["trained_on"] for row in rows)
 
 
+def test_encoders_by_licence_and_measured(tiny: wakeword.encoders.EncoderSpec) -> None:
+    free = {row["name"] for row in json.loads(succeeds("encoders", "--permissive-only", "--json"))}
+    assert "whisper-tiny.en" in free and "voxpopuli-base-en" not in free
+    (row,) = json.loads(succeeds("encoders", "tiny", "--measure", "--json"))
+    assert row["parameters"] == sum(p.numel() for p in wakeword.encoders.build("tiny").parameters())
+    assert row["look_ahead_ms"] == 152.5 and row["real_time_factor"] > 0
+    assert row["streaming"] == ["exact", "window"]
+    assert "real-time factor" in succeeds("encoders", "tiny", "--measure")
+    assert "encoder" in fails("encoders", "tinny")
+
+
 def test_encoders_as_a_table() -> None:
     text = succeeds("encoders")
     assert "MIT" in text and all(spec.name in text for spec in wakeword.list_encoders())

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny as tiny_family
+import torch
 import training
 
 import wakeword.training.train
@@ -21,7 +22,8 @@ from wakeword import model as models
 from wakeword.data import Clip, Dataset, read_dataset
 from wakeword.data.task import in_text
 from wakeword.demo.synthesis import Voice
-from wakeword.encoders import Encoder, EncoderSpec, Stripped
+from wakeword.encoders import Encoder, EncoderSpec, Stripped, families
+from wakeword.errors import ConfigError
 from wakeword.evaluation.evaluate import Track
 from wakeword.training.train import TrainConfig, Trained
 
@@ -41,6 +43,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "few_clips.py",
         "four_words.py",
         "frontend_level.py",
+        "own_encoder.py",
         "pulse_microphone.py",  # in test_microphone.py
         "soak.py",
         "speak.py",
@@ -130,6 +133,34 @@ def test_few_clips(
     assert "all: mean" in printed
     one, other = (file.read_bytes() for file in tmp_path.glob("*/ping-6-?.wakeword"))
     assert one != other
+
+
+def test_own_encoder(
+    small_trainings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.undo()  # the real training, of the recipe's own encoder
+    monkeypatch.setattr(wakeword.encoders, "_SPECS", dict(wakeword.encoders._SPECS))
+    monkeypatch.delitem(families.FAMILIES, "my-family", raising=False)
+    own = runpy.run_path(str(RECIPES / "own_encoder.py"))
+    torch.manual_seed(0)
+    whole = own["MyRecogniser"]()
+    torch.save(whole.state_dict(), tmp_path / "mine.pt")
+    given = [str(small_trainings), str(tmp_path / "mine.pt"), str(tmp_path / "p.wakeword")]
+    less = ["--word", "ping", "--hours", "0.05", "--epochs", "1"]
+    own["main"]([*given, *less], standalone_mode=False)
+    assert "stripped the transcription head: 2 decoder tensors" in capsys.readouterr().out
+    model = models.load(tmp_path / "p.wakeword")
+    assert model.origin.encoder == "my-recogniser" and model.origin.licence == "yours"
+    stem = model.encoder.trunk.stem.weight
+    assert torch.equal(stem, whole.stem.weight)
+    with pytest.raises(ConfigError, match="known already"):
+        wakeword.encoders.register(replace(own["SPEC"], dim=64), families.FAMILIES["my-family"])
+    with pytest.raises(ConfigError, match="known already"):
+        wakeword.encoders.register(own["SPEC"], families.FAMILIES["whisper"])
+    del families.FAMILIES["my-family"]
 
 
 def test_speak_and_learn_from_it(

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from wakeword.errors import ConfigError
+from wakeword.licence import notice
 from wakeword.model import WakeWordModel
 from wakeword.runtime import FORMAT
 from wakeword.storage import whole
@@ -78,7 +79,8 @@ def export(model: WakeWordModel, path: Path | str, *, int8: bool = False) -> Non
         "block": model.block,
         "int8": int8,
     }
-    onnx.helper.set_model_props(whole_graph, {"wakeword": json.dumps(about, sort_keys=True)})
+    kept = {"wakeword": json.dumps(about, sort_keys=True), "NOTICE": notice(asdict(model.origin))}
+    onnx.helper.set_model_props(whole_graph, kept)
     onnx.checker.check_model(whole_graph)
     with whole(Path(path)) as part:
         part.write_bytes(whole_graph.SerializeToString(deterministic=True))

@@ -18,6 +18,7 @@ COMMANDS = {
     "encoders": "List the pretrained encoders.",
     "eval": "Measure a model on held-out clips and negatives, event by event.",
     "export": "Write a model as one ONNX file that runs without torch.",
+    "license": "Say what a model was made of, and under which licences.",
     "listen": "Detect keywords in a live microphone, or in raw audio on stdin.",
     "mine": "Collect what sets a model off in long recordings, as new negatives.",
     "train": "Train a model from recordings.",

@@ -41,6 +41,8 @@ class Clip:
     """"train", "dev", "test", or None where it is not stated."""
     source: str | None = None
     """The sub-collection or folder that it came from."""
+    licence: str | None = None
+    """Under which it may be used, where that is stated."""
     text: str | None = None
     """What is said, where a transcript is known."""
     offset_s: float = 0.0

@@ -43,7 +43,7 @@ _MANY_WORDS = 5  # a transcript from here on is a sentence, not the name of a wa
 
 _COLUMNS = (
     *("file", "label", "source", "speaker", "split", "seconds", "text", "start", "end"),
-    "offset",
+    *("offset", "licence", "license"),
 )
 _TABLES = {
     "keywords.csv": "keyword",
@@ -368,6 +368,7 @@ def _add_csv_row(
         speaker=values.get("speaker"),
         split=values.get("split"),
         source=values.get("source"),
+        licence=values.get("licence", values.get("license")),
         text=values.get("text"),
         offset=values.get("offset"),
         duration=values.get("seconds"),
@@ -410,7 +411,7 @@ def _add_json_row(place: str, folder: Path, line: str, split: str | None, found:
         raise ManifestError(
             f"{place}: no 'audio_filepath' and no 'wav'. Found: {', '.join(row) or 'nothing'}. "
             "Expected one of them and, where known, label (or command, txt), duration, offset, "
-            "text, speaker, split, source, start, end."
+            "text, speaker, split, source, licence, start, end."
         )
     label, text = _label_and_text(row)
     role = row.get("role", _role(label))
@@ -424,6 +425,7 @@ def _add_json_row(place: str, folder: Path, line: str, split: str | None, found:
         speaker=row.get("speaker"),
         split=row.get("split", split),
         source=row.get("source"),
+        licence=row.get("licence", row.get("license")),
         text=text,
         offset=row.get("offset"),
         duration=row.get("duration", row.get("tot_len")),
@@ -552,6 +554,7 @@ def _clip(
     speaker: object = None,
     split: object = None,
     source: object = None,
+    licence: object = None,
     text: str | None = None,
     offset: object = None,
     duration: object = None,
@@ -575,6 +578,7 @@ def _clip(
         speaker=None if speaker is None else str(speaker),
         split=known_split,
         source=None if source is None else str(source),
+        licence=None if licence is None else str(licence),
         text=text,
         offset_s=begin,
         duration_s=length,

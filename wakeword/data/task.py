@@ -136,6 +136,7 @@ def _row(clip: Clip, role: str, folder: Path) -> dict[str, object]:
         "speaker": clip.speaker,
         "split": clip.split,
         "source": clip.source,
+        "licence": clip.licence,
         "text": clip.text,
         "start": clip.start_s,
         "end": clip.end_s,

@@ -7,13 +7,32 @@ from pathlib import Path
 from typing import Any
 
 from wakeword.encoders import checkpoints, huggingface
-from wakeword.encoders.base import Encoder, EncoderSpec, Settings, Streaming, Stripped
+from wakeword.encoders.base import (
+    Encoder,
+    EncoderSpec,
+    Family,
+    Full,
+    Settings,
+    Streaming,
+    Stripped,
+)
 from wakeword.encoders.families import FAMILIES
 from wakeword.encoders.window import features_a_frame
 from wakeword.errors import ConfigError, unknown
 from wakeword.work import Progress
 
-__all__ = ["Encoder", "EncoderSpec", "Stripped", "build", "list_encoders", "load_encoder", "spec"]
+__all__ = [
+    "Encoder",
+    "EncoderSpec",
+    "Family",
+    "Full",
+    "Stripped",
+    "build",
+    "list_encoders",
+    "load_encoder",
+    "register",
+    "spec",
+]
 
 DEFAULT = "whisper-tiny.en"
 _SPECS = {each.name: each for family in FAMILIES.values() for each in family.specs}
@@ -31,6 +50,18 @@ def spec(name: str) -> EncoderSpec:
     if name not in _SPECS:
         raise ConfigError(unknown("encoder", name, _SPECS))
     return _SPECS[name]
+
+
+def register(of: EncoderSpec, family: Family) -> None:
+    """Make an encoder of your own known by its name: for training, and for opening its models.
+
+    See `recipes/own_encoder.py`. Raises ConfigError where the name is another encoder's.
+    """
+    if of.name.startswith(huggingface.PREFIX) or _SPECS.get(of.name, of) != of:
+        raise ConfigError(f"an encoder {of.name} is known already. Choose another name for yours.")
+    if FAMILIES.get(of.family, family) != family:
+        raise ConfigError(f"a family {of.family} is known already. Choose another name for yours.")
+    _SPECS[of.name], FAMILIES[of.family] = of, family
 
 
 def ways_to_stream(name: str) -> tuple[Streaming, ...]:

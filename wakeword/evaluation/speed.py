@@ -16,7 +16,9 @@ import torch
 from wakeword import encoders
 from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.detector import Detector, DetectorPool
+from wakeword.encoders import Encoder
 from wakeword.evaluation.evaluate import model_logits
+from wakeword.frontend import FRONT_ENDS
 from wakeword.model import WakeWordModel
 
 BLOCK = SAMPLE_RATE * 80 // 1000  # samples that are fed at a time
@@ -57,6 +59,36 @@ def cost(engine: str, feed: Feed, samples: Samples) -> Cost:
     spent = time.process_time() - began
     p50, p99 = np.percentile(1000 * took, [50, 99])
     return Cost(engine, spent / (len(took) * BLOCK / SAMPLE_RATE), float(p50), float(p99))
+
+
+@dataclass(frozen=True)
+class EncoderCost:
+    """What an encoder and its front end take: of a model all but its head, which is small."""
+
+    parameters: int
+    look_ahead_ms: float
+    real_time_factor: float
+
+
+def encoder_cost(encoder: Encoder, seconds: float = 8.0) -> EncoderCost:
+    """Run front end and encoder over noise, 80 ms at a time, on the threads that torch has."""
+    encoder.eval()
+    frontend = FRONT_ENDS[encoder.spec.front_end](encoder.spec.mels)
+    states: tuple[object, object] = (None, None)
+
+    @torch.inference_mode()
+    def feed(samples: Samples) -> None:
+        nonlocal states
+        features, before = frontend(torch.from_numpy(samples)[None], states[0])
+        _, after = encoder(features, states[1])
+        states = before, after
+
+    noise = 0.05 * np.random.default_rng(0).standard_normal(round(seconds * SAMPLE_RATE))
+    return EncoderCost(
+        sum(p.numel() for p in encoder.parameters()),
+        frontend.look_ahead_ms + encoder.look_ahead_ms,
+        cost(encoder.spec.name, feed, noise.astype(np.float32)).real_time_factor,
+    )
 
 
 def streams_per_core(model: WakeWordModel, samples: Samples, streams: int) -> float:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from wakeword.evaluation.calibrate import HEARD_SHARE, calibrate, within_reach
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.metrics import Point
 from wakeword.heads import build_head
+from wakeword.licence import ingredients
 from wakeword.model import Origin, WakeWordModel
 from wakeword.training import transfer
 from wakeword.training.augment import Augmenter
@@ -132,7 +134,8 @@ def train(
         features, run.keywords, asdict(config), asdict(strategy), heard, words
     )
     history = run.fit(scenes, validation, folder / f"run-{settled}", progress)
-    model = run.finish(validation, minutes, len(library.keywords), history)
+    made_of = ingredients(train_part, validation_part)
+    model = run.finish(validation, minutes, len(library.keywords), history, made_of)
     notes = [*parts.notes, *_broken_notes(library)]
     return Trained(model, str(stripped), strategy, tuple(notes), tuple(history))
 
@@ -342,7 +345,12 @@ class _Run:
     # ------------------------------------------------------------ the end
 
     def finish(
-        self, validation: list[Heard], minutes: float, clips: int, history: list[dict[str, float]]
+        self,
+        validation: list[Heard],
+        minutes: float,
+        clips: int,
+        history: list[dict[str, float]],
+        data: list[dict[str, Any]],
     ) -> WakeWordModel:
         """The model with its operating point and what is known of its training."""
         model, config = self.model.eval(), self.config
@@ -370,6 +378,7 @@ class _Run:
                 "best_epoch": int(best["epoch"]),
                 "parameters": sum(p.numel() for p in model.parameters()),
                 "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
+                "data": data,
             },
         )
         return model
