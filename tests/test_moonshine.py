@@ -9,6 +9,7 @@ import pytest
 import safetensors.torch
 import tiny as tiny_family
 import torch
+import torch.nn.functional as F
 import training
 from torch import Tensor
 
@@ -16,7 +17,7 @@ import wakeword.encoders
 from wakeword import model as models
 from wakeword.cli import main as command
 from wakeword.encoders import EncoderSpec, build, load_encoder
-from wakeword.encoders.moonshine import MoonshineFull, _Trunk
+from wakeword.encoders.moonshine import MoonshineExact, MoonshineFull, _Trunk, _turned, _turns
 from wakeword.errors import CheckpointError, ConfigError
 
 SPEC = EncoderSpec(
@@ -112,7 +113,7 @@ def test_reads_both_formats(tmp_path: Path, format: str) -> None:
     else:
         path = write_safetensors(tmp_path / "hub")
     encoder, stripped, sha256 = load_encoder(SPEC.name, path=path)
-    assert encoder.streaming == "window" and len(sha256) == 64
+    assert encoder.streaming == "exact" and len(sha256) == 64
     assert stripped.kept_parameters == sum(tensor.numel() for tensor in weights().values())
     assert stripped.stripped_tensors == (format == "safetensors")
     for name, tensor in weights().items():
@@ -133,7 +134,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 def test_a_frame_is_what_its_window_gives() -> None:
     """Hops of five frames are 120 ms; a window slides over silence, then over the sound."""
-    encoder = build(SPEC.name, window=40, hop=5, taps=(1, 2)).eval()
+    encoder = build(SPEC.name, "window", window=40, hop=5, taps=(1, 2)).eval()
     samples = torch.from_numpy(tiny_family.sound(1.2))[None]
     with torch.no_grad():
         frames = tiny_family.stream(encoder, samples.reshape(1, -1, 160), [5, 1, 30])
@@ -147,25 +148,95 @@ def test_a_frame_is_what_its_window_gives() -> None:
             )
 
 
+def exact(**more: object) -> MoonshineExact:
+    encoder = MoonshineExact(SPEC, **{"chunk": 5, "left": 7, "normed": 3, **more})
+    encoder.trunk.load_state_dict(weights())
+    return encoder.eval()
+
+
+def by_hand(encoder: MoonshineExact, samples: Tensor) -> Tensor:
+    """The last layer of the whole stream: one long attention under a mask, absolute positions."""
+    trunk, chunk = encoder.trunk, encoder.chunk
+    hop, frames, sounds = chunk * 384, [], []
+    for at in range(0, samples.shape[1] - hop - 511 + 1, hop):
+        sounds.append(torch.tanh(trunk.conv1(samples[:, None, at : at + hop + 511])))
+        past = torch.cat([s[:, :, : chunk * 6] for s in sounds[-encoder.normed :]], dim=2)
+        normed = (sounds[-1] - past.mean()) / (past.var(correction=0) + 1e-5).sqrt()
+        normed = normed * trunk.groupnorm.weight[:, None] + trunk.groupnorm.bias[:, None]
+        frames.append(F.gelu(trunk.conv3(F.gelu(trunk.conv2(normed)))).mT)
+    x = torch.cat(frames, dim=1)
+    number = torch.arange(x.shape[1])
+    first = number[:, None] // chunk * chunk
+    seen = (number >= first - encoder.left) & (number < first + chunk)
+    turns = _turns(x.shape[1], 14, x)
+    for layer in trunk.layers:
+        attn, y = layer.self_attn, layer.input_layernorm(x)
+        q, k, v = (attn.split(part(y)) for part in (attn.q_proj, attn.k_proj, attn.v_proj))
+        y = F.scaled_dot_product_attention(
+            _turned(q, *turns), _turned(k, *turns), v, attn_mask=seen
+        )
+        x = x + attn.o_proj(y.transpose(1, 2).flatten(2))
+        x = x + layer.mlp(layer.post_attention_layernorm(x))
+    return trunk.layer_norm(x)
+
+
+@pytest.mark.parametrize("sizes", [[1], [7, 1, 30], [1000]])
+def test_exact_is_what_one_masked_pass_gives(sizes: list[int]) -> None:
+    encoder = exact()
+    samples = torch.from_numpy(tiny_family.sound(7.0))[None]
+    with torch.no_grad():
+        expected = by_hand(encoder, samples)
+        found = tiny_family.stream(encoder, samples.reshape(1, -1, 160), sizes)
+    assert found.shape == expected.shape == (1, 290, 32)
+    torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)
+
+
+def test_exact_layers_can_be_split() -> None:
+    encoder = exact(taps=(1, 2))
+    features = torch.from_numpy(tiny_family.sound(3.0))[None].reshape(1, -1, 160)
+    with torch.no_grad():
+        whole = encoder(features)[0]
+        for depth in encoder.splits()[1:]:
+            below = encoder(features, stop=depth)[0]
+            torch.testing.assert_close(encoder(below, start=depth)[0], whole)
+
+
+def test_look_ahead_is_what_the_gradient_says() -> None:
+    encoder = exact(chunk=10, normed=2)
+    samples = torch.from_numpy(tiny_family.sound(2.0))[None].requires_grad_()
+    frames = encoder(samples.reshape(1, -1, 160))[0]
+    frames[0, 20].sum().backward()  # the first of a chunk waits longest
+    assert samples.grad is not None
+    last = int(samples.grad[0].nonzero().max())
+    assert last + 1 - 21 * 384 == round(encoder.look_ahead_ms * 16)
+
+
+def test_chunks_are_whole_feature_frames() -> None:
+    with pytest.raises(ConfigError, match="a multiple of 5"):
+        build(SPEC.name, "exact", chunk=8)
+
+
 def test_windows_are_whole_feature_frames() -> None:
     with pytest.raises(ConfigError, match="multiples of 5"):
-        build(SPEC.name, window=41, hop=5)
+        build(SPEC.name, "window", window=41, hop=5)
     with pytest.raises(ConfigError, match="a multiple of 120"):
         wakeword.encoders.of_hop(SPEC.name, "window", 160)
     assert wakeword.encoders.of_hop(SPEC.name, "window", 240) == {"hop": 10}
-    with pytest.raises(ConfigError, match="way to stream tiny-moonshine"):
-        build(SPEC.name, "exact")
 
 
-def test_trains_saves_and_detects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("streaming", ["exact", "window"])
+def test_trains_saves_and_detects(tmp_path: Path, streaming: str) -> None:
     data = training.write_data(tmp_path / "data")
     out = tmp_path / "ping.wakeword"
-    given = training.arguments(data, write_safetensors(tmp_path / "hub"), out, tmp_path / "work")
+    weights_at = write_safetensors(tmp_path / "hub")
+    more = ("--streaming", streaming)
+    given = training.arguments(data, weights_at, out, tmp_path / "work", *more)
     given[given.index("tiny")] = SPEC.name
     command(given, standalone_mode=False)
     model = models.load(out)
-    assert model.origin.streaming == "window"
-    assert model.look_ahead_ms == pytest.approx(19 * 24 - 24)
+    assert model.origin.streaming == streaming
+    waits_ms = {"exact": (9 * 384 + 511) / 16, "window": 19 * 24}[streaming]
+    assert model.look_ahead_ms == pytest.approx(waits_ms - 24)  # logits come every two frames
     samples = torch.from_numpy(tiny_family.sound(3.0))[None]
     with torch.no_grad():
         whole, _ = model(samples)

@@ -80,7 +80,7 @@ def of_hop(name: str, streaming: str, hop_ms: int | None) -> Settings:
     step_ms = lcm(40, frame_ms.numerator)
     if hop_ms % step_ms or not 40 <= hop_ms <= 2000:
         raise ConfigError(f"a hop of {hop_ms} ms: expected 40 to 2000, a multiple of {step_ms}.")
-    by_chunk = spec(name).family == "whisper" and streaming == "exact"
+    by_chunk = spec(name).family != "compact" and streaming == "exact"
     return {"chunk" if by_chunk else "hop": int(hop_ms / frame_ms)}
 
 

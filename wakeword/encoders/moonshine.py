@@ -1,8 +1,9 @@
 """The Moonshine family: recognisers that take in the sound itself, of any length, for small boards.
 
 Three convolutions make 41.7 frames a second of the samples, rotary positions say how far apart two
-frames are. The first convolution's output is normed over all that is heard at once, so the encoder
-is streamed by window.
+frames are, whatever came before. Streamed exactly (`MoonshineExact`), a frame attends to its own
+chunk and a stretch to the left, and the first convolution's output is normed over the last seconds
+instead of over all; by window (`encoders.window`), the untouched encoder runs again at every hop.
 
 Source: Jeffries et al. 2024, "Moonshine: speech recognition for live transcription and voice
 commands".
@@ -11,27 +12,33 @@ commands".
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.audio import SAMPLE_RATE
+from wakeword.encoders.attention import SEGMENT, chunk_masks
 from wakeword.encoders.base import (
     Encoder,
     EncoderSpec,
     Family,
     Full,
+    Settings,
     Source,
     Stripped,
     check_taps,
 )
 from wakeword.encoders.formats import Tensors, fitting
 from wakeword.encoders.window import WindowEncoder
+from wakeword.errors import ConfigError
+from wakeword.frontend import HOP
 
 _STRIDES = (64, 3, 2)
 _FRAME = 64 * 3 * 2  # samples
+_BEYOND = 511  # samples that a frame sees beyond the start of the next one
 _ROTATED = 0.9  # share of a head's numbers that positions turn
 _MOST_FRAMES = 1250  # 30 s: its training heard no more
 _SIZES = {"tiny": (288, 6), "base": (416, 8)}
@@ -100,12 +107,12 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, turns: tuple[Tensor, Tensor], last: int) -> Tensor:
         """(batch, U, dim) → (batch, last, dim): the last frames, each seeing all; 0 is all."""
-        q = _turned(self._split(self.q_proj(x[:, -last:])), *(t[-last:] for t in turns))
-        k = _turned(self._split(self.k_proj(x)), *turns)
-        y = F.scaled_dot_product_attention(q, k, self._split(self.v_proj(x)))
+        q = _turned(self.split(self.q_proj(x[:, -last:])), *(t[-last:] for t in turns))
+        k = _turned(self.split(self.k_proj(x)), *turns)
+        y = F.scaled_dot_product_attention(q, k, self.split(self.v_proj(x)))
         return cast(Tensor, self.o_proj(y.transpose(1, 2).flatten(2)))
 
-    def _split(self, x: Tensor) -> Tensor:
+    def split(self, x: Tensor) -> Tensor:
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
@@ -161,10 +168,9 @@ def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat([first * cos + across * sin, rest], dim=3)
 
 
-class MoonshineFull(Full):
-    """Moonshine's encoder as it was trained: over all the samples that it is given."""
+class _MoonshineEncoder(Encoder):
+    """What both ways of streaming share: the trunk and its stages."""
 
-    most_frames = _MOST_FRAMES
     trunk: _Trunk
 
     def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
@@ -173,7 +179,20 @@ class MoonshineFull(Full):
         self.dim, self.depth, self.taps = spec.dim, 1 + spec.layers, taps or (spec.layers,)
         self.frame_rate_hz = spec.frame_rate_hz
         self.trunk = _Trunk(spec)
+        self._turned = int(spec.dim // spec.heads * _ROTATED) // 2 * 2
         check_taps(self.taps, spec.layers)
+
+    def stages(self) -> list[list[nn.Module]]:
+        trunk = self.trunk
+        layers: list[list[nn.Module]] = [[layer] for layer in trunk.layers]
+        layers[-1].append(trunk.layer_norm)
+        return [[trunk.conv1, trunk.conv2, trunk.conv3, trunk.groupnorm], *layers]
+
+
+class MoonshineFull(_MoonshineEncoder, Full):
+    """Moonshine's encoder as it was trained: over all the samples that it is given."""
+
+    most_frames = _MOST_FRAMES
 
     def layers(self, samples: Tensor, top: int = 0, last: int = 0) -> list[Tensor]:
         """(batch, samples) → (batch, U, dim) of the stem and each layer, the last one normed.
@@ -188,8 +207,7 @@ class MoonshineFull(Full):
         x = trunk.groupnorm(torch.tanh(trunk.conv1(samples[:, None])))
         x = F.gelu(trunk.conv3(F.gelu(trunk.conv2(x)))).mT
         outputs = [x]
-        turned = int(self.dim // self.spec.heads * _ROTATED) // 2 * 2
-        turns = _turns(x.shape[1], turned, x)
+        turns = _turns(x.shape[1], self._turned, x)
         top = top or self.spec.layers
         for i, layer in enumerate(trunk.layers[:top]):
             outputs.append(layer(outputs[-1], turns, last if i + 1 == top else 0))
@@ -201,21 +219,160 @@ class MoonshineFull(Full):
         outputs = self.layers(features.flatten(1), max(self.taps), last)
         return torch.cat([outputs[tap][:, -last:] for tap in self.taps], dim=2)
 
-    def stages(self) -> list[list[nn.Module]]:
-        trunk = self.trunk
-        layers: list[list[nn.Module]] = [[layer] for layer in trunk.layers]
-        layers[-1].append(trunk.layer_norm)
-        return [[trunk.conv1, trunk.conv2, trunk.conv3, trunk.groupnorm], *layers]
+
+class _ExactState(NamedTuple):
+    samples: Tensor  # (batch, n): what the next chunk still needs
+    moments: Tensor  # (batch, past, 2): sums of values and squares of each chunk, newest last
+    seen: Tensor  # (batch, 1): frames that went through the layers
+    caches: tuple[tuple[Tensor, Tensor], ...]  # keys, values of each layer: (batch, left, dim)
+
+
+class MoonshineExact(_MoonshineEncoder):
+    """Moonshine streamed exactly: each frame is computed once, any chunking equals offline.
+
+    In every layer a frame (24 ms) attends to its own chunk and `left` frames before that chunk.
+    What the first convolution gives is normed over the newest `normed` chunks, where the original
+    norms it over the whole recording.
+
+    Args:
+        chunk: frames that are computed at once, a multiple of 5 (120 ms).
+        left: frames.
+        normed: chunks.
+    """
+
+    streaming = "exact"
+
+    def __init__(
+        self,
+        spec: EncoderSpec,
+        chunk: int = 10,
+        left: int = 60,
+        normed: int = 8,
+        taps: tuple[int, ...] = (),
+    ) -> None:
+        super().__init__(spec, taps)
+        if not (chunk > 0 and left > 0 and normed > 0) or chunk % 5:
+            raise ConfigError(
+                f"chunk {chunk}, left {left}, normed {normed}: expected numbers above 0, the chunk "
+                "a multiple of 5 frames (120 ms)."
+            )
+        self.chunk, self.left, self.normed = chunk, left, normed
+        self.hop_frames = chunk
+        self.first_features = -(-(chunk * _FRAME + _BEYOND) // HOP)
+        self.look_ahead_ms = 1000 * ((chunk - 1) * _FRAME + _BEYOND) / SAMPLE_RATE
+
+    def forward(
+        self,
+        x: Tensor,
+        state: _ExactState | None = None,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+    ) -> tuple[Tensor, _ExactState]:
+        """(batch, T, 160) samples → (batch, U, taps · dim), U a multiple of the chunk."""
+        stop = self.depth if stop is None else stop
+        if state is None:
+            state = self._begin(x)
+        if start == self.depth:
+            return x, state
+        if stop == 0 or max(start, 1) > stop:
+            raise ValueError(f"stages {start} to {stop} of {self.depth}")
+        samples, moments = state.samples, state.moments
+        if start == 0:
+            x, samples, moments = self._stem(x.flatten(1), state)
+        caches = list(state.caches)
+        tapped: list[Tensor] = []
+        if x.shape[1]:
+            masks = chunk_masks(state.seen, x.shape[1], self.chunk, self.left)
+            turns = _turns(self.left + min(SEGMENT * self.chunk, x.shape[1]), self._turned, x)
+            top = max(self.taps) if stop == self.depth else stop - 1
+            for i in range(max(start, 1) - 1, top):
+                layer = cast(_Layer, self.trunk.layers[i])
+                x, caches[i] = self._layer(layer, x, caches[i], masks, turns)
+                if i + 1 in self.taps:
+                    tapped.append(self.trunk.layer_norm(x) if i + 2 == self.depth else x)
+        seen = state.seen + x.shape[1]
+        if stop == self.depth:
+            x = torch.cat(tapped, dim=2) if tapped else x.repeat(1, 1, len(self.taps))
+        return x, _ExactState(samples, moments, seen, tuple(caches))
+
+    def _begin(self, x: Tensor) -> _ExactState:
+        nothing = x.new_zeros(len(x), self.left, self.dim)
+        return _ExactState(
+            x.new_zeros(len(x), 0),
+            x.new_zeros(len(x), self.normed - 1, 2),
+            torch.zeros(len(x), 1, dtype=torch.long, device=x.device),
+            ((nothing, nothing),) * (self.depth - 1),
+        )
+
+    def _stem(self, samples: Tensor, state: _ExactState) -> tuple[Tensor, Tensor, Tensor]:
+        """Whole chunks of frames, the samples that the next one needs, and the newest moments."""
+        samples = torch.cat([state.samples, samples], dim=1)
+        hop, size = self.chunk * _FRAME, self.chunk * _FRAME + _BEYOND
+        count = max(0, (samples.shape[1] - size) // hop + 1)
+        if count == 0:
+            return samples.new_zeros(len(samples), 0, self.dim), samples, state.moments
+        chunks = samples.unfold(1, size, hop).flatten(0, 1)
+        y = torch.tanh(self.trunk.conv1(chunks[:, None]))
+        own = y[:, :, : hop // _STRIDES[0]]  # what follows is of the next chunk too
+        sums = torch.stack([own.sum(dim=(1, 2)), own.square().sum(dim=(1, 2))], dim=1)
+        moments = torch.cat([state.moments, sums.reshape(len(samples), count, 2)], dim=1)
+        total = moments.unfold(1, self.normed, 1).sum(dim=3).reshape(-1, 2)
+        past = state.seen // self.chunk + torch.arange(1, count + 1, device=samples.device)
+        values = past.clamp(max=self.normed).reshape(-1, 1) * own[0].numel()
+        mean, square = (total / values)[:, :, None].unbind(1)
+        scale = (square - mean.square()).clamp_min(0).add(self.trunk.groupnorm.eps).rsqrt()
+        y = (y - mean[:, None]) * scale[:, None]
+        y = y * self.trunk.groupnorm.weight[:, None] + self.trunk.groupnorm.bias[:, None]
+        frames = F.gelu(self.trunk.conv3(F.gelu(self.trunk.conv2(y)))).mT
+        frames = frames.reshape(len(samples), count * self.chunk, self.dim)
+        return frames, samples[:, count * hop :], moments[:, count:]
+
+    def _layer(
+        self,
+        layer: _Layer,
+        x: Tensor,
+        cache: tuple[Tensor, Tensor],
+        masks: Sequence[Tensor | None],
+        turns: tuple[Tensor, Tensor],
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Keys are kept unturned: positions count from the start of each segment's past."""
+        attn = layer.self_attn
+        y = layer.input_layernorm(x)
+        keys = torch.cat([cache[0], attn.k_proj(y)], dim=1)
+        values = torch.cat([cache[1], attn.v_proj(y)], dim=1)
+        attended = []
+        for i, (queries, mask) in enumerate(
+            zip(attn.q_proj(y).split(SEGMENT * self.chunk, dim=1), masks, strict=True)
+        ):
+            size = queries.shape[1]
+            first, last = i * SEGMENT * self.chunk, i * SEGMENT * self.chunk + self.left + size
+            q, k, v = map(attn.split, (queries, keys[:, first:last], values[:, first:last]))
+            q = _turned(q, *(each[self.left : self.left + size] for each in turns))
+            k = _turned(k, *(each[: self.left + size] for each in turns))
+            attended.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+        x = x + attn.o_proj(torch.cat(attended, dim=2).transpose(1, 2).flatten(2))
+        x = x + layer.mlp(layer.post_attention_layernorm(x))
+        return x, (keys[:, -self.left :], values[:, -self.left :])
+
+    def splits(self) -> list[int]:
+        return [*range(min(self.taps) + 1), self.depth]
+
+    def settings(self) -> Settings:
+        sizes = {"chunk": self.chunk, "left": self.left, "normed": self.normed}
+        return {**sizes, "taps": self.taps}
 
 
 def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
+    if streaming == "exact":
+        return MoonshineExact(spec, **settings)
     taps = settings.pop("taps", ())
     return WindowEncoder(MoonshineFull(spec, taps), **settings)
 
 
 FAMILY = Family(
     SPECS,
-    ("window",),
+    ("exact", "window"),
     _build,
     strip,
     ("safetensors", "onnx"),

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.convolution import convolved
+from wakeword.encoders.attention import SEGMENT, chunk_masks
 from wakeword.encoders.base import (
     Encoder,
     EncoderSpec,
@@ -34,7 +35,6 @@ from wakeword.encoders.formats import Tensors, fitting
 from wakeword.encoders.window import WindowEncoder
 from wakeword.errors import ConfigError
 
-_SEGMENT = 8  # chunks that are attended to at once when many are there
 POSITIONS = 1500  # frames in Whisper's 30 s: the positions its training saw
 
 _HOURS = {
@@ -360,7 +360,7 @@ class WhisperExact(_WhisperEncoder):
         caches = list(state.caches)
         tapped: list[Tensor] = []
         if whole:
-            masks = self._masks(state.seen, whole)
+            masks = chunk_masks(state.seen, whole, self.chunk, self.left)
             top = max(self.taps) if stop == self.depth else stop - 1
             for i in range(max(start, 1) - 1, top):
                 x, caches[i] = self._block(cast(_Block, self.trunk.blocks[i]), x, caches[i], masks)
@@ -394,24 +394,6 @@ class WhisperExact(_WhisperEncoder):
         frames, half_tail = _convolve(self.trunk.conv2, torch.cat([state.half, half], dim=1))
         return frames, _StemState(mel_tail, half_tail)
 
-    def _masks(self, seen: Tensor, frames: int) -> list[Tensor | None]:
-        """For each segment of the frames: which of the keys from `left` before it on each sees.
-
-        (batch or 1, 1, segment, left + segment); None where all see all.
-        """
-        masks: list[Tensor | None] = []
-        for at in range(0, frames, _SEGMENT * self.chunk):
-            size = min(_SEGMENT * self.chunk, frames - at)
-            chunk = torch.arange(size, device=seen.device)[:, None] // self.chunk * self.chunk
-            key = torch.arange(self.left + size, device=seen.device)
-            near = (key >= chunk) & (key < chunk + self.left + self.chunk)
-            # an exported graph is one for all times, so it cannot look at how much was seen
-            young = torch.compiler.is_exporting() or int(seen.min()) + at < self.left
-            if young:
-                near = near & (seen + at + key >= self.left)[:, None, None]
-            masks.append(near if young or size > self.chunk else None)
-        return masks
-
     def _block(
         self,
         block: _Block,
@@ -425,9 +407,9 @@ class WhisperExact(_WhisperEncoder):
         values = torch.cat([cache[1], attn.value(y)], dim=1)
         attended = []
         for i, (queries, mask) in enumerate(
-            zip(attn.query(y).split(_SEGMENT * self.chunk, dim=1), masks, strict=True)
+            zip(attn.query(y).split(SEGMENT * self.chunk, dim=1), masks, strict=True)
         ):
-            first = i * _SEGMENT * self.chunk
+            first = i * SEGMENT * self.chunk
             last = first + self.left + queries.shape[1]
             q, k, v = map(attn.split, (queries, keys[:, first:last], values[:, first:last]))
             attended.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
