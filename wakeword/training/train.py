@@ -317,10 +317,10 @@ class _Run:
 
     def _logits(self, frames: Tensor) -> Tensor:
         if self.depth < self.model.encoder.depth:
-            first = torch.randint(1 << 20, (len(frames),))
-            frames, _ = self.model.encoder(
-                frames, self.model.encoder.begin(first), start=self.depth
-            )
+            state = self.model.encoder.begin(torch.randint(1 << 20, (len(frames),)))
+            with torch.autocast("cpu", enabled=has_bfloat16()):
+                frames, _ = self.model.encoder(frames, state, start=self.depth)
+            frames = frames.float()
         logits: Tensor = self.model.head(frames)[0]
         return logits
 
