@@ -117,6 +117,8 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(ConfigError, match=r"whisper-tiny\.en"):
         spec(f"hf:{whisper}")
     name = write(tmp_path / "net")
+    with pytest.raises(CheckpointError, match="hf:FOLDER"):
+        load_encoder(name, path=tmp_path / "net")
     (tmp_path / "net" / "model.safetensors").unlink()
     with pytest.raises(CheckpointError):
         load_encoder(name)

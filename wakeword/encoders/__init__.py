@@ -43,10 +43,14 @@ def list_encoders() -> list[EncoderSpec]:
     return list(_SPECS.values())
 
 
-def spec(name: str) -> EncoderSpec:
-    """The constants of one encoder. Raises ConfigError with the nearest name."""
+def spec(name: str, about: str = "") -> EncoderSpec:
+    """The constants of one encoder. Raises ConfigError with the nearest name.
+
+    Args:
+        about: what a model file holds of an encoder that is none of `list_encoders()`.
+    """
     if name.startswith(huggingface.PREFIX):
-        return huggingface.spec(name)
+        return huggingface.spec(name, about)
     if name not in _SPECS:
         raise ConfigError(unknown("encoder", name, _SPECS))
     return _SPECS[name]
@@ -66,7 +70,11 @@ def register(of: EncoderSpec, family: Family) -> None:
 
 def ways_to_stream(name: str) -> tuple[Streaming, ...]:
     """How an encoder can be streamed: "exact", "window"; the best way first."""
-    return ("window",) if name.startswith(huggingface.PREFIX) else FAMILIES[spec(name).family].ways
+    return FAMILIES[_family(name)].ways
+
+
+def _family(name: str) -> str:
+    return "huggingface" if name.startswith(huggingface.PREFIX) else spec(name).family
 
 
 def of_hop(name: str, streaming: str, hop_ms: int | None) -> Settings:
@@ -90,9 +98,8 @@ def build(name: str, streaming: str = "", **settings: Any) -> Encoder:
     if streaming not in ways_to_stream(name):
         raise ConfigError(unknown(f"way to stream {name}", streaming, ways_to_stream(name)))
     try:
-        if name.startswith(huggingface.PREFIX):
-            return huggingface.build(name, settings)
-        return FAMILIES[spec(name).family].build(spec(name), streaming, settings)
+        of = spec(name, settings.get("about", ""))
+        return FAMILIES[of.family].build(of, streaming, settings)
     except TypeError as error:
         raise ConfigError(f"encoder setting not known to {name} ({streaming}): {error}.") from error
 
@@ -120,7 +127,7 @@ def load_encoder(
         ConfigError: unknown name or setting. CheckpointError: no weights, or not these weights.
     """
     encoder = build(name, streaming, **settings)
-    if name.startswith(huggingface.PREFIX):
+    if name.startswith(huggingface.PREFIX) and path is None:
         tensors, stripped, sha256 = huggingface.read(name)
     else:
         checkpoint = checkpoints.find(encoder.spec, path, progress=progress)

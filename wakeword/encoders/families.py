@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wakeword.encoders import compact, moonshine, wav2vec2, whisper
+from wakeword.encoders import compact, huggingface, moonshine, wav2vec2, whisper
 from wakeword.encoders.base import Family
 
 FAMILIES: dict[str, Family] = {
@@ -10,4 +10,5 @@ FAMILIES: dict[str, Family] = {
     "whisper": whisper.FAMILY,
     "moonshine": moonshine.FAMILY,
     **wav2vec2.FAMILIES,
+    "huggingface": huggingface.FAMILY,
 }

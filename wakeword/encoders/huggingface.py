@@ -26,7 +26,7 @@ from torch import Tensor, nn
 import wakeword._torchaudio  # noqa: F401  (transformers imports torchaudio, which is mended here)
 from wakeword import storage
 from wakeword.audio import SAMPLE_RATE
-from wakeword.encoders.base import EncoderSpec, Full, Settings, Stripped, check_taps
+from wakeword.encoders.base import EncoderSpec, Family, Full, Settings, Stripped, check_taps
 from wakeword.encoders.formats import Tensors
 from wakeword.encoders.window import WindowEncoder
 from wakeword.errors import CheckpointError, ConfigError
@@ -101,12 +101,6 @@ def spec(name: str, about: str = "") -> EncoderSpec:
     )
 
 
-def build(name: str, settings: dict[str, Any]) -> WindowEncoder:
-    """An encoder with untrained weights, streamed by window."""
-    about, taps = settings.pop("about", "") or describe(name), settings.pop("taps", ())
-    return WindowEncoder(HuggingFaceFull(name, about, taps), **settings)
-
-
 def read(name: str) -> tuple[Tensors, Stripped, str]:
     """The encoder's tensors, what was stripped to get them, and the SHA-256 of their file."""
     home = name.removeprefix(PREFIX)
@@ -133,23 +127,23 @@ class HuggingFaceFull(Full):
 
     trunk: Any  # transformers' own network
 
-    def __init__(self, name: str, about: str, taps: tuple[int, ...] = ()) -> None:
+    def __init__(self, of: EncoderSpec, about: str, taps: tuple[int, ...] = ()) -> None:
         super().__init__()
-        self.spec = spec(name, about)
+        self.spec = of
         self._about, self._normed = about, bool(json.loads(about)["normed"])
         self.dim, self.depth = self.spec.dim, 1 + self.spec.layers
         self.taps = taps or (self.spec.layers,)
         self.frame_rate_hz = self.spec.frame_rate_hz
         self.most_frames = int(_MOST_SECONDS * self.frame_rate_hz)
         check_taps(self.taps, self.spec.layers)
-        config, models = _config(name, about), _transformers().AutoModel
+        config, models = _config(of.name, about), _transformers().AutoModel
         size = 0
         if self.spec.layers <= _MOST_LAYERS:
             with torch.device("meta"):
                 size = sum(p.numel() for p in _encoder_of(models.from_config(config)).parameters())
         if not 0 < size <= _MOST_PARAMETERS:
             raise ConfigError(
-                f"{name}: too large for a detector. Expected at most {_MOST_LAYERS} layers and "
+                f"{of.name}: too large for a detector. Expected at most {_MOST_LAYERS} layers and "
                 f"{_MOST_PARAMETERS / 1e6:.0f} M parameters."
             )
         self.trunk = _encoder_of(models.from_config(config))
@@ -181,6 +175,11 @@ class HuggingFaceFull(Full):
 
     def settings(self) -> Settings:
         return {**super().settings(), "about": self._about}
+
+
+def _build(of: EncoderSpec, streaming: str, settings: dict[str, Any]) -> WindowEncoder:
+    about, taps = settings.pop("about", "") or describe(of.name), settings.pop("taps", ())
+    return WindowEncoder(HuggingFaceFull(of, about, taps), **settings)
 
 
 def _config(name: str, about: str) -> Any:
@@ -232,3 +231,13 @@ def _transformers() -> Any:
         raise ConfigError(
             'networks of Hugging Face need transformers: pip install "wakeword[hf]".'
         ) from None
+
+
+FAMILY = Family(
+    specs=(),
+    ways=("window",),
+    build=_build,
+    strip=lambda tensors, format, of, name: (tensors, Stripped.of(tensors.values(), ())),
+    formats=(),  # `read` takes the weights from the hub or a folder, and strips them
+    weights="no file beside it: the folder that holds the weights is its name, hf:FOLDER",
+)
