@@ -379,7 +379,7 @@ def trained(data: Dataset, keywords: list[str], config: TrainConfig, **how: obje
     model = tiny_family.model(keywords=tuple(keywords))
     about = {"trainable": 1, "parameters": 2, "reason": "none", "epochs": 0}
     model.origin = replace(model.origin, training=about)
-    return Trained(model, "stripped", Strategy("head", "none", 0), ("a note",), ())
+    return Trained(model, "stripped", Strategy("head", "none", 0), ("a note",), (), 4)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 import torch
 import training
 from click.testing import CliRunner, Result
+from safetensors import safe_open
 
 from wakeword import model as models
 from wakeword.cli import main
@@ -22,7 +23,7 @@ from wakeword.encoders import EncoderSpec
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.training.scenes import SceneConfig
-from wakeword.training.train import TrainConfig, train
+from wakeword.training.train import Gain, TrainConfig, train
 
 SMALL = TrainConfig(
     encoder="tiny", epochs=2, scenes=SceneConfig(positive_hours=0.02, negative_hours=0.03)
@@ -197,3 +198,44 @@ def test_the_summary_as_json(tiny: EncoderSpec, data: Path, weights: Path, tmp_p
     assert summary["keywords"] == ["ping"]
     assert summary["training"]["strategy"] == "head"
     assert 0 < summary["thresholds"]["ping"] < 1
+
+
+def test_what_is_learned_beside_is_never_held_out(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    more = training.write_data(tmp_path / "more", clips=8)
+    work = tmp_path / "work"
+
+    def held_out(*extra: str) -> tuple[int, int]:
+        file = tmp_path / "m.wakeword"
+        result = run(*training.arguments(data, weights, file, work, "--epochs", "1", *extra))
+        assert result.exit_code == 0, result.output
+        streams = [safe_open(each, "pt") for each in work.glob("features-*/*.safetensors")]
+        spoken = [json.loads(each.metadata()["about"])["spoken"] for each in streams]
+        about = models.load(file).origin.training
+        return about["keyword_clips"], max(map(len, spoken))
+
+    assert held_out() == (8, 4)
+    assert held_out("--more", str(more)) == (8 + 6, 4)
+
+
+def test_transfer_is_compared_with_random_weights(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "m.wakeword"
+    given = training.arguments(data, weights, file, tmp_path / "work", "--compare-scratch")
+    result = run(*given, "--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    gain = said["compared_with_scratch"]
+    assert gain["pretrained"] == min(row["miss"] for row in said["history"])
+    assert gain["clips"] == 4 and 0 <= gain["scratch"] <= 1
+    assert models.load(file).origin.training["strategy"] == "head"  # not the one from scratch
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "scratch", "words"),
+    [(0.02, 0.4, "Transfer pays"), (0.10, 0.15, "may be chance"), (0.1, 0.1, "does not pay")],
+)
+def test_what_transfer_is_worth_is_said(pretrained: float, scratch: float, words: str) -> None:
+    assert words in str(Gain(pretrained, scratch, 50))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -19,7 +19,7 @@ from wakeword.errors import ConfigError, ManifestError
 from wakeword.heads import HEADS
 from wakeword.training.losses import LOSSES
 from wakeword.training.scenes import SceneConfig
-from wakeword.training.train import TrainConfig
+from wakeword.training.train import Gain, TrainConfig, Trained
 from wakeword.training.train import train as run_training
 from wakeword.training.transfer import STRATEGIES
 
@@ -73,6 +73,11 @@ from wakeword.training.transfer import STRATEGIES
     type=click.FloatRange(0.0, min_open=True),
     help="False accepts per hour that the stored threshold aims at.",
 )
+@click.option(
+    "--compare-scratch",
+    is_flag=True,
+    help="Train the same network from random weights too, and say what the recogniser is worth.",
+)
 @click.option("--work", type=click.Path(path_type=Path), help="Folder for features, checkpoints.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 def train(
@@ -93,6 +98,7 @@ def train(
     epochs: int,
     hours: float,
     fa_per_hour: float,
+    compare_scratch: bool,
     work: Path | None,
     as_json: bool,
 ) -> None:
@@ -105,6 +111,7 @@ def train(
       wakeword train recordings/ -o alexa.wakeword
       wakeword train recordings/ -o two.wakeword --keyword alexa --keyword computer
       wakeword train manifest.jsonl -o a.wakeword --keyword alexa --strategy top:1
+      wakeword train recordings/ -o alexa.wakeword --compare-scratch
     """
     console = Console(stderr=True)
     storage.check_writable(output)
@@ -125,17 +132,25 @@ def train(
         false_accepts_per_hour=fa_per_hour,
         scenes=SceneConfig().of_hours(hours),
     )
+    others = read_dataset(more) if more else None
+    gain = None
     with show.progress() as progress:
-        trained = run_training(
-            dataset,
-            words,
-            config,
-            more=read_dataset(more) if more else None,
-            weights=weights,
-            work=work,
-            progress=progress,
-        )
-    models.save(trained.model, output)
+
+        def trained_with(config: TrainConfig) -> Trained:
+            return run_training(
+                dataset,
+                words,
+                config,
+                more=others,
+                weights=weights,
+                work=work,
+                progress=progress,
+            )
+
+        trained = trained_with(config)
+        models.save(trained.model, output)
+        if compare_scratch:
+            gain = Gain.of(trained, trained_with(replace(config, strategy="scratch")))
     for note in trained.notes:
         console.print(f"[yellow]note:[/yellow] {note}", highlight=False)
     about = trained.model.origin.training
@@ -146,6 +161,7 @@ def train(
             "thresholds": dict(trained.model.point.thresholds),
             "training": dict(about),
             "history": list(trained.history),
+            "compared_with_scratch": asdict(gain) if gain else None,
         }
         click.echo(json.dumps(summary, indent=2))
         return
@@ -161,6 +177,8 @@ def train(
             f"'{word}' fires from a score of {threshold:.4f} ({trained.model.point.evidence})",
             highlight=False,
         )
+    if gain:
+        console.print(str(gain), highlight=False)
     console.print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)", highlight=False)
 
 
