@@ -41,7 +41,7 @@ class EncoderSpec:
     licence: str
     trained_on: str
     hours: int  # of transcribed speech that the recogniser was trained on
-    mels: int
+    mels: int  # 0 where it takes in the sound itself
     dim: int
     layers: int
     heads: int
