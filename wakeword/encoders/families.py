@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from wakeword.encoders import compact, huggingface, moonshine, wav2vec2, whisper
+from wakeword.encoders import (
+    compact,
+    huggingface,
+    moonshine,
+    moonshine_streaming,
+    wav2vec2,
+    whisper,
+)
 from wakeword.encoders.base import Family
 
 FAMILIES: dict[str, Family] = {
     "compact": compact.FAMILY,
     "whisper": whisper.FAMILY,
     "moonshine": moonshine.FAMILY,
+    "moonshine-streaming": moonshine_streaming.FAMILY,
     **wav2vec2.FAMILIES,
     "huggingface": huggingface.FAMILY,
 }
