@@ -32,6 +32,13 @@ _CONVOLUTIONS = [(512, 10, 5), *[(512, 3, 2)] * 4, *[(512, 2, 2)] * 2]  # channe
 _MOST_FRAMES = 1500  # 30 s
 _HEAD = "aux."  # the transcription head's tensors begin so
 _SIZES = {"base": (768, 12, 12), "large": (1024, 24, 16)}
+_PARLIAMENT = (
+    ("en", "English", 543),
+    ("de", "German", 282),
+    ("fr", "French", 211),
+    ("es", "Spanish", 166),
+    ("it", "Italian", 91),
+)
 
 
 @dataclass(frozen=True)
@@ -93,14 +100,17 @@ SPECS = (
         "960 h of read English, after 60,000 h without transcripts (Libri-Light)",
         960,
     ),
-    _spec(
-        "voxpopuli-base-en",
-        "wav2vec2",
-        "base",
-        "wav2vec2_voxpopuli_base_10k_asr_en.pt",
-        "CC-BY-NC-4.0",
-        "543 h of the European Parliament in English, after 10,000 h in 23 languages",
-        543,
+    *(
+        _spec(
+            f"voxpopuli-base-{code}",
+            "wav2vec2",
+            "base",
+            f"wav2vec2_voxpopuli_base_10k_asr_{code}.pt",
+            "CC-BY-NC-4.0",
+            f"{hours} h of the European Parliament in {language}, after 10,000 h in 23 languages",
+            hours,
+        )
+        for code, language, hours in _PARLIAMENT
     ),
     _spec(
         "wavlm-base-plus",
