@@ -2,35 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-from wakeword.data import Clip, Dataset
-
-UNKNOWN = "not stated"
-
-
-def ingredients(*parts: Dataset) -> list[dict[str, Any]]:
-    """What data sets are made of: clips by what they are for, where they are from, their licence.
-
-    Each {"role", "source", "licence", "clips"}, sorted.
-    """
-    counts: dict[tuple[str, str, str], int] = defaultdict(int)
-
-    def count(role: str, clips: Sequence[Clip]) -> None:
-        for clip in clips:
-            counts[role, clip.source or UNKNOWN, clip.licence or UNKNOWN] += 1
-
-    for part in parts:
-        count("keyword", part.keywords)
-        count("negative", part.negatives)
-        count("noise", part.noises)
-        count("room", part.rooms)
-    keys = ("role", "source", "licence")
-    return [
-        {**dict(zip(keys, kind, strict=True)), "clips": n} for kind, n in sorted(counts.items())
-    ]
 
 
 def notice(origin: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 from wakeword import audio, storage
 from wakeword.errors import ManifestError, unknown
 
+_UNSTATED = "not stated"
 SPLITS = ("train", "dev", "test")
 _SPLIT_NAMES = {
     "train": "train",
@@ -41,8 +43,6 @@ class Clip:
     """"train", "dev", "test", or None where it is not stated."""
     source: str | None = None
     """The sub-collection or folder that it came from."""
-    licence: str | None = None
-    """Under which it may be used, where that is stated."""
     text: str | None = None
     """What is said, where a transcript is known."""
     offset_s: float = 0.0
@@ -51,6 +51,8 @@ class Clip:
     start_s: float | None = None
     end_s: float | None = None
     """Where the keyword lies, counted from the clip's start; None: to be measured."""
+    licence: str | None = None
+    """Under which it may be used, where that is stated."""
 
     def load(self) -> audio.Samples:
         """(samples,) at 16 kHz of this clip's part of its file. Raises AudioError."""
@@ -115,6 +117,24 @@ class Dataset:
             noises=(*self.noises, *other.noises),
             rooms=(*self.rooms, *other.rooms),
         )
+
+    def ingredients(self) -> list[dict[str, str | int]]:
+        """What it is made of, for the record: {"role", "source", "licence", "clips"}, sorted."""
+        roles = {
+            "keyword": self.keywords,
+            "negative": self.negatives,
+            "noise": self.noises,
+            "room": self.rooms,
+        }
+        counts = Counter(
+            (role, clip.source or _UNSTATED, clip.licence or _UNSTATED)
+            for role, clips in roles.items()
+            for clip in clips
+        )
+        return [
+            {"role": role, "source": source, "licence": licence, "clips": number}
+            for (role, source, licence), number in sorted(counts.items())
+        ]
 
     def with_notes(self, *notes: str) -> Dataset:
         """The same data set with notes added, each once."""

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +25,6 @@ from wakeword.evaluation.calibrate import HEARD_SHARE, calibrate, within_reach
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.metrics import Point
 from wakeword.heads import build_head
-from wakeword.licence import ingredients
 from wakeword.model import Origin, WakeWordModel
 from wakeword.training import transfer
 from wakeword.training.augment import Augmenter
@@ -176,7 +174,7 @@ def train(
         features, run.keywords, asdict(config), asdict(strategy), heard, words
     )
     history = run.fit(scenes, validation, folder / f"run-{settled}", progress)
-    made_of = ingredients(train_part, validation_part)
+    made_of = train_part.with_clips_of(validation_part).ingredients()
     model = run.finish(validation, minutes, len(library.keywords), history, made_of)
     notes = [*parts.notes, *_broken_notes(library)]
     held_out = len(validation[0].spoken)
@@ -393,7 +391,7 @@ class _Run:
         minutes: float,
         clips: int,
         history: list[dict[str, float]],
-        data: list[dict[str, Any]],
+        data: list[dict[str, str | int]],
     ) -> WakeWordModel:
         """The model with its operating point and what is known of its training."""
         model, config = self.model.eval(), self.config
