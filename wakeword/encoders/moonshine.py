@@ -96,7 +96,7 @@ def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[
     return kept, Stripped.of(kept.values(), dropped.values())
 
 
-class _Attention(nn.Module):
+class Attention(nn.Module):
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
@@ -116,7 +116,7 @@ class _Attention(nn.Module):
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
-class _Mlp(nn.Module):
+class Mlp(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.fc1 = nn.Linear(dim, 4 * dim)
@@ -129,8 +129,8 @@ class _Mlp(nn.Module):
 class _Layer(nn.Module):
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
-        self.self_attn = _Attention(dim, heads)
-        self.mlp = _Mlp(dim)
+        self.self_attn = Attention(dim, heads)
+        self.mlp = Mlp(dim)
         self.input_layernorm = nn.LayerNorm(dim, bias=False)
         self.post_attention_layernorm = nn.LayerNorm(dim, bias=False)
 

@@ -28,6 +28,7 @@ from wakeword.encoders.base import (
     check_taps,
 )
 from wakeword.encoders.formats import Tensors, fitting
+from wakeword.encoders.moonshine import Attention, Mlp
 from wakeword.errors import ConfigError
 
 _PIECE = 80  # samples that are normed together
@@ -105,30 +106,11 @@ class _Embedder(nn.Module):
         self.conv2 = nn.Conv1d(2 * dim, dim, 5, stride=2)
 
 
-class _Attention(nn.Module):
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.q_proj = nn.Linear(dim, dim, bias=False)
-        self.k_proj = nn.Linear(dim, dim, bias=False)
-        self.v_proj = nn.Linear(dim, dim, bias=False)
-        self.o_proj = nn.Linear(dim, dim, bias=False)
-
-
-class _Mlp(nn.Module):
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(dim, 4 * dim)
-        self.fc2 = nn.Linear(4 * dim, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.fc2(F.gelu(self.fc1(x))))
-
-
 class _Layer(nn.Module):
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
-        self.self_attn = _Attention(dim)
-        self.mlp = _Mlp(dim)
+        self.self_attn = Attention(dim, heads)
+        self.mlp = Mlp(dim)
         self.input_layernorm = _Norm(dim)
         self.post_attention_layernorm = _Norm(dim)
 
@@ -140,7 +122,7 @@ class _Trunk(nn.Module):
         super().__init__()
         with torch.device(device):
             self.embedder = _Embedder(spec.dim)
-            self.layers = nn.ModuleList(_Layer(spec.dim) for _ in range(spec.layers))
+            self.layers = nn.ModuleList(_Layer(spec.dim, spec.heads) for _ in range(spec.layers))
             self.final_norm = _Norm(spec.dim)
 
 
@@ -269,7 +251,7 @@ class MoonshineStreaming(Encoder):
             part = queries[:, at : at + _SEGMENT]
             size = part.shape[1]
             reach = slice(at, at + size + _LEFT + ahead)
-            q, k, v = map(self._heads, (part, keys[:, reach], values[:, reach]))
+            q, k, v = map(attn.split, (part, keys[:, reach], values[:, reach]))
             mask = _window(size, ahead, state.seen + at, x.device)
             attended.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
         x = x + attn.o_proj(torch.cat(attended, dim=2).transpose(1, 2).flatten(2))
@@ -277,9 +259,6 @@ class MoonshineStreaming(Encoder):
         size = _LEFT + ahead
         new = _LayerState(waiting, keys[:, -size:], values[:, -size:], state.seen + frames)
         return x[:, ahead:] if first else x, new
-
-    def _heads(self, x: Tensor) -> Tensor:
-        return x.reshape(*x.shape[:2], self.spec.heads, -1).transpose(1, 2)
 
     def stages(self) -> list[list[nn.Module]]:
         layers: list[list[nn.Module]] = [[layer] for layer in self.trunk.layers]
