@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 SEGMENT = 8  # chunks that are attended to at once when many are there
@@ -30,3 +33,37 @@ def chunk_masks(seen: Tensor, frames: int, chunk: int, left: int) -> list[Tensor
             near = near & (seen + at + key >= left)[:, None, None]
         masks.append(near if young or size > chunk else None)
     return masks
+
+
+def attend(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    masks: Sequence[Tensor | None],
+    segment: int,
+    left: int,
+    split: Callable[[Tensor], Tensor],
+    turn: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = lambda q, k: (q, k),
+) -> Tensor:
+    """What each of the frames hears of those around it, segment by segment.
+
+    Args:
+        queries: (batch, U, dim).
+        keys, values: (batch, left + U, dim), from `left` frames before the first query on.
+        masks: of each segment of so many frames: (batch or 1, 1, frames, left + frames) or None.
+        split: (batch, n, dim) → (batch, heads, n, dim / heads).
+        turn: what positions make of a segment's queries and keys, split; nothing by default.
+
+    Returns:
+        (batch, U, dim), before the output matrix.
+    """
+    attended = []
+    for number, (part, mask) in enumerate(
+        zip(torch.split(queries, segment, dim=1), masks, strict=True)
+    ):
+        first = number * segment
+        last = first + left + part.shape[1]
+        q, k, v = map(split, (part, keys[:, first:last], values[:, first:last]))
+        q, k = turn(q, k)
+        attended.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+    return torch.cat(attended, dim=2).transpose(1, 2).flatten(2)

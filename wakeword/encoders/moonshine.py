@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.audio import SAMPLE_RATE
-from wakeword.encoders.attention import SEGMENT, chunk_masks
+from wakeword.encoders.attention import SEGMENT, attend, chunk_masks
 from wakeword.encoders.base import (
     Encoder,
     EncoderSpec,
@@ -341,17 +341,17 @@ class MoonshineExact(_MoonshineEncoder):
         y = layer.input_layernorm(x)
         keys = torch.cat([cache[0], attn.k_proj(y)], dim=1)
         values = torch.cat([cache[1], attn.v_proj(y)], dim=1)
-        attended = []
-        for i, (queries, mask) in enumerate(
-            zip(attn.q_proj(y).split(SEGMENT * self.chunk, dim=1), masks, strict=True)
-        ):
-            size = queries.shape[1]
-            first, last = i * SEGMENT * self.chunk, i * SEGMENT * self.chunk + self.left + size
-            q, k, v = map(attn.split, (queries, keys[:, first:last], values[:, first:last]))
-            q = _turned(q, *(each[self.left : self.left + size] for each in turns))
-            k = _turned(k, *(each[: self.left + size] for each in turns))
-            attended.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
-        x = x + attn.o_proj(torch.cat(attended, dim=2).transpose(1, 2).flatten(2))
+
+        def turn(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+            first, size = self.left, q.shape[2]
+            return (
+                _turned(q, *(each[first : first + size] for each in turns)),
+                _turned(k, *(each[: first + size] for each in turns)),
+            )
+
+        segment = SEGMENT * self.chunk
+        heard = attend(attn.q_proj(y), keys, values, masks, segment, self.left, attn.split, turn)
+        x = x + attn.o_proj(heard)
         x = x + layer.mlp(layer.post_attention_layernorm(x))
         return x, (keys[:, -self.left :], values[:, -self.left :])
 

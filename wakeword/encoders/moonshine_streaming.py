@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.convolution import convolved
+from wakeword.encoders.attention import attend
 from wakeword.encoders.base import (
     Encoder,
     EncoderSpec,
@@ -246,17 +247,13 @@ class MoonshineStreaming(Encoder):
         x = torch.cat([state.waiting, x], dim=1)
         waiting, x = x[:, frames:], x[:, :frames]
         queries = attn.q_proj(layer.input_layernorm(x))
-        attended = []
-        for at in range(0, frames, _SEGMENT):
-            part = queries[:, at : at + _SEGMENT]
-            size = part.shape[1]
-            reach = slice(at, at + size + _LEFT + ahead)
-            q, k, v = map(attn.split, (part, keys[:, reach], values[:, reach]))
-            mask = _window(size, ahead, state.seen + at, x.device)
-            attended.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
-        x = x + attn.o_proj(torch.cat(attended, dim=2).transpose(1, 2).flatten(2))
-        x = x + layer.mlp(layer.post_attention_layernorm(x))
+        masks = [
+            _window(min(_SEGMENT, frames - at), ahead, state.seen + at, x.device)
+            for at in range(0, frames, _SEGMENT)
+        ]
         size = _LEFT + ahead
+        x = x + attn.o_proj(attend(queries, keys, values, masks, _SEGMENT, size, attn.split))
+        x = x + layer.mlp(layer.post_attention_layernorm(x))
         new = _LayerState(waiting, keys[:, -size:], values[:, -size:], state.seen + frames)
         return x[:, ahead:] if first else x, new
 

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.convolution import convolved
-from wakeword.encoders.attention import SEGMENT, chunk_masks
+from wakeword.encoders.attention import SEGMENT, attend, chunk_masks
 from wakeword.encoders.base import (
     Encoder,
     EncoderSpec,
@@ -405,15 +405,9 @@ class WhisperExact(_WhisperEncoder):
         y = block.attn_ln(x)
         keys = torch.cat([cache[0], attn.key(y)], dim=1)
         values = torch.cat([cache[1], attn.value(y)], dim=1)
-        attended = []
-        for i, (queries, mask) in enumerate(
-            zip(attn.query(y).split(SEGMENT * self.chunk, dim=1), masks, strict=True)
-        ):
-            first = i * SEGMENT * self.chunk
-            last = first + self.left + queries.shape[1]
-            q, k, v = map(attn.split, (queries, keys[:, first:last], values[:, first:last]))
-            attended.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
-        x = x + attn.out(torch.cat(attended, dim=2).transpose(1, 2).flatten(2))
+        segment = SEGMENT * self.chunk
+        heard = attend(attn.query(y), keys, values, masks, segment, self.left, attn.split)
+        x = x + attn.out(heard)
         x = x + block.mlp(block.mlp_ln(x))
         return x, (keys[:, -self.left :], values[:, -self.left :])
 
