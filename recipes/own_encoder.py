@@ -25,7 +25,7 @@ from wakeword.cli import show
 from wakeword.data import read_dataset
 from wakeword.encoders import EncoderSpec, Family, Full, Stripped, register
 from wakeword.encoders.formats import fitting
-from wakeword.encoders.window import WindowEncoder
+from wakeword.encoders.window import WindowEncoder, windowed
 from wakeword.training.train import TrainConfig, train
 
 
@@ -48,9 +48,7 @@ class MyEncoder(Full):
     most_frames = 1500  # 30 s
 
     def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self.spec, self.dim, self.frame_rate_hz = spec, spec.dim, spec.frame_rate_hz
-        self.depth, self.taps = 1 + spec.layers, taps or (spec.layers,)
+        super().__init__(spec, taps)
         self.trunk = MyRecogniser(spec.dim)
         del self.trunk.letters  # the transcription head: layer and weights
 
@@ -64,7 +62,7 @@ class MyEncoder(Full):
 
 
 def build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> WindowEncoder:
-    return WindowEncoder(MyEncoder(spec, settings.pop("taps", ())), **settings)
+    return windowed(MyEncoder, spec, settings)
 
 
 def strip(

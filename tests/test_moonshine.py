@@ -17,6 +17,7 @@ import wakeword.encoders
 from wakeword import model as models
 from wakeword.cli import main as command
 from wakeword.encoders import EncoderSpec, build, load_encoder
+from wakeword.encoders.attention import split_heads
 from wakeword.encoders.moonshine import MoonshineExact, MoonshineFull, _Trunk, _turned, _turns
 from wakeword.errors import CheckpointError, ConfigError
 
@@ -171,7 +172,7 @@ def by_hand(encoder: MoonshineExact, samples: Tensor) -> Tensor:
     turns = _turns(x.shape[1], 14, x)
     for layer in trunk.layers:
         attn, y = layer.self_attn, layer.input_layernorm(x)
-        q, k, v = (attn.split(part(y)) for part in (attn.q_proj, attn.k_proj, attn.v_proj))
+        q, k, v = (split_heads(part(y), 2) for part in (attn.q_proj, attn.k_proj, attn.v_proj))
         y = F.scaled_dot_product_attention(
             _turned(q, *turns), _turned(k, *turns), v, attn_mask=seen
         )

@@ -17,7 +17,6 @@ from wakeword import encoders, storage
 from wakeword.audio import SAMPLE_RATE
 from wakeword.encoders import Encoder
 from wakeword.errors import CheckpointError, ConfigError
-from wakeword.frontend import FRONT_ENDS
 from wakeword.heads import Head, build_head
 from wakeword.trigger import OperatingPoint, check_point
 
@@ -65,7 +64,7 @@ class WakeWordModel(nn.Module):
         point: OperatingPoint,
     ) -> None:
         super().__init__()
-        self.frontend = FRONT_ENDS[encoder.spec.front_end](encoder.spec.mels)
+        self.frontend = encoder.spec.new_front_end()
         self.encoder = encoder
         self.head = head
         self.keywords = tuple(keywords)

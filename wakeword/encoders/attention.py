@@ -35,6 +35,11 @@ def chunk_masks(seen: Tensor, frames: int, chunk: int, left: int) -> list[Tensor
     return masks
 
 
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(…, U, dim) → (…, heads, U, dim / heads)."""
+    return x.reshape(*x.shape[:-1], heads, -1).transpose(-3, -2)
+
+
 def attend(
     queries: Tensor,
     keys: Tensor,
@@ -42,7 +47,7 @@ def attend(
     masks: Sequence[Tensor | None],
     segment: int,
     left: int,
-    split: Callable[[Tensor], Tensor],
+    heads: int,
     turn: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = lambda q, k: (q, k),
 ) -> Tensor:
     """What each of the frames hears of those around it, segment by segment.
@@ -51,7 +56,6 @@ def attend(
         queries: (batch, U, dim).
         keys, values: (batch, left + U, dim), from `left` frames before the first query on.
         masks: of each segment of so many frames: (batch or 1, 1, frames, left + frames) or None.
-        split: (batch, n, dim) → (batch, heads, n, dim / heads).
         turn: what positions make of a segment's queries and keys, split; nothing by default.
 
     Returns:
@@ -63,7 +67,8 @@ def attend(
     ):
         first = number * segment
         last = first + left + part.shape[1]
-        q, k, v = map(split, (part, keys[:, first:last], values[:, first:last]))
+        given = (part, keys[:, first:last], values[:, first:last])
+        q, k, v = (split_heads(each, heads) for each in given)
         q, k = turn(q, k)
         attended.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
     return torch.cat(attended, dim=2).transpose(1, 2).flatten(2)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from wakeword.encoders.formats import Tensors
 from wakeword.errors import ConfigError
-from wakeword.frontend import Kind
+from wakeword.frontend import FRONT_ENDS, FrontEnd, Kind
 
 Format = Literal["pytorch", "ctranslate2", "safetensors", "onnx"]
 Streaming = Literal["exact", "window"]
@@ -47,6 +47,10 @@ class EncoderSpec:
     heads: int
     frame_rate_hz: float
     front_end: Kind = "log-mel"
+
+    def new_front_end(self) -> FrontEnd:
+        """What makes the features that its training saw."""
+        return FRONT_ENDS[self.front_end](self.mels)
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,13 @@ class Encoder(nn.Module):
     first_features: int  # feature frames after which the first hop of frames comes out
     trunk: nn.Module  # holds the weights under the names of the checkpoint
 
+    def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
+        """Takes what the spec says of it; raises ConfigError unless taps are layers, rising."""
+        super().__init__()
+        self.spec, self.dim, self.frame_rate_hz = spec, spec.dim, spec.frame_rate_hz
+        self.depth, self.taps = 1 + spec.layers, taps or (spec.layers,)
+        _check_taps(self.taps, spec.layers)
+
     def forward(
         self, x: Tensor, state: State = None, *, start: int = 0, stop: int | None = None
     ) -> tuple[Tensor, State]:
@@ -125,6 +136,25 @@ class Encoder(nn.Module):
     def settings(self) -> Settings:
         """What is needed, beside spec, way of streaming and weights, to build the same again."""
         raise NotImplementedError
+
+
+class Exact(Encoder):
+    """An encoder that computes each frame once, layer by layer, with a state for each."""
+
+    streaming = "exact"
+
+    def between(self, start: int, stop: int | None) -> range:
+        """The layers, counted from 0, that lead from one depth to another: up to the last tap.
+
+        Raises ValueError where none do.
+        """
+        stop = self.depth if stop is None else stop
+        if stop == 0 or max(start, 1) > stop:
+            raise ValueError(f"stages {start} to {stop} of {self.depth}")
+        return range(max(start, 1) - 1, max(self.taps) if stop == self.depth else stop - 1)
+
+    def splits(self) -> list[int]:
+        return [*range(min(self.taps) + 1), self.depth]
 
 
 class Full(Encoder):
@@ -165,7 +195,7 @@ class Family:
     weights: str
 
 
-def check_taps(taps: tuple[int, ...], layers: int) -> None:
+def _check_taps(taps: tuple[int, ...], layers: int) -> None:
     """Raises ConfigError unless taps are layers in rising order."""
     whole = all(isinstance(tap, int) and 1 <= tap <= layers for tap in taps)
     if not whole or list(taps) != sorted(set(taps)):

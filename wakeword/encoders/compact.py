@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.encoders.base import Encoder, EncoderSpec, Family, Settings, Stripped, check_taps
+from wakeword.encoders.base import EncoderSpec, Exact, Family, Settings, Stripped
 from wakeword.encoders.formats import Tensors, fitting
 from wakeword.errors import ConfigError
 
@@ -89,7 +89,7 @@ class _State(NamedTuple):
     pasts: tuple[Tensor, ...]  # of each layer: (batch, 2 · gap, dim)
 
 
-class CompactExact(Encoder):
+class CompactExact(Exact):
     """Streamed exactly by nature: nothing sees the future, each frame is computed once.
 
     Args:
@@ -97,17 +97,12 @@ class CompactExact(Encoder):
             what they are.
     """
 
-    streaming = "exact"
     trunk: Trunk
 
     def __init__(self, spec: EncoderSpec, hop: int = 4, taps: tuple[int, ...] = ()) -> None:
-        super().__init__()
+        super().__init__(spec, taps)
         if not 0 < hop <= 1500:
             raise ConfigError(f"hop {hop}: expected 1 to 1500 frames.")
-        check_taps(taps, spec.layers)
-        self.spec = spec
-        self.dim, self.depth, self.taps = spec.dim, 1 + spec.layers, taps or (spec.layers,)
-        self.frame_rate_hz = spec.frame_rate_hz
         self.hop_frames, self.first_features, self.look_ahead_ms = hop, hop * FEATURES, 0.0
         self.trunk = Trunk(spec)
 
@@ -115,23 +110,20 @@ class CompactExact(Encoder):
         self, x: Tensor, state: _State | None = None, *, start: int = 0, stop: int | None = None
     ) -> tuple[Tensor, _State]:
         """(batch, T, mels) → (batch, U, taps · dim), U a multiple of the hop, 25 a second."""
-        stop = self.depth if stop is None else stop
         if state is None:
             state = self._begin(x)
         if start == self.depth:
             return x, state
-        if stop == 0 or max(start, 1) > stop:
-            raise ValueError(f"stages {start} to {stop} of {self.depth}")
+        layers = self.between(start, stop)
         waiting, before, pasts = state.waiting, state.before, list(state.pasts)
         if start == 0:
             x, waiting, before = self._stem(x, waiting, before)
         tapped: list[Tensor] = []
-        top = max(self.taps) if stop == self.depth else stop - 1
-        for i in range(max(start, 1) - 1, top):
+        for i in layers:
             x, pasts[i] = self.trunk.layers[i](x, pasts[i])
             if i + 1 in self.taps:
                 tapped.append(x)
-        if stop == self.depth:
+        if stop in (None, self.depth):
             x = torch.cat(tapped, dim=2) if tapped else x.repeat(1, 1, len(self.taps))
         return x, _State(waiting, before, tuple(pasts))
 
@@ -152,9 +144,6 @@ class CompactExact(Encoder):
 
     def stages(self) -> list[list[nn.Module]]:
         return [[self.trunk.stem], *([layer] for layer in self.trunk.layers)]
-
-    def splits(self) -> list[int]:
-        return [*range(min(self.taps) + 1), self.depth]
 
     def settings(self) -> Settings:
         return {"hop": self.hop_frames, "taps": self.taps}

@@ -26,9 +26,9 @@ from torch import Tensor, nn
 import wakeword._torchaudio  # noqa: F401  (transformers imports torchaudio, which is mended here)
 from wakeword import storage
 from wakeword.audio import SAMPLE_RATE
-from wakeword.encoders.base import EncoderSpec, Family, Full, Settings, Stripped, check_taps
+from wakeword.encoders.base import EncoderSpec, Family, Full, Settings, Stripped
 from wakeword.encoders.formats import Tensors
-from wakeword.encoders.window import WindowEncoder
+from wakeword.encoders.window import WindowEncoder, windowed
 from wakeword.errors import CheckpointError, ConfigError
 
 PREFIX = "hf:"
@@ -128,14 +128,9 @@ class HuggingFaceFull(Full):
     trunk: Any  # transformers' own network
 
     def __init__(self, of: EncoderSpec, about: str, taps: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self.spec = of
+        super().__init__(of, taps)
         self._about, self._normed = about, bool(json.loads(about)["normed"])
-        self.dim, self.depth = self.spec.dim, 1 + self.spec.layers
-        self.taps = taps or (self.spec.layers,)
-        self.frame_rate_hz = self.spec.frame_rate_hz
         self.most_frames = int(_MOST_SECONDS * self.frame_rate_hz)
-        check_taps(self.taps, self.spec.layers)
         config, models = _config(of.name, about), _transformers().AutoModel
         size = 0
         if self.spec.layers <= _MOST_LAYERS:
@@ -178,8 +173,8 @@ class HuggingFaceFull(Full):
 
 
 def _build(of: EncoderSpec, streaming: str, settings: dict[str, Any]) -> WindowEncoder:
-    about, taps = settings.pop("about", "") or describe(of.name), settings.pop("taps", ())
-    return WindowEncoder(HuggingFaceFull(of, about, taps), **settings)
+    about = settings.pop("about", "") or describe(of.name)
+    return windowed(lambda of, taps: HuggingFaceFull(of, about, taps), of, settings)
 
 
 def _config(name: str, about: str) -> Any:

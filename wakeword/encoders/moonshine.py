@@ -20,19 +20,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.audio import SAMPLE_RATE
-from wakeword.encoders.attention import SEGMENT, attend, chunk_masks
+from wakeword.encoders.attention import SEGMENT, attend, chunk_masks, split_heads
 from wakeword.encoders.base import (
     Encoder,
     EncoderSpec,
+    Exact,
     Family,
     Full,
     Settings,
     Source,
     Stripped,
-    check_taps,
 )
 from wakeword.encoders.formats import Tensors, fitting
-from wakeword.encoders.window import WindowEncoder
+from wakeword.encoders.window import windowed
 from wakeword.errors import ConfigError
 from wakeword.frontend import HOP
 
@@ -107,13 +107,11 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, turns: tuple[Tensor, Tensor], last: int) -> Tensor:
         """(batch, U, dim) → (batch, last, dim): the last frames, each seeing all; 0 is all."""
-        q = _turned(self.split(self.q_proj(x[:, -last:])), *(t[-last:] for t in turns))
-        k = _turned(self.split(self.k_proj(x)), *turns)
-        y = F.scaled_dot_product_attention(q, k, self.split(self.v_proj(x)))
+        given = (self.q_proj(x[:, -last:]), self.k_proj(x), self.v_proj(x))
+        q, k, v = (split_heads(each, self.heads) for each in given)
+        q, k = _turned(q, *(each[-last:] for each in turns)), _turned(k, *turns)
+        y = F.scaled_dot_product_attention(q, k, v)
         return cast(Tensor, self.o_proj(y.transpose(1, 2).flatten(2)))
-
-    def split(self, x: Tensor) -> Tensor:
-        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class Mlp(nn.Module):
@@ -174,13 +172,9 @@ class _MoonshineEncoder(Encoder):
     trunk: _Trunk
 
     def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self.spec = spec
-        self.dim, self.depth, self.taps = spec.dim, 1 + spec.layers, taps or (spec.layers,)
-        self.frame_rate_hz = spec.frame_rate_hz
+        super().__init__(spec, taps)
         self.trunk = _Trunk(spec)
         self._turned = int(spec.dim // spec.heads * _ROTATED) // 2 * 2
-        check_taps(self.taps, spec.layers)
 
     def stages(self) -> list[list[nn.Module]]:
         trunk = self.trunk
@@ -227,7 +221,7 @@ class _ExactState(NamedTuple):
     caches: tuple[tuple[Tensor, Tensor], ...]  # keys, values of each layer: (batch, left, dim)
 
 
-class MoonshineExact(_MoonshineEncoder):
+class MoonshineExact(_MoonshineEncoder, Exact):
     """Moonshine streamed exactly: each frame is computed once, any chunking equals offline.
 
     In every layer a frame (24 ms) attends to its own chunk and `left` frames before that chunk.
@@ -239,8 +233,6 @@ class MoonshineExact(_MoonshineEncoder):
         left: frames.
         normed: chunks.
     """
-
-    streaming = "exact"
 
     def __init__(
         self,
@@ -270,13 +262,11 @@ class MoonshineExact(_MoonshineEncoder):
         stop: int | None = None,
     ) -> tuple[Tensor, _ExactState]:
         """(batch, T, 160) samples → (batch, U, taps · dim), U a multiple of the chunk."""
-        stop = self.depth if stop is None else stop
         if state is None:
             state = self._begin(x)
         if start == self.depth:
             return x, state
-        if stop == 0 or max(start, 1) > stop:
-            raise ValueError(f"stages {start} to {stop} of {self.depth}")
+        layers = self.between(start, stop)
         samples, moments = state.samples, state.moments
         if start == 0:
             x, samples, moments = self._stem(x.flatten(1), state)
@@ -285,14 +275,13 @@ class MoonshineExact(_MoonshineEncoder):
         if x.shape[1]:
             masks = chunk_masks(state.seen, x.shape[1], self.chunk, self.left)
             turns = _turns(self.left + min(SEGMENT * self.chunk, x.shape[1]), self._turned, x)
-            top = max(self.taps) if stop == self.depth else stop - 1
-            for i in range(max(start, 1) - 1, top):
+            for i in layers:
                 layer = cast(_Layer, self.trunk.layers[i])
                 x, caches[i] = self._layer(layer, x, caches[i], masks, turns)
                 if i + 1 in self.taps:
                     tapped.append(self.trunk.layer_norm(x) if i + 2 == self.depth else x)
         seen = state.seen + x.shape[1]
-        if stop == self.depth:
+        if stop in (None, self.depth):
             x = torch.cat(tapped, dim=2) if tapped else x.repeat(1, 1, len(self.taps))
         return x, _ExactState(samples, moments, seen, tuple(caches))
 
@@ -350,13 +339,10 @@ class MoonshineExact(_MoonshineEncoder):
             )
 
         segment = SEGMENT * self.chunk
-        heard = attend(attn.q_proj(y), keys, values, masks, segment, self.left, attn.split, turn)
+        heard = attend(attn.q_proj(y), keys, values, masks, segment, self.left, attn.heads, turn)
         x = x + attn.o_proj(heard)
         x = x + layer.mlp(layer.post_attention_layernorm(x))
         return x, (keys[:, -self.left :], values[:, -self.left :])
-
-    def splits(self) -> list[int]:
-        return [*range(min(self.taps) + 1), self.depth]
 
     def settings(self) -> Settings:
         sizes = {"chunk": self.chunk, "left": self.left, "normed": self.normed}
@@ -366,8 +352,7 @@ class MoonshineExact(_MoonshineEncoder):
 def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
     if streaming == "exact":
         return MoonshineExact(spec, **settings)
-    taps = settings.pop("taps", ())
-    return WindowEncoder(MoonshineFull(spec, taps), **settings)
+    return windowed(MoonshineFull, spec, settings)
 
 
 FAMILY = Family(

@@ -22,11 +22,11 @@ from wakeword.encoders.attention import attend
 from wakeword.encoders.base import (
     Encoder,
     EncoderSpec,
+    Exact,
     Family,
     Settings,
     Source,
     Stripped,
-    check_taps,
 )
 from wakeword.encoders.formats import Tensors, fitting
 from wakeword.encoders.moonshine import Attention, Mlp
@@ -145,7 +145,7 @@ class _State(NamedTuple):
     held: tuple[Tensor | None, ...]  # of each tap: (batch, n, dim) that wait for the top one
 
 
-class MoonshineStreaming(Encoder):
+class MoonshineStreaming(Exact):
     """Streamed exactly by nature: each frame is computed once.
 
     Args:
@@ -153,16 +153,12 @@ class MoonshineStreaming(Encoder):
             what they are.
     """
 
-    streaming = "exact"
     trunk: _Trunk
 
     def __init__(self, spec: EncoderSpec, hop: int = 8, taps: tuple[int, ...] = ()) -> None:
-        super().__init__()
+        super().__init__(spec, taps)
         if not 0 < hop <= 1500:
             raise ConfigError(f"hop {hop}: expected 1 to 1500 frames.")
-        check_taps(taps, spec.layers)
-        self.spec, self.dim, self.frame_rate_hz = spec, spec.dim, spec.frame_rate_hz
-        self.depth, self.taps = 1 + spec.layers, taps or (spec.layers,)
         self.trunk = _Trunk(spec)
         self.ahead = [_AHEAD[i % len(_AHEAD)] for i in range(spec.layers)]
         self._waits = sum(self.ahead[: max(self.taps)])
@@ -177,23 +173,20 @@ class MoonshineStreaming(Encoder):
         Stopped at a layer, it gives what that layer has ready: more frames to begin with, for later
         layers wait for frames that follow.
         """
-        stop = self.depth if stop is None else stop
         if state is None:
             state = self._begin(x)
         if start == self.depth:
             return x, state
-        if stop == 0 or max(start, 1) > stop:
-            raise ValueError(f"stages {start} to {stop} of {self.depth}")
+        numbers = self.between(start, stop)
         features, pieces, halves = state.features, state.pieces, state.halves
         if start == 0:
             x, features, pieces, halves = self._embed(x, state)
         layers, held = list(state.layers), list(state.held)
-        top = max(self.taps) if stop == self.depth else stop - 1
         outputs: dict[int, Tensor] = {}
-        for i in range(max(start, 1) - 1, top if x.shape[1] else 0):
+        for i in numbers if x.shape[1] else ():
             x, layers[i] = self._layer(i, x, layers[i])
             outputs[i + 1] = self.trunk.final_norm(x) if i + 2 == self.depth else x
-        if stop == self.depth:
+        if stop in (None, self.depth):
             tapped = []
             for number, tap in enumerate(self.taps):
                 before = held[number]
@@ -252,7 +245,7 @@ class MoonshineStreaming(Encoder):
             for at in range(0, frames, _SEGMENT)
         ]
         size = _LEFT + ahead
-        x = x + attn.o_proj(attend(queries, keys, values, masks, _SEGMENT, size, attn.split))
+        x = x + attn.o_proj(attend(queries, keys, values, masks, _SEGMENT, size, attn.heads))
         x = x + layer.mlp(layer.post_attention_layernorm(x))
         new = _LayerState(waiting, keys[:, -size:], values[:, -size:], state.seen + frames)
         return x[:, ahead:] if first else x, new
@@ -261,9 +254,6 @@ class MoonshineStreaming(Encoder):
         layers: list[list[nn.Module]] = [[layer] for layer in self.trunk.layers]
         layers[-1].append(self.trunk.final_norm)
         return [[self.trunk.embedder], *layers]
-
-    def splits(self) -> list[int]:
-        return [*range(min(self.taps) + 1), self.depth]
 
     def settings(self) -> Settings:
         return {"hop": self.hop_frames, "taps": self.taps}

@@ -17,16 +17,14 @@ from torch import Tensor, nn
 
 from wakeword._torchaudio import torchaudio
 from wakeword.encoders.base import (
-    Encoder,
     EncoderSpec,
     Family,
     Full,
     Source,
     Stripped,
-    check_taps,
 )
 from wakeword.encoders.formats import Tensors, fitting
-from wakeword.encoders.window import WindowEncoder
+from wakeword.encoders.window import windowed
 
 _CONVOLUTIONS = [(512, 10, 5), *[(512, 3, 2)] * 4, *[(512, 2, 2)] * 2]  # channels, width, stride
 _MOST_FRAMES = 1500  # 30 s
@@ -172,12 +170,8 @@ class Wav2Vec2Full(Full):
     trunk: Any  # torchaudio's own network
 
     def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self.spec = spec
-        self.dim, self.depth, self.taps = spec.dim, 1 + spec.layers, taps or (spec.layers,)
-        self.frame_rate_hz = spec.frame_rate_hz
+        super().__init__(spec, taps)
         self.trunk = _trunk(spec)
-        check_taps(self.taps, spec.layers)
 
     def layers(self, samples: Tensor, top: int | None = None) -> list[Tensor]:
         """(batch, samples) → (batch, U, dim) of each layer; the first 400 samples make a frame,
@@ -199,16 +193,11 @@ class Wav2Vec2Full(Full):
         return [[*below, around.pos_conv_embed, around.layer_norm], *layers]
 
 
-def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
-    taps = settings.pop("taps", ())
-    return WindowEncoder(Wav2Vec2Full(spec, taps), **settings)
-
-
 FAMILIES = {
     family: Family(
         tuple(spec for spec in SPECS if spec.family == family),
         ("window",),
-        _build,
+        lambda spec, streaming, settings: windowed(Wav2Vec2Full, spec, settings),
         strip,
         ("pytorch",),
         "the .pth file that torchaudio publishes",

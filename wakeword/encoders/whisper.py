@@ -20,19 +20,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.convolution import convolved
-from wakeword.encoders.attention import SEGMENT, attend, chunk_masks
+from wakeword.encoders.attention import SEGMENT, attend, chunk_masks, split_heads
 from wakeword.encoders.base import (
     Encoder,
     EncoderSpec,
+    Exact,
     Family,
     Full,
     Settings,
     Source,
     Stripped,
-    check_taps,
 )
 from wakeword.encoders.formats import Tensors, fitting
-from wakeword.encoders.window import WindowEncoder
+from wakeword.encoders.window import windowed
 from wakeword.errors import ConfigError
 
 POSITIONS = 1500  # frames in Whisper's 30 s: the positions its training saw
@@ -183,14 +183,10 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, last: int) -> Tensor:
         """(batch, U, dim) → (batch, last, dim): the last frames, each seeing all; 0 is all."""
-        q = self.split(self.query(x[:, -last:]))
-        k, v = self.split(self.key(x)), self.split(self.value(x))
+        given = (self.query(x[:, -last:]), self.key(x), self.value(x))
+        q, k, v = (split_heads(each, self.heads) for each in given)
         y = F.scaled_dot_product_attention(q, k, v)
         return cast(Tensor, self.out(y.transpose(-3, -2).flatten(-2)))
-
-    def split(self, x: Tensor) -> Tensor:
-        """(…, U, dim) → (…, heads, U, dim / heads)."""
-        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(-3, -2)
 
 
 class _Block(nn.Module):
@@ -239,14 +235,8 @@ class _WhisperEncoder(Encoder):
     trunk: _Trunk
 
     def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self.spec = spec
-        self.dim = spec.dim
-        self.depth = 1 + spec.layers
-        self.taps = taps or (spec.layers,)
-        self.frame_rate_hz = spec.frame_rate_hz
+        super().__init__(spec, taps)
         self.trunk = _Trunk(spec)
-        check_taps(self.taps, spec.layers)
 
     def stages(self) -> list[list[nn.Module]]:
         blocks: list[list[nn.Module]] = [[block] for block in self.trunk.blocks]
@@ -297,7 +287,7 @@ class _ExactState(NamedTuple):
     caches: tuple[tuple[Tensor, Tensor], ...]  # keys, values of each block: (batch, left, dim)
 
 
-class WhisperExact(_WhisperEncoder):
+class WhisperExact(_WhisperEncoder, Exact):
     """Whisper streamed exactly: each frame is computed once, any chunking equals offline.
 
     In every layer a frame (20 ms) attends to its own chunk and `left` frames before that chunk.
@@ -306,8 +296,6 @@ class WhisperExact(_WhisperEncoder):
     A frame therefore waits for the end of its chunk: look-ahead is at most chunk - 1 frames more
     than the 30 ms that the convolutions see.
     """
-
-    streaming = "exact"
 
     def __init__(
         self,
@@ -341,16 +329,14 @@ class WhisperExact(_WhisperEncoder):
         stop: int | None = None,
     ) -> tuple[Tensor, _ExactState]:
         """(batch, T, mels) → (batch, U, taps · dim), U a multiple of the chunk, 50 a second."""
-        stop = self.depth if stop is None else stop
         if state is None:
             state = self.begin(torch.zeros(len(x), dtype=torch.long, device=x.device))
         if start == self.depth:
             return x, state
         stem = state.stem
+        layers = self.between(start, stop)
         if start == 0:
             x, stem = self._stem(x, stem)
-        if stop == 0 or max(start, 1) > stop:
-            raise ValueError(f"stages {start} to {stop} of {self.depth}")
         x = torch.cat([state.waiting, x], dim=1)
         whole = x.shape[1] - x.shape[1] % self.chunk
         x, waiting = x[:, :whole], x[:, whole:]
@@ -361,12 +347,11 @@ class WhisperExact(_WhisperEncoder):
         tapped: list[Tensor] = []
         if whole:
             masks = chunk_masks(state.seen, whole, self.chunk, self.left)
-            top = max(self.taps) if stop == self.depth else stop - 1
-            for i in range(max(start, 1) - 1, top):
+            for i in layers:
                 x, caches[i] = self._block(cast(_Block, self.trunk.blocks[i]), x, caches[i], masks)
                 if i + 1 in self.taps:
                     tapped.append(self.trunk.ln_post(x) if i + 2 == self.depth else x)
-        if stop == self.depth:
+        if stop in (None, self.depth):
             x = torch.cat(tapped, dim=2) if tapped else x.repeat(1, 1, len(self.taps))
         return x, _ExactState(stem, waiting, state.seen + whole, state.first, tuple(caches))
 
@@ -376,9 +361,6 @@ class WhisperExact(_WhisperEncoder):
         caches = ((nothing, nothing),) * (self.depth - 1)
         first = first[:, None]
         return _ExactState(None, empty, torch.zeros_like(first), first, caches)
-
-    def splits(self) -> list[int]:
-        return [*range(min(self.taps) + 1), self.depth]
 
     def settings(self) -> Settings:
         sizes = {"chunk": self.chunk, "left": self.left, "period": self.period}
@@ -406,7 +388,7 @@ class WhisperExact(_WhisperEncoder):
         keys = torch.cat([cache[0], attn.key(y)], dim=1)
         values = torch.cat([cache[1], attn.value(y)], dim=1)
         segment = SEGMENT * self.chunk
-        heard = attend(attn.query(y), keys, values, masks, segment, self.left, attn.split)
+        heard = attend(attn.query(y), keys, values, masks, segment, self.left, attn.heads)
         x = x + attn.out(heard)
         x = x + block.mlp(block.mlp_ln(x))
         return x, (keys[:, -self.left :], values[:, -self.left :])
@@ -421,8 +403,7 @@ def _convolve(conv: nn.Conv1d, x: Tensor) -> tuple[Tensor, Tensor]:
 def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
     if streaming == "exact":
         return WhisperExact(spec, **settings)
-    taps = settings.pop("taps", ())
-    return WindowEncoder(WhisperFull(spec, taps), **settings)
+    return windowed(WhisperFull, spec, settings)
 
 
 FAMILY = Family(

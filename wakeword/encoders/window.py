@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from wakeword.encoders.base import Encoder, EncoderSpec, Full, Settings
 from wakeword.errors import ConfigError
-from wakeword.frontend import FRAME_RATE_HZ, FRONT_ENDS
+from wakeword.frontend import FRAME_RATE_HZ
 
 _WINDOW_MS = 1920
 _HOP_MS = 480
@@ -41,7 +42,7 @@ class WindowEncoder(Encoder):
     streaming = "window"
 
     def __init__(self, inner: Full, window: int = 0, hop: int | None = None) -> None:
-        super().__init__()
+        super().__init__(inner.spec, inner.taps)
         ratio = features_a_frame(inner.spec)
         hop = round(_HOP_MS / 10 / ratio) if hop is None else hop
         window = window or max(round(_WINDOW_MS / 10 / ratio), hop)
@@ -52,15 +53,12 @@ class WindowEncoder(Encoder):
                 f"window {window}, hop {hop}: expected 1 <= hop <= window <= {inner.most_frames} "
                 f"frames{multiples}."
             )
-        self.inner = inner
-        self.spec, self.trunk = inner.spec, inner.trunk
-        self.dim, self.depth, self.taps = inner.dim, inner.depth, inner.taps
-        self.frame_rate_hz = inner.frame_rate_hz
+        self.inner, self.trunk = inner, inner.trunk
         self.window, self.hop_frames = window, hop
         self.first_features = int(hop * ratio)
         self.look_ahead_ms = (hop - 1) * 1000 / self.frame_rate_hz
         self._size = int(window * ratio)  # in feature frames
-        self._silence = FRONT_ENDS[inner.spec.front_end](inner.spec.mels).silence
+        self._silence = inner.spec.new_front_end().silence
 
     def forward(
         self,
@@ -94,3 +92,13 @@ class WindowEncoder(Encoder):
 
     def settings(self) -> Settings:
         return {"window": self.window, "hop": self.hop_frames, **self.inner.settings()}
+
+
+def windowed(
+    full: Callable[[EncoderSpec, tuple[int, ...]], Full],
+    spec: EncoderSpec,
+    settings: dict[str, Any],
+) -> WindowEncoder:
+    """A window over a new encoder; `settings` as `WindowEncoder.settings()` gives them."""
+    sizes = {key: value for key, value in settings.items() if key != "taps"}
+    return WindowEncoder(full(spec, settings.get("taps", ())), **sizes)

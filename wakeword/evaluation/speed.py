@@ -18,7 +18,6 @@ from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.detector import Detector, DetectorPool
 from wakeword.encoders import Encoder
 from wakeword.evaluation.evaluate import model_logits
-from wakeword.frontend import FRONT_ENDS
 from wakeword.model import WakeWordModel
 
 BLOCK = SAMPLE_RATE * 80 // 1000  # samples that are fed at a time
@@ -73,7 +72,7 @@ class EncoderCost:
 def encoder_cost(encoder: Encoder, seconds: float = 8.0) -> EncoderCost:
     """Run front end and encoder over noise, 80 ms at a time, on the threads that torch has."""
     encoder.eval()
-    frontend = FRONT_ENDS[encoder.spec.front_end](encoder.spec.mels)
+    frontend = encoder.spec.new_front_end()
     states: tuple[object, object] = (None, None)
 
     @torch.inference_mode()
