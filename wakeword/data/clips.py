@@ -98,6 +98,15 @@ class Dataset:
         splits = {wanted, None} if wanted == "train" else {wanted}
         return self.map(lambda clips: tuple(clip for clip in clips if clip.split in splits))
 
+    def by_role(self) -> dict[str, tuple[Clip, ...]]:
+        """All clips, by what they are for: "keyword", "negative", "noise", "room"."""
+        return {
+            "keyword": self.keywords,
+            "negative": self.negatives,
+            "noise": self.noises,
+            "room": self.rooms,
+        }
+
     def map(self, change: Callable[[tuple[Clip, ...]], tuple[Clip, ...]]) -> Dataset:
         """The same data set with `change` done to the clips of every role."""
         return replace(
@@ -120,15 +129,9 @@ class Dataset:
 
     def ingredients(self) -> list[dict[str, str | int]]:
         """What it is made of, for the record: {"role", "source", "licence", "clips"}, sorted."""
-        roles = {
-            "keyword": self.keywords,
-            "negative": self.negatives,
-            "noise": self.noises,
-            "room": self.rooms,
-        }
         counts = Counter(
             (role, clip.source or _UNSTATED, clip.licence or _UNSTATED)
-            for role, clips in roles.items()
+            for role, clips in self.by_role().items()
             for clip in clips
         )
         return [

@@ -114,12 +114,7 @@ def write_jsonl(dataset: Dataset, path: Path | str) -> None:
     path = Path(path)
     folder = path.parent.resolve()
     with storage.whole(path) as part, part.open("w", encoding="utf-8") as file:
-        for role, clips in (
-            ("keyword", dataset.keywords),
-            ("negative", dataset.negatives),
-            ("noise", dataset.noises),
-            ("room", dataset.rooms),
-        ):
+        for role, clips in dataset.by_role().items():
             for clip in clips:
                 file.write(json.dumps(_row(clip, role, folder), ensure_ascii=False) + "\n")
 

@@ -188,9 +188,7 @@ def _layers(config: TrainConfig) -> tuple[int, ...]:
 
 
 def _all_clips(*parts: Dataset) -> list[Clip]:
-    return [
-        c for p in parts for clips in (p.keywords, p.negatives, p.noises, p.rooms) for c in clips
-    ]
+    return [clip for part in parts for clips in part.by_role().values() for clip in clips]
 
 
 def _hold_out(task: Dataset, config: TrainConfig) -> Dataset:
