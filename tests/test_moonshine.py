@@ -20,6 +20,8 @@ from wakeword.encoders import EncoderSpec, build, load_encoder
 from wakeword.encoders.attention import split_heads
 from wakeword.encoders.moonshine import MoonshineExact, MoonshineFull, _Trunk, _turned, _turns
 from wakeword.errors import CheckpointError, ConfigError
+from wakeword.heads import build_head
+from wakeword.trigger import OperatingPoint
 
 SPEC = EncoderSpec(
     "tiny-moonshine", "moonshine", (), "MIT", "nothing", 0, 0, 32, 2, 2, 125 / 3, "waveform"
@@ -243,3 +245,15 @@ def test_trains_saves_and_detects(tmp_path: Path, streaming: str) -> None:
         whole, _ = model(samples)
         parts = tiny_family.stream(model, samples, [1, 160, 1280, 4001])
     torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0)
+
+
+def test_a_hostile_number_of_chunks_is_refused(tmp_path: Path) -> None:
+    encoder = exact()
+    head = build_head("linear", encoder.dim, 1, 1, encoder.frame_rate_hz)
+    origin = models.Origin(SPEC.name, "exact", "0" * 64, "MIT", "linear")
+    point = OperatingPoint({"ping": 0.5})
+    model = models.WakeWordModel(encoder, head, ["ping"], origin, point)
+    encoder.normed = 10**9
+    models.save(model, tmp_path / "m.wakeword")
+    with pytest.raises(CheckpointError, match="normed of 1000000000"):
+        models.load(tmp_path / "m.wakeword")

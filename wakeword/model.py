@@ -192,7 +192,7 @@ def _read_about(path: Path) -> dict[str, Any]:
 
 def _bounded(settings: Mapping[str, Any]) -> None:
     """Numbers from a file that may be hostile: small enough to be built."""
-    for key in ("chunk", "left", "period", "window", "hop"):
+    for key in ("chunk", "left", "period", "normed", "window", "hop"):
         if key in settings and not (type(settings[key]) is int and 0 < settings[key] <= 1500):
             raise ValueError(f"{key} of {settings[key]!r}")
     if len(str(settings.get("about", ""))) > _MAX_ABOUT:
