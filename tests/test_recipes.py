@@ -6,6 +6,7 @@ import re
 import runpy
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,6 @@ def run(name: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_recipe_is_run_here_or_with_its_module() -> None:
     assert {path.name for path in RECIPES.glob("*.py")} == {
-        "few_clips.py",
         "four_words.py",
         "frontend_level.py",
         "own_encoder.py",
@@ -120,19 +120,42 @@ def test_halves_are_of_equal_length_and_recordings_stay_whole() -> None:
         assert not set(one.logits[:, 0]) & set(rest.logits[:, 0])
 
 
-def test_few_clips(
+def test_the_depth_study_goes_on_and_adds_to_its_table(
     small_trainings: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    few = ("--clips", "6", "--draws", "2", "--hours", "0.1")
-    run("few_clips.py", str(small_trainings), str(tmp_path), *few, monkeypatch=monkeypatch)
-    printed = capsys.readouterr().out
-    assert printed.count("| ping | ") == 2 and printed.count("of 4 | ") == 4
-    assert "all: mean" in printed
-    one, other = (file.read_bytes() for file in tmp_path.glob("*/ping-6-?.wakeword"))
-    assert one != other
+    def threads(cores: int, context: object) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(cores)  # other processes would not know the tiny encoder
+
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", threads)
+    few = ("--clips", "6", "--clips", "0", "--draws", "2", "--hours", "0.05", "--epochs", "1")
+    study = [str(small_trainings), str(tmp_path / "out"), "--encoder", "tiny", *few]
+    run("depth/study.py", *study, monkeypatch=monkeypatch)
+    first = capsys.readouterr().out
+    assert first.count("missed of 8") == 4 and len(rows_of(first)) == 2
+    run("depth/study.py", *study, "--strategy", "lora:2", monkeypatch=monkeypatch)
+    second = capsys.readouterr().out
+    assert second.count("missed of 8") == 4  # the first four are there
+    head, lora = (rows_of(second)[i : i + 2] for i in (0, 2))
+    assert head == rows_of(first)
+    assert [row.split("|")[4].strip() for row in (*head, *lora)] == ["6", "all", "6", "all"]
+    assert [row.split("|")[3].strip() for row in (*head, *lora)] == 2 * ["head"] + 2 * ["lora:2"]
+    assert (tmp_path / "out" / "depth.png").stat().st_size > 10_000
+
+
+def rows_of(printed: str) -> list[str]:
+    return [line for line in printed.splitlines() if line.startswith("| tiny ")]
+
+
+def test_a_draw_of_clips_and_the_same_draw_again() -> None:
+    drawn = runpy.run_path(str(RECIPES / "depth" / "study.py"))["drawn"]
+    clips = tuple(Clip(Path(f"{i}.wav"), "ping", split="train") for i in range(20))
+    task = Dataset(Path(), "folders", keywords=clips)
+    few = [drawn(task, 6, draw).keywords for draw in (0, 0, 1)]
+    assert few[0] == few[1] != few[2] and {len(each) for each in few} == {6}
+    assert drawn(task, 0, 1).keywords == clips
 
 
 def test_own_encoder(

@@ -112,7 +112,7 @@ def test_a_killed_training_ends_with_the_same_bytes(
     assert resumed.read_bytes() == whole.read_bytes()
 
 
-@pytest.mark.parametrize("strategy", ["head", "top:1", "full", "gradual", "scratch"])
+@pytest.mark.parametrize("strategy", ["head", "top:1", "lora:2", "full", "gradual", "scratch"])
 @pytest.mark.parametrize("streaming", ["exact", "window"])
 def test_only_what_the_strategy_names_has_learned(
     strategy: str,
@@ -137,6 +137,9 @@ def test_only_what_the_strategy_names_has_learned(
         assert moved == set()
     elif strategy == "top:1":
         assert moved and moved <= top
+    elif strategy == "lora:2":
+        assert "blocks.0.mlp.0.weight" in moved
+        assert all(after[name].ndim == 2 for name in moved)
     elif strategy in ("full", "scratch"):
         assert {"conv1.weight", "blocks.0.mlp.0.weight", "ln_post.weight"} <= moved
 

@@ -11,7 +11,7 @@ from wakeword.encoders import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.training import transfer
 
-ASKED = ("head", "top:1", "top:2", "top:3", "full", "gradual", "scratch")
+ASKED = ("head", "top:1", "top:2", "top:3", "full", "layerwise", "gradual", "scratch")
 
 
 @pytest.mark.parametrize("streaming", ["exact", "window"])
@@ -38,6 +38,7 @@ def test_groups_hold_what_learns_once(tiny: EncoderSpec, streaming: str, asked: 
         ("top:1", [1.0, 0.1]),
         ("top:2", [1.0, 0.1, 0.07]),
         ("gradual", [1.0, 0.1, 0.07, 0.049]),
+        ("layerwise", [1.0, 0.1, 0.07, 0.049]),
         ("full", [1.0, 0.1, 0.1, 0.1]),
         ("scratch", [1.0, 0.25, 0.25, 0.25]),
     ],
@@ -70,6 +71,36 @@ def test_frozen_weights_do_not_move(tiny: EncoderSpec, asked: str) -> None:
     assert moved == learns
     assert any(name.startswith("head.") for name in moved)
     assert any(name.startswith("encoder.") for name in moved) == (asked != "head")
+
+
+def test_low_rank_products_learn_beside_the_matrices_and_are_merged(tiny: EncoderSpec) -> None:
+    model = tiny_family.model()
+    sound = torch.from_numpy(tiny_family.sound(0.5))[None]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    unchanged = model(sound)[0]
+    transfer.adapt(model.encoder, 2)
+    assert torch.equal(model(sound)[0], unchanged)
+    strategy = transfer.choose("lora:2", model.encoder, 10)
+    groups = transfer.parameter_groups(model.encoder, model.head, strategy, 0.01)
+    optimiser = torch.optim.Adam(groups)
+    for _ in range(2):  # the first step moves one side of the product alone
+        optimiser.zero_grad()
+        model(sound)[0].square().sum().backward()
+        optimiser.step()
+    learned = model(sound)[0]
+    transfer.merge(model.encoder)
+    assert torch.allclose(model(sound)[0], learned, atol=1e-5)
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    matrices = {
+        f"encoder.{name}.weight"
+        for name, module in model.encoder.named_modules()
+        if isinstance(module, nn.Linear)
+    }
+    moved = {n for n in after if n.startswith("encoder.") and not torch.equal(after[n], before[n])}
+    assert moved and moved <= matrices
+    ranks = [int(torch.linalg.matrix_rank(after[n] - before[n], rtol=1e-3)) for n in moved]
+    assert set(ranks) == {2}
 
 
 def test_frozen_is_for_good() -> None:
@@ -134,6 +165,8 @@ def test_scratch_forgets_what_was_learned(tiny: EncoderSpec) -> None:
         ("top:-1", "top:N"),
         ("top:x", "top:N"),
         ("top", "top:N"),
+        ("lora:0", "lora:R"),
+        ("lora", "lora:R"),
         ("", "auto"),
     ],
 )
@@ -144,7 +177,9 @@ def test_unknown_strategies_teach(tiny: EncoderSpec, asked: str, message: str) -
 
 def test_every_listed_strategy_is_known(tiny: EncoderSpec) -> None:
     for name in transfer.STRATEGIES:
-        transfer.choose(name.replace("N", "1"), tiny_family.model().encoder, 10)
+        transfer.choose(
+            name.replace(":N", ":1").replace(":R", ":1"), tiny_family.model().encoder, 10
+        )
 
 
 @pytest.mark.parametrize("stages", [-1, 5])

@@ -40,6 +40,7 @@ from wakeword.encoders.whisper import WhisperFull
 from wakeword.frontend import LogMel
 from wakeword.mixing import rms, set_level
 from wakeword.training.augment import change_speed
+from wakeword.training.features import has_bfloat16
 
 LENGTH_S = 10.24
 SCENES = 64  # in a file
@@ -190,7 +191,8 @@ def heard(whisper: WhisperFull, mel: LogMel, samples: Samples) -> torch.Tensor:
     """(samples,) → (frames at 25 a second, layers · dim)."""
     features, _ = mel(torch.from_numpy(samples)[None])
     features = features[:, : features.shape[1] // 4 * 4]
-    pairs = whisper.tapped(features)[0]
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+        pairs = whisper.tapped(features)[0].float()
     return pairs.unflatten(0, (-1, 2)).mean(dim=1)
 
 

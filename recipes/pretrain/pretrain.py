@@ -48,6 +48,7 @@ from wakeword.data.library import Library
 from wakeword.encoders.compact import HEAD
 from wakeword.frontend import LogMel
 from wakeword.training.augment import AugmentConfig, Augmenter, mask_features
+from wakeword.training.features import has_bfloat16
 
 NAME = "wakeword-stream"
 DELAY = 2  # frames of 40 ms between the teacher's frame and the student's
@@ -64,7 +65,7 @@ AROUND = AugmentConfig(noise_share=0.8, room_share=0.4, level_db=(-55.0, -14.0))
 @click.option("--around", required=True, type=click.Path(path_type=Path))
 @click.option("--dev", required=True, type=click.Path(path_type=Path))
 @click.option("--epochs", default=12, show_default=True)
-@click.option("--batch", default=32, show_default=True, help="Scenes a step and process.")
+@click.option("--batch", default=8, show_default=True, help="Scenes a step and process.")
 @click.option("--rate", default=2e-3, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
@@ -96,6 +97,8 @@ def main(
         optimiser.load_state_dict(held["optimiser"])
         curves = held["curves"]
     steps = len(train) // (batch * ranks)
+    fast = device.type == "cuda" or has_bfloat16()
+    half = torch.autocast(device.type, torch.bfloat16, enabled=fast)
     for epoch in range(len(curves), epochs):
         student.train()
         losses: list[Tensor] = []
@@ -107,7 +110,8 @@ def main(
                 warm = min(1.0, at * epochs / 0.5 + 1e-3)  # over half an epoch
                 for group in optimiser.param_groups:
                     group["lr"] = rate * warm * 0.5 * (1 + math.cos(math.pi * at))
-                named, ctc = model(mel.to(device), units.to(device), texts)
+                with half:
+                    named, ctc = model(mel.to(device), units.to(device), texts)
                 optimiser.zero_grad(set_to_none=True)
                 (named + CTC_WEIGHT * ctc).backward()
                 nn.utils.clip_grad_norm_(student.parameters(), 1.0)

@@ -244,6 +244,8 @@ class _Run:
         self.model = WakeWordModel(encoder, head, self.keywords, origin, point)
         self.depth = max(d for d in encoder.splits() if d <= strategy.frozen)
         transfer.freeze(encoder, strategy.frozen)
+        if strategy.rank:
+            transfer.adapt(encoder, strategy.rank)
 
     def features_of(self, around: Sequence[Clip]) -> str:
         """A name for what features depend on beside the clips of each: `around` is in all."""
@@ -393,6 +395,8 @@ class _Run:
     ) -> WakeWordModel:
         """The model with its operating point and what is known of its training."""
         model, config = self.model.eval(), self.config
+        trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        transfer.merge(model.encoder)
         clean, noisy_, *_, held_out = [heard.track(model) for heard in validation]
         asked = config.false_accepts_per_hour
         point, found = calibrate(model, held_out, per_hour=asked)
@@ -416,7 +420,7 @@ class _Run:
                 "epochs": len(history),
                 "best_epoch": int(best["epoch"]),
                 "parameters": sum(p.numel() for p in model.parameters()),
-                "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
+                "trainable": trainable,
                 "data": data,
             },
         )

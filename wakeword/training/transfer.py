@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from wakeword.encoders import Encoder
 from wakeword.errors import ConfigError, unknown
 
-STRATEGIES = ("auto", "head", "top:N", "full", "gradual", "scratch")
+STRATEGIES = ("auto", "head", "top:N", "lora:R", "full", "layerwise", "gradual", "scratch")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Strategy:
         encoder_rate: learning rate of the top stage as a share of the head's.
         decay: factor from each stage to the one below it.
         gradual: the stages join one after the other, from the top.
+        rank: of what is learned beside each matrix of the encoder, which stays; 0: the matrices
+            themselves learn.
         pretrained: False for random weights, the honest baseline.
     """
 
@@ -34,11 +39,12 @@ class Strategy:
     encoder_rate: float = 0.1
     decay: float = 0.7
     gradual: bool = False
+    rank: int = 0
     pretrained: bool = True
 
 
 def choose(asked: str, encoder: Encoder, keyword_minutes: float) -> Strategy:
-    """The strategy for a name: head, top:N, full, gradual, scratch or auto.
+    """The strategy for a name: head, top:N, lora:R, full, layerwise, gradual, scratch or auto.
 
     `auto` goes by minutes of keyword audio: below 20 only the head learns; below 120 the top layer
     too; above, all layers by and by. Raises ConfigError for other names.
@@ -64,8 +70,13 @@ def choose(asked: str, encoder: Encoder, keyword_minutes: float) -> Strategy:
                 f"Choose top:1 to top:{encoder.depth}."
             )
         return Strategy(name, reason, encoder.depth - layers)
+    low_rank = re.fullmatch(r"lora:([1-9]\d{0,2})", name)
+    if low_rank:
+        return Strategy(name, reason, 0, encoder_rate=0.5, decay=1.0, rank=int(low_rank[1]))
     if name == "full":
         return Strategy(name, reason, 0, decay=1.0)
+    if name == "layerwise":
+        return Strategy(name, reason, 0)
     if name == "gradual":
         return Strategy(name, reason, 0, gradual=True)
     if name == "scratch":
@@ -89,6 +100,41 @@ def freeze(encoder: Encoder, stages: int) -> list[str]:
     return [name for name, p in encoder.named_parameters() if id(p) in frozen]
 
 
+class _LowRank(nn.Module):
+    """weight + up · down, of which up begins at zero: at first nothing is changed.
+
+    Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models".
+    """
+
+    def __init__(self, weight: Tensor, rank: int) -> None:
+        super().__init__()
+        rows, columns = weight.shape
+        self.down = nn.Parameter(torch.randn(rank, columns) / math.sqrt(columns))
+        self.up = nn.Parameter(torch.zeros(rows, rank))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.up @ self.down
+
+
+def adapt(encoder: Encoder, rank: int) -> None:
+    """Freeze the encoder but for a product of `rank` beside each matrix of its linear layers.
+
+    Until `merge`, its tensors have other names.
+    """
+    encoder.requires_grad_(False)
+    for module in list(encoder.modules()):
+        if isinstance(module, nn.Linear):
+            beside = _LowRank(module.weight, rank)
+            parametrize.register_parametrization(module, "weight", beside)
+
+
+def merge(encoder: Encoder) -> None:
+    """Add what `adapt` has let be learned to the matrices; nothing where nothing is adapted."""
+    for module in list(encoder.modules()):
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.remove_parametrizations(module, "weight")
+
+
 def keep_frozen(model: nn.Module) -> None:
     """After `model.train()`: modules whose every parameter is frozen go back to evaluation."""
     for module in model.modules():
@@ -106,5 +152,6 @@ def parameter_groups(
     for below_top, number in enumerate(reversed(range(strategy.frozen, encoder.depth))):
         share = strategy.encoder_rate * strategy.decay**below_top
         parameters = [p for module in stages[number] for p in module.parameters()]
-        groups.append({"params": parameters, "lr": rate * share})
+        learning = [p for p in parameters if p.requires_grad]
+        groups.append({"params": learning, "lr": rate * share})
     return groups

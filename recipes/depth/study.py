@@ -1,0 +1,325 @@
+"""How deep to fine-tune, by how many clips there are: the table and the picture.
+
+    python recipes/depth/study.py CORPUS OUT --clips 10 --clips 50 --clips 0 \\
+        --strategy head --strategy top:1 --strategy full --strategy scratch
+    python recipes/depth/study.py CORPUS OUT --clips 10 --draws 5        # ten clips are enough?
+
+Data: any layout that `wakeword train` reads, with a train and a dev split (or speakers, from whom
+splits are made). Each draw takes so many clips of a word from the train split (0: all of them) and
+trains with every other setting at its default (where all clips are taken, a draw is a seed); the
+recordings without the word stay all there. Measured on the whole dev split by the detector's own
+trigger, its negatives beside the word's clips: missed at no more than 0.5 false accepts per hour,
+in quiet and at 10 dB together and at 0 dB; and, because depth may buy recall with false accepts,
+the false accepts per hour at which no more than 5 % of the clips in quiet and at 10 dB are missed.
+
+Words are trained side by side, one on each core. Each training is a file
+OUT/<how>/<word>-<clips>-<draw>.json, so a run that is cut off goes on, and runs over other encoders
+add to the same table. Prints the table of everything in OUT and draws OUT/depth.png.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from wakeword import storage, work
+from wakeword.cli import show
+from wakeword.data import Dataset, assign_splits, for_keywords, read_dataset
+from wakeword.data.library import Library
+from wakeword.encoders import ways_to_stream
+from wakeword.evaluation import evaluate, metrics
+from wakeword.evaluation.conditions import CLEAN, noisy
+from wakeword.evaluation.streams import negative_stream, positive_stream
+from wakeword.training import train as training
+from wakeword.training.features import FeatureStore
+from wakeword.training.scenes import SceneConfig
+
+FALSE_ACCEPTS = 0.5  # per hour
+MISS = 0.05
+
+
+@dataclass(frozen=True)
+class How:
+    """What is compared: everything but the word, its clips and the draw."""
+
+    encoder: str
+    streaming: str
+    hop_ms: int | None
+    head: str
+    strategy: str
+    hours: float
+    epochs: int
+    spoken: bool
+
+    @property
+    def name(self) -> str:
+        parts = asdict(self).values()
+        return "-".join(str(part).replace(":", "") for part in parts if part not in (None, False))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training and what its model missed."""
+
+    how: How
+    word: str
+    asked: int  # clips; 0 is all
+    draw: int
+    clips: int
+    minutes: float  # of the word's clips
+    trainable: int
+    missed: int  # in quiet and at 10 dB, of `spoken`
+    missed_0db: int  # of half as many
+    spoken: int
+    false_accepts_per_hour: float | None  # at MISS; None where no threshold misses so few
+    hours: float  # of negatives
+    took_s: float
+
+
+@click.command(cls=show.Command)
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--clips", "counts", multiple=True, type=click.IntRange(min=0), default=(10, 50, 0))
+@click.option("--strategy", "strategies", multiple=True, default=("head",), show_default=True)
+@click.option("--head", "heads", multiple=True, default=("conv",), show_default=True)
+@click.option("--draws", default=3, show_default=True)
+@click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
+@click.option(
+    "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."
+)
+@click.option("--epochs", default=training.TrainConfig.epochs, show_default=True)
+@click.option(
+    "--spoken",
+    type=click.Path(path_type=Path),
+    help="Folder of speak.py: learn from its <word>.jsonl too.",
+)
+@click.option("--encoder", default=training.TrainConfig.encoder, show_default=True)
+@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
+@click.option("--streaming", default="", help="exact or window.  [default: the encoder's best]")
+@click.option("--hop-ms", type=int, help="Sound taken in at once.  [default: the encoder's]")
+def main(
+    corpus: Path,
+    out: Path,
+    counts: tuple[int, ...],
+    strategies: tuple[str, ...],
+    heads: tuple[str, ...],
+    draws: int,
+    words: tuple[str, ...],
+    hours: float,
+    epochs: int,
+    spoken: Path | None,
+    encoder: str,
+    weights: Path | None,
+    streaming: str,
+    hop_ms: int | None,
+) -> None:
+    """Train on some or all clips of each word of CORPUS, to every depth, again and again."""
+    streaming = streaming or ways_to_stream(encoder)[0]
+    hows = [
+        How(encoder, streaming, hop_ms, head, strategy, hours, epochs, bool(spoken))
+        for strategy in strategies
+        for head in heads
+    ]
+    words = words or tuple(assign_splits(read_dataset(corpus)).words())
+    jobs = [(word, how, count) for how in hows for count in counts for word in words]
+    # processes, not threads: what is drawn in a training comes from torch's global generator
+    with (
+        show.progress() as progress,
+        ProcessPoolExecutor(min(work.cores(), len(words)), get_context("spawn")) as pool,
+    ):
+        waiting = [
+            pool.submit(
+                of_word, corpus, out, word, [job[1:] for job in jobs if job[0] == word], draws,
+                weights, spoken,
+            )
+            for word in words
+        ]  # fmt: skip
+        for done, each in enumerate(as_completed(waiting)):
+            each.result()
+            progress("words", done + 1, len(words))
+    cells = sorted(read(out), key=lambda cell: (cell.how.name, cell.asked or 10**9, cell.word))
+    print(table(cells))
+    picture(cells, out / "depth.png")
+
+
+def of_word(
+    corpus: Path,
+    out: Path,
+    word: str,
+    jobs: Sequence[tuple[How, int]],
+    draws: int,
+    weights: Path | None,
+    spoken: Path | None,
+) -> None:
+    """All cells of a word, those that are there left out: its trainings share their features."""
+    torch.set_num_threads(1)
+    task = for_keywords(assign_splits(read_dataset(corpus)), [word])
+    more = read_dataset(spoken / f"{word}.jsonl") if spoken else None
+    for how, count in jobs:
+        for draw in range(draws):
+            file = out / how.name / f"{word}-{count}-{draw}.json"
+            if file.is_file():
+                continue
+            began = time.monotonic()
+            trained = training.train(
+                drawn(task, count, draw),
+                [word],
+                training.TrainConfig(
+                    encoder=how.encoder, streaming=how.streaming, hop_ms=how.hop_ms, head=how.head,
+                    strategy=how.strategy, seed=0 if count else draw, epochs=how.epochs,
+                    scenes=SceneConfig().of_hours(how.hours),
+                ),
+                more=more,
+                weights=weights,
+                work=out / "work" / word,
+            )  # fmt: skip
+            took_s = time.monotonic() - began
+            about = trained.model.origin.training
+            cell = Cell(
+                how, word, count, draw, about["keyword_clips"], about["keyword_minutes"],
+                about["trainable"], **measured(trained, task.subset("dev"), out / "work"),
+                took_s=took_s,
+            )  # fmt: skip
+            with storage.whole(file) as part:
+                part.write_text(json.dumps(asdict(cell)), encoding="utf-8")
+            print(
+                f"{how.name}: {word}, {count or 'all'} clips, draw {draw}: "
+                f"{cell.missed} missed of {cell.spoken}, {took_s / 60:.1f} min",
+                flush=True,
+            )
+
+
+def drawn(task: Dataset, clips: int, draw: int) -> Dataset:
+    """The train split with a few of its keyword clips; 0 is all of them."""
+    part = task.subset("train")
+    chosen = np.random.default_rng(draw).permutation(len(part.keywords))[: clips or None]
+    return replace(part, keywords=tuple(part.keywords[i] for i in sorted(chosen)))
+
+
+def measured(trained: training.Trained, part: Dataset, folder: Path) -> dict[str, float | None]:
+    """Of the model over the dev split: what a cell says of it.
+
+    Frames below what learned are the same for all models of a word: kept in half precision.
+    """
+    model = trained.model
+    depth = max(d for d in model.encoder.splits() if d <= trained.strategy.frozen)
+    name = storage.fingerprint(
+        model.origin.encoder, model.origin.streaming, model.encoder.settings()
+    )
+    store = FeatureStore(folder / f"dev-{name}-{depth}", model.frontend, model.encoder, depth)
+    library = Library([], [], [], {})
+    conditions = (CLEAN, noisy(10.0), noisy(0.0))
+    wanted = [negative_stream(part), *(positive_stream(part, each) for each in conditions)]
+    negatives, *tracks = [store.stream(each, library).track(model) for each in wanted]
+    *heard, loud = [evaluate.curve(model, 0, track, negatives) for track in tracks]
+    both = metrics.merged(heard)
+    spoken = both[0].spoken
+    best, best_0db = (metrics.at_false_accepts(each, FALSE_ACCEPTS) for each in (both, loud))
+    few = [p.false_accepts_per_hour for p in both if p.miss_rate <= MISS]
+    return {
+        "missed": best.missed if best else spoken,
+        "missed_0db": best_0db.missed if best_0db else loud[0].spoken,
+        "spoken": spoken,
+        "false_accepts_per_hour": min(few, default=None),
+        "hours": both[0].hours,
+    }
+
+
+def read(out: Path) -> list[Cell]:
+    """Every cell that is in a folder."""
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(out.glob("*/*.json"))]
+    return [Cell(**{**each, "how": How(**each["how"])}) for each in found]
+
+
+Group = tuple[How, int]
+
+
+def grouped(cells: Sequence[Cell]) -> dict[Group, dict[int, list[Cell]]]:
+    """By what is compared and clips, by draw: one cell of each word."""
+    groups: dict[Group, dict[int, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+    for cell in cells:
+        groups[cell.how, cell.asked][cell.draw].append(cell)
+    return groups
+
+
+def missed(cells: Sequence[Cell]) -> float:
+    return float(np.mean([cell.missed / cell.spoken for cell in cells]))
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """Means over words and draws. The interval (Wilson, 95 %) is that of one draw's clips: other
+    draws hear the same ones again."""
+    lines = [
+        "| encoder | head | strategy | clips a word | minutes | learns | words × draws | missed "
+        "| each draw | at 0 dB | false accepts per hour at 5 % missed | trained in |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for (how, asked), draws in grouped(cells).items():
+        all_of = [cell for draw in draws.values() for cell in draw]
+        rate = missed(all_of)
+        spoken = sum(cell.spoken for cell in max(draws.values(), key=len))
+        about = metrics.wilson(round(rate * spoken), spoken)
+        loud = np.mean([2 * cell.missed_0db / cell.spoken for cell in all_of])
+        few = [cell.false_accepts_per_hour for cell in all_of]
+        price = np.median([np.inf if each is None else each for each in few])
+        each_draw = ", ".join(f"{missed(draw):.1%}" for _, draw in sorted(draws.items()))
+        cost_s = np.mean([cell.took_s for cell in all_of])
+        lines.append(
+            f"| {how.encoder} ({how.streaming}{f', {how.hop_ms} ms' if how.hop_ms else ''}) "
+            f"| {how.head} | {how.strategy}{' + synthetic voices' if how.spoken else ''} "
+            f"| {asked or 'all'} | {np.mean([cell.minutes for cell in all_of]):.1f} "
+            f"| {np.mean([cell.trainable for cell in all_of]) / 1e6:.2f} M "
+            f"| {len({cell.word for cell in all_of})} × {len(draws)} "
+            f"| {rate:.1%} ({about.low:.1%}–{about.high:.1%}) | {each_draw} | {loud:.1%} "
+            f"| {f'{price:.2f}' if np.isfinite(price) else 'never'} | {cost_s / 60:.1f} min |"
+        )
+    return "\n".join(lines)
+
+
+def picture(cells: Sequence[Cell], path: Path) -> None:
+    """Missed over minutes of the word: a panel for each encoder; bands hold all draws."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = sorted({(cell.how.encoder, cell.how.streaming) for cell in cells})
+    figure = Figure(figsize=(5 * len(panels), 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, panel in zip(
+        np.ravel(figure.subplots(1, len(panels), sharey=True)), panels, strict=True
+    ):
+        curves: dict[str, list[tuple[float, list[float]]]] = defaultdict(list)
+        for (how, _), draws in grouped(cells).items():
+            if (how.encoder, how.streaming) == panel:
+                minutes = float(np.mean([c.minutes for draw in draws.values() for c in draw]))
+                name = f"{how.strategy}, {how.head}" + (", synthetic voices" if how.spoken else "")
+                curves[name].append((minutes, [100 * missed(draw) for draw in draws.values()]))
+        for name, points in curves.items():
+            minutes, rates = zip(*sorted(points), strict=True)
+            (line,) = axes.plot(minutes, [np.mean(each) for each in rates], "o-", label=name)
+            axes.fill_between(
+                minutes, [min(each) for each in rates], [max(each) for each in rates],
+                color=line.get_color(), alpha=0.15, linewidth=0,
+            )  # fmt: skip
+        axes.set_title(f"{panel[0]}, {panel[1]}", fontsize=10)
+        axes.set_xscale("log")
+        axes.set_yscale("symlog", linthresh=1)
+        axes.set_xlabel("minutes of the word to learn from")
+        axes.grid(True, linewidth=0.5, alpha=0.6)
+        axes.legend(fontsize=8)
+    figure.axes[0].set_ylabel(f"% missed at {FALSE_ACCEPTS:g} false accepts per hour")
+    with storage.whole(path) as part:
+        figure.savefig(part, format="png", dpi=130)
+
+
+if __name__ == "__main__":
+    main()
