@@ -21,6 +21,7 @@ COMMANDS = {
     "license": "Say what a model was made of, and under which licences.",
     "listen": "Detect keywords in a live microphone, or in raw audio on stdin.",
     "mine": "Collect what sets a model off in long recordings, as new negatives.",
+    "serve": "Hear for others: a Wyoming server, for Home Assistant.",
     "train": "Train a model from recordings.",
     "verify-export": "Compare an exported file with its model on the same audio.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from wakeword import runtime
@@ -11,12 +12,19 @@ from wakeword.stream import StreamDetector
 
 def detector(file: Path, threshold: float | None, rate: int = SAMPLE_RATE) -> StreamDetector:
     """Of a model, or of an exported one (.onnx), for which torch is not loaded."""
+    return source(file, threshold)(rate)
+
+
+def source(file: Path, threshold: float | None) -> Callable[[int], StreamDetector]:
+    """A model, opened once: gives a new detector for each stream of so many samples a second."""
     if file.suffix.lower() == ".onnx":
-        return runtime.Detector(runtime.load(file), threshold=threshold, rate=rate)
+        exported = runtime.load(file)
+        return lambda rate: runtime.Detector(exported, threshold=threshold, rate=rate)
     import torch
 
     from wakeword.detector import Detector
     from wakeword.model import load
 
     torch.set_num_threads(1)  # a block is too short to share: more threads wait for each other
-    return Detector(load(file), threshold=threshold, rate=rate)
+    model = load(file)
+    return lambda rate: Detector(model, threshold=threshold, rate=rate)

@@ -1,0 +1,1 @@
+"""Detectors for others, over the network."""
