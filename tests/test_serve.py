@@ -31,9 +31,10 @@ from wakeword import model as models
 from wakeword.cli import main
 from wakeword.detector import Detector
 from wakeword.encoders import EncoderSpec
-from wakeword.errors import ConfigError, WakewordError
-from wakeword.serve.words import Words
-from wakeword.serve.wyoming import Limits, ProtocolError, Server, Session
+from wakeword.errors import ConfigError
+from wakeword.serve.limits import Limits
+from wakeword.serve.words import ClientError, Words
+from wakeword.serve.wyoming import Server, Session, read_event
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 RATE = 16_000
@@ -218,7 +219,7 @@ def test_who_sends_nonsense_is_told_and_let_go_and_others_hear_on(words: Words, 
 def test_the_form_of_the_sound_may_not_change(words: Words) -> None:
     session = Session(words)
     session.answer(AudioStart(RATE, 2, 1).event())
-    with pytest.raises(ProtocolError, match="changed in the middle"):
+    with pytest.raises(ClientError, match="changed in the middle"):
         session.answer(AudioChunk(8000, 2, 1, b"").event())
 
 
@@ -294,7 +295,7 @@ def test_any_events_are_answered_or_refused(words: Words, events: list[Event]) -
     for event in events:
         try:
             answers = session.answer(event)
-        except WakewordError:
+        except ClientError:
             break
         assert all(isinstance(json.dumps(answer.to_dict()), str) for answer in answers)
 
@@ -315,8 +316,6 @@ def test_any_events_are_answered_or_refused(words: Words, events: list[Event]) -
 )
 def test_any_bytes_end_in_an_error_or_nothing(words: Words, sent: list[bytes]) -> None:
     async def send() -> None:
-        from wakeword.serve.wyoming import read_event
-
         reader = asyncio.StreamReader(limit=1 << 10)
         reader.feed_data(b"".join(sent))
         reader.feed_eof()
@@ -326,7 +325,7 @@ def test_any_bytes_end_in_an_error_or_nothing(words: Words, sent: list[bytes]) -
 
     try:
         asyncio.run(send())
-    except WakewordError as error:
+    except ClientError as error:
         assert str(error)
 
 

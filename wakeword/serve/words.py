@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from wakeword.errors import ConfigError, unknown
+from wakeword.errors import ConfigError, WakewordError, unknown
+from wakeword.serve.metrics import Metrics
+from wakeword.sound import SAMPLE_RATE
 from wakeword.stream import StreamDetector
 from wakeword.trigger import Detection
 
+RATES_HZ = (8000, 192000)
+
 MakeDetector = Callable[[int], StreamDetector]
 """A new detector for sound of so many samples a second."""
+
+
+class ClientError(WakewordError):
+    """A client sent what it may not: it is told so and let go."""
 
 
 class Words:
@@ -27,46 +36,76 @@ class Words:
     """
 
     def __init__(self, models: Mapping[Path, MakeDetector]) -> None:
+        self.metrics = Metrics()
         self._models = dict(models)
         self._by_word: dict[str, Path] = {}
         for file, make in models.items():
-            for word in make(16000).model.keywords:
+            for word in make(SAMPLE_RATE).model.keywords:
                 if word in self._by_word:
                     raise ConfigError(
                         f"{file}: hears '{word}', as {self._by_word[word]} does. "
                         "Serve one of the two, or each on a port of its own."
                     )
                 self._by_word[word] = file
+                self.metrics.detections.labels(word)
 
     @property
     def names(self) -> list[str]:
         return list(self._by_word)
 
-    def ears(self, asked: Collection[str] | None, rate: int) -> Ears:
-        """For one client's stream: all words, or those that it asked for. Raises ConfigError."""
-        wanted = self.names if asked is None else list(asked)
-        for word in wanted:
-            if word not in self._by_word:
-                raise ConfigError(unknown("keyword", word, self._by_word))
-        files = dict.fromkeys(self._by_word[word] for word in wanted)
-        return Ears([self._models[file](rate) for file in files], frozenset(wanted))
+    def check(self, asked: object) -> list[str] | None:
+        """The names that a client asks for; None, as an empty list, is all. Raises ClientError."""
+        if not asked:
+            return None
+        if not isinstance(asked, list):
+            raise ClientError("expected a list of names")
+        for word in asked:
+            if not isinstance(word, str) or word not in self._by_word:
+                raise ClientError(unknown("keyword", str(word), self._by_word))
+        return asked
+
+    def ears(self, asked: Collection[str] | None, rate: object) -> Ears:
+        """For one stream: all words, or those that `check` let pass. Raises ClientError."""
+        if type(rate) is not int or not RATES_HZ[0] <= rate <= RATES_HZ[1]:
+            raise ClientError(f"a rate of {rate}: expected {RATES_HZ[0]} to {RATES_HZ[1]} Hz")
+        wanted = frozenset(self.names if asked is None else asked)
+        files = dict.fromkeys(file for word, file in self._by_word.items() if word in wanted)
+        return Ears([self._models[file](rate) for file in files], wanted, self.metrics, rate)
 
 
 class Ears:
     """The detectors of one stream."""
 
-    def __init__(self, detectors: Iterable[StreamDetector], wanted: frozenset[str]) -> None:
+    def __init__(
+        self,
+        detectors: Iterable[StreamDetector],
+        wanted: frozenset[str],
+        metrics: Metrics,
+        rate: int,
+    ) -> None:
         self._detectors = list(detectors)
-        self._wanted = wanted
+        self._wanted, self._metrics, self._rate = wanted, metrics, rate
 
     def feed(self, samples: npt.NDArray[np.int16]) -> list[Detection]:
         """(n,) samples → what was heard up to here, in order."""
-        return self._heard(each.feed(samples) for each in self._detectors)
+        self._metrics.sound_s.inc(len(samples) / self._rate)
+        return self._heard(lambda detector: detector.feed(samples))
 
     def flush(self) -> list[Detection]:
         """The stream has ended."""
-        return self._heard(each.flush() for each in self._detectors)
+        return self._heard(lambda detector: detector.flush())
 
-    def _heard(self, found: Iterable[list[Detection]]) -> list[Detection]:
-        wanted = (each for some in found for each in some if each.keyword in self._wanted)
-        return sorted(wanted, key=lambda each: each.time)
+    @property
+    def scores(self) -> dict[str, float]:
+        """The latest of each word, for a meter."""
+        every = [pair for detector in self._detectors for pair in detector.scores.items()]
+        return {word: score for word, score in every if word in self._wanted}
+
+    def _heard(self, step: Callable[[StreamDetector], list[Detection]]) -> list[Detection]:
+        began = time.thread_time()
+        found = [each for detector in self._detectors for each in step(detector)]
+        self._metrics.busy_s.inc(time.thread_time() - began)
+        found = sorted((d for d in found if d.keyword in self._wanted), key=lambda d: d.time)
+        for detection in found:
+            self._metrics.detections.labels(detection.keyword).inc()
+        return found

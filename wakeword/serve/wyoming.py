@@ -28,33 +28,19 @@ from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
 from wakeword import work
-from wakeword.errors import ConfigError, WakewordError
-from wakeword.serve.words import Ears, Words
+from wakeword.errors import ConfigError
+from wakeword.serve.limits import Limits
+from wakeword.serve.words import ClientError, Ears, Words
 from wakeword.trigger import Detection as Heard
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_RATES_HZ = (8000, 192000)
 _MOST_CHANNELS = 8
 _ABOUT = Attribution("The wakeword authors", "https://pypi.org/project/wakeword/")
 
 
-class ProtocolError(WakewordError):
-    """A client sent what it may not: it is told so and let go."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one client may take."""
-
-    header_bytes: int = 1 << 16  # of an event's line, and of the data behind it
-    payload_bytes: int = 1 << 20  # of sound in an event
-    idle_s: float = 300.0  # for an event to come in whole, or an answer to go out
-    clients: int = 100  # at once
-
-
 async def read_event(reader: asyncio.StreamReader, limits: Limits) -> Event | None:
-    """The next event; None where the client has gone. Raises ProtocolError.
+    """The next event; None where the client has gone. Raises ClientError.
 
     The reader's own limit is that of a line.
     """
@@ -68,12 +54,12 @@ async def read_event(reader: asyncio.StreamReader, limits: Limits) -> Event | No
             data |= _object(await reader.readexactly(size))
         payload = await reader.readexactly(_size(header, "payload_length", limits.payload_bytes))
     except ValueError as error:  # a line that is too long, too
-        raise ProtocolError(f"not an event of the Wyoming protocol: {error}") from error
+        raise ClientError(f"not an event of the Wyoming protocol: {error}") from error
     except asyncio.IncompleteReadError:
         return None
     kind = header.get("type")
     if not isinstance(kind, str):
-        raise ProtocolError("an event without a type")
+        raise ClientError("an event without a type")
     return Event(kind, data, payload or None)
 
 
@@ -107,15 +93,14 @@ class Session:
         self._stream: _Stream | None = None
 
     def answer(self, event: Event) -> list[Event]:
-        """Events of other kinds are passed over. Raises ProtocolError, or ConfigError for names."""
+        """Events of other kinds are passed over. Raises ClientError."""
         if Describe.is_type(event.type):
             return [info(self._words).event()]
         if Ping.is_type(event.type):
             text = event.data.get("text")
             return [Pong(text if isinstance(text, str) else None).event()]
         if Detect.is_type(event.type):
-            self._asked = _names(event.data.get("names"))
-            self._words.ears(self._asked, _RATES_HZ[0])  # a name that is not known is told now
+            self._asked = self._words.check(event.data.get("names"))
         elif AudioStart.is_type(event.type):
             self._stream = self._begin(event)
         elif AudioChunk.is_type(event.type):
@@ -134,7 +119,7 @@ class Session:
 
 @dataclass(frozen=True)
 class _Form:
-    rate: int
+    rate: object
     channels: int
 
 
@@ -147,7 +132,7 @@ class _Stream:
 
     def feed(self, event: Event) -> list[Event]:
         if _form(event) != self.form:
-            raise ProtocolError("the form of the sound changed in the middle: send audio-start")
+            raise ClientError("the form of the sound changed in the middle: send audio-start")
         return self._told(self.ears.feed(_samples(event.payload or b"", self.form.channels)))
 
     def end(self) -> list[Event]:
@@ -165,18 +150,16 @@ class _Stream:
 def _form(event: Event) -> _Form:
     rate, width, channels = (event.data.get(key) for key in ("rate", "width", "channels"))
     if width != 2:
-        raise ProtocolError(f"sound of {width} bytes a sample: expected 16-bit (width 2)")
-    if type(rate) is not int or not _RATES_HZ[0] <= rate <= _RATES_HZ[1]:
-        raise ProtocolError(f"a rate of {rate}: expected {_RATES_HZ[0]} to {_RATES_HZ[1]} Hz")
+        raise ClientError(f"sound of {width} bytes a sample: expected 16-bit (width 2)")
     if type(channels) is not int or not 1 <= channels <= _MOST_CHANNELS:
-        raise ProtocolError(f"{channels} channels: expected 1 to {_MOST_CHANNELS}")
+        raise ClientError(f"{channels} channels: expected 1 to {_MOST_CHANNELS}")
     return _Form(rate, channels)
 
 
 def _samples(payload: bytes, channels: int) -> npt.NDArray[np.int16]:
     """(n,) of little-endian PCM, the mean of its channels."""
     if len(payload) % (2 * channels):
-        raise ProtocolError(f"{len(payload)} bytes of sound: not whole samples")
+        raise ClientError(f"{len(payload)} bytes of sound: not whole samples")
     sound = np.frombuffer(payload, dtype="<i2").reshape(-1, channels)
     return sound[:, 0] if channels == 1 else sound.mean(axis=1).astype(np.int16)
 
@@ -184,15 +167,6 @@ def _samples(payload: bytes, channels: int) -> npt.NDArray[np.int16]:
 def _timestamp(event: Event) -> int:
     stamp = event.data.get("timestamp")
     return stamp if type(stamp) is int and abs(stamp) < 1 << 53 else 0
-
-
-def _names(given: object) -> list[str] | None:
-    """None or [] for all."""
-    if not given:
-        return None
-    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
-        raise ProtocolError("detect: expected a list of names")
-    return given
 
 
 def info(words: Words) -> Info:
@@ -261,7 +235,8 @@ class Server:
         assert task is not None
         self._clients.add(task)
         try:
-            await self._serve(reader, writer)
+            with self._words.metrics.clients.labels("wyoming").track_inprogress():
+                await self._serve(reader, writer)
         except (OSError, asyncio.TimeoutError, asyncio.CancelledError):
             pass  # gone, silent, or told to go
         finally:
@@ -278,16 +253,16 @@ class Server:
             while event := await self._in_time(read_event(reader, self._limits)):
                 for answer in await loop.run_in_executor(self._pool, session.answer, event):
                     await self._in_time(async_write_event(answer, writer))
-        except WakewordError as error:
+        except ClientError as error:
             await self._in_time(async_write_event(Error(str(error)).event(), writer))
 
     def _check(self, peer: str) -> None:
         address = ipaddress.ip_address(peer.split("%")[0])
         address = getattr(address, "ipv4_mapped", None) or address
         if not any(address in network for network in self._allow):
-            raise ProtocolError(f"{peer} may not listen here: start the server with --allow {peer}")
+            raise ClientError(f"{peer} may not listen here: start the server with --allow {peer}")
         if len(self._clients) > self._limits.clients:
-            raise ProtocolError(f"{self._limits.clients} clients are connected: no more")
+            raise ClientError(f"{self._limits.clients} clients are connected: no more")
 
     async def _in_time(self, what: Any) -> Any:
         return await asyncio.wait_for(what, self._limits.idle_s)
