@@ -23,10 +23,13 @@ from wakeword import model as models
 from wakeword.data import Clip, Dataset, read_dataset
 from wakeword.data.task import in_text
 from wakeword.demo.synthesis import Voice
-from wakeword.encoders import Encoder, EncoderSpec, Stripped, families
+from wakeword.encoders import Encoder, EncoderSpec, Stripped, build, families
 from wakeword.errors import ConfigError
 from wakeword.evaluation.evaluate import Track
+from wakeword.heads import build_head
+from wakeword.model import Origin, WakeWordModel
 from wakeword.training.train import TrainConfig, Trained
+from wakeword.trigger import OperatingPoint
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -45,6 +48,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "frontend_level.py",
         "own_encoder.py",
         "pulse_microphone.py",  # in test_microphone.py
+        "serve_load.py",
         "soak.py",
         "speak.py",
         "threshold_holds.py",
@@ -156,6 +160,26 @@ def test_a_draw_of_clips_and_the_same_draw_again() -> None:
     few = [drawn(task, 6, draw).keywords for draw in (0, 0, 1)]
     assert few[0] == few[1] != few[2] and {len(each) for each in few} == {6}
     assert drawn(task, 0, 1).keywords == clips
+
+
+def test_serve_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a model that another process can open: of a named encoder, with random weights."""
+    torch.manual_seed(0)
+    encoder = build("wakeword-stream")
+    head = build_head("conv", encoder.dim, 1, frame_rate_hz=encoder.frame_rate_hz)
+    torch.nn.init.normal_(head.out.weight, std=2.0)
+    origin = Origin("wakeword-stream", "exact", "", "none", "conv", {})
+    point = OperatingPoint({"ping": 0.5}, 0.08, 0.2)
+    models.save(WakeWordModel(encoder, head, ["ping"], origin, point), tmp_path / "a.wakeword")
+    audio.save(tmp_path / "a.flac", tiny_family.sound(3.0))
+    few = ("--clients", "3", "--minutes", "0.1")
+    given = (str(tmp_path / "a.wakeword"), str(tmp_path / "a.flac"), *few)
+    run("serve_load.py", *given, monkeypatch=monkeypatch)
+    printed = capsys.readouterr().out
+    assert "0 lost, 0 too many" in printed and "streams a core" in printed
+    assert int(re.findall(r"(\d+) detections expected", printed)[0]) > 0
 
 
 def test_own_encoder(
