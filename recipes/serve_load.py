@@ -4,8 +4,8 @@
 
 Starts `wakeword serve` on loopback. Every client sends the recording over and over, as fast as it
 plays, beginning at a place of its own, in pieces of 64 ms; it is told what a detector of its own
-hears in the same sound, or that is counted. Prints detections expected and told, how late the server was
-with its last answers, and the processor time it took: streams a core.
+hears in the same sound, or that is counted. Prints detections expected and lost, how late the last
+answers came, and the processor time it took: streams a core.
 """
 
 from __future__ import annotations
