@@ -311,6 +311,19 @@ def _listing(devices: list[Device]) -> str:
     return "; ".join(str(device) for device in devices)
 
 
+def play(samples: Samples) -> None:
+    """Play (samples,) at 16 kHz on the default loudspeaker, to the end.
+
+    Raises ConfigError where sounddevice is not installed, AudioError where nothing can be played.
+    """
+    sd = _sounddevice()
+    try:
+        sd.play(samples, SAMPLE_RATE)
+        sd.wait()
+    except sd.PortAudioError as error:
+        raise AudioError(f"no loudspeaker: {error}") from error
+
+
 def _outputs() -> str:
     """What the machine has instead of microphones."""
     names = sorted({str(entry["name"]) for entry in _sounddevice().query_devices()})

@@ -22,6 +22,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from wakeword.audio import SAMPLE_RATE, Samples
+from wakeword.capture import Capture
 from wakeword.cli import opening
 from wakeword.errors import ConfigError
 from wakeword.microphone import Microphone, RawPcm, list_devices
@@ -55,6 +56,19 @@ def _print_devices(context: click.Context, option: click.Parameter, wanted: bool
 @click.option("--exec", "command", metavar="CMD", help="Run CMD at each detection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per detection.")
 @click.option(
+    "--save-triggers",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Keep 3 s around each detection and each near miss, for `wakeword review`.",
+)
+@click.option(
+    "--keep",
+    default=500,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Clips in that folder; the oldest go first.",
+)
+@click.option(
     "--list-devices",
     is_flag=True,
     is_eager=True,
@@ -72,6 +86,8 @@ def listen(
     threshold: float | None,
     command: str | None,
     as_json: bool,
+    save_triggers: Path | None,
+    keep: int,
 ) -> None:
     """Listen for the keywords of the model FILE, or of an exported .onnx, until Ctrl-C.
 
@@ -85,7 +101,10 @@ def listen(
     runner = None if command is None else Runner(command, console)
     sound = open_source(source, device, channel, channels, rate)
     detector = opening.detector(model, threshold, sound.rate)
-    session = Session(detector, sound, console, runner, as_json)
+    kept = None
+    if save_triggers is not None:
+        kept = Capture(save_triggers, sound.rate, detector.thresholds, keep)
+    session = Session(detector, sound, console, runner, as_json, kept)
     with sound if isinstance(sound, Microphone) else nullcontext():
         session.run()
 
@@ -136,12 +155,14 @@ class Session:
         console: Console,
         runner: Runner | None,
         as_json: bool,
+        capture: Capture | None = None,
     ) -> None:
         self.detector = detector
         self.sound = sound
         self.console = console
         self.runner = runner
         self.as_json = as_json
+        self.capture = capture
         self.meter = Meter(detector)
         self.heard: Counter[str] = Counter()
         self.samples = 0
@@ -158,6 +179,8 @@ class Session:
         finally:
             if self.runner is not None:
                 self.runner.wait(_EXEC_GRACE_S)
+            if self.capture is not None:
+                self.capture.finish()
             self._summarise()
 
     def _announce(self) -> None:
@@ -173,11 +196,17 @@ class Session:
         for block in self.sound:
             self.samples += block.size
             self.meter.level_db = level_db(block)
-            for detection in self.detector.feed(block):
+            found = self.detector.feed(block)
+            for detection in found:
                 self._report(detection)
+            if self.capture is not None:
+                self.capture.hear(block, found, self.detector.scores)
             self._notice_silence(block)
-        for detection in self.detector.flush():
+        found = self.detector.flush()
+        for detection in found:
             self._report(detection)
+        if self.capture is not None:
+            self.capture.hear(np.zeros(0, dtype=np.float32), found, {})
 
     def _notice_silence(self, block: Samples) -> None:
         """A microphone without permission (macOS) or muted sends exact zeros: say so, once."""
@@ -200,9 +229,10 @@ class Session:
         counts = ", ".join(f"{keyword} {n}" for keyword, n in self.heard.most_common())
         overflows = self.sound.overflows if isinstance(self.sound, Microphone) else 0
         lost = f"; sound was lost {overflows} time(s), the machine is too slow" if overflows else ""
+        kept = f"; {self.capture.kept} clip(s) kept" if self.capture else ""
         self._say(
             f"listened for {self.samples / self.sound.rate:.1f} s, "
-            f"{self.heard.total()} detection(s){': ' + counts if counts else ''}{lost}"
+            f"{self.heard.total()} detection(s){': ' + counts if counts else ''}{kept}{lost}"
         )
 
     def _live(self) -> AbstractContextManager[object]:

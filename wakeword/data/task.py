@@ -18,16 +18,17 @@ from wakeword.errors import ConfigError, ManifestError, unknown
 _OVERSHOOT = 1.5  # a held-out share may be this much too large before a smaller speaker is sought
 
 
-def for_keywords(dataset: Dataset, keywords: Sequence[str]) -> Dataset:
+def for_keywords(dataset: Dataset, keywords: Sequence[str], *, may_lack: bool = False) -> Dataset:
     """The data set for learning `keywords`: their clips, and everything else as negatives.
 
     Clips of other words become negatives with the source "word:<label>". Negatives in whose text
     a keyword is said are left out, with a note that counts them.
 
     Raises:
-        ConfigError: no keyword asked for. ManifestError: a keyword without a single clip.
+        ConfigError: no keyword asked for. ManifestError: a keyword without a single clip, unless
+            the data `may_lack` some.
     """
-    chosen = relabel(dataset, keywords)
+    chosen = relabel(dataset, keywords, may_lack=may_lack)
     saying = set(negatives_saying(chosen, keywords))
     if not saying:
         return chosen
@@ -37,7 +38,7 @@ def for_keywords(dataset: Dataset, keywords: Sequence[str]) -> Dataset:
     )
 
 
-def relabel(dataset: Dataset, keywords: Sequence[str]) -> Dataset:
+def relabel(dataset: Dataset, keywords: Sequence[str], *, may_lack: bool = False) -> Dataset:
     """`for_keywords` without leaving anything out.
 
     Words are compared without case, punctuation and diacritics; the clips then carry the label
@@ -48,7 +49,7 @@ def relabel(dataset: Dataset, keywords: Sequence[str]) -> Dataset:
     asked = {plain_words(keyword): keyword for keyword in keywords}
     have = {plain_words(label) for label in dataset.words()}
     for words, keyword in asked.items():
-        if words not in have:
+        if words not in have and not may_lack:
             raise ManifestError(f"{dataset.root}: {unknown('keyword', keyword, dataset.words())}")
     positives, confusable = [], []
     for clip in dataset.keywords:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +21,7 @@ from wakeword import encoders, storage, work
 from wakeword.audio import SAMPLE_RATE
 from wakeword.data import Clip, Dataset, assign_splits, for_keywords
 from wakeword.data.library import Library, check_broken
-from wakeword.errors import ManifestError
+from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation import evaluate, metrics, streams
 from wakeword.evaluation.calibrate import HEARD_SHARE, calibrate, within_reach
 from wakeword.evaluation.conditions import CLEAN, noisy
@@ -122,6 +124,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     more: Dataset | None = None,
+    start: WakeWordModel | None = None,
     weights: Path | str | None = None,
     work: Path | str | None = None,
     progress: Progress | None = None,
@@ -133,36 +136,47 @@ def train(
         keywords: the words to learn; other words in the data are negatives.
         more: clips to learn from beside these, such as synthetic voices: none of them is held out,
             so the best epoch and the threshold are those for the clips of `data`.
+        start: a model of these words to go on from: its encoder, head and way to stream instead of
+            those of `config`.
         weights: a checkpoint at hand, instead of the encoder's own sources.
         work: where features and checkpoints are kept, so that a killed run goes on; None is a
             folder in the cache that is named after data and settings.
 
     Raises:
-        ManifestError: data that cannot train a model. ConfigError: unknown names.
+        ManifestError: data that cannot train a model. ConfigError: unknown names, or other words
+            than those of `start`.
         CheckpointError: no encoder weights.
     """
     config = config or TrainConfig()
+    if start is not None:
+        config = _as_of(start, keywords, config)
     streaming = config.streaming or encoders.ways_to_stream(config.encoder)[0]
     config = replace(config, streaming=streaming)
     task = for_keywords(data, keywords).subset("train")
     if not task.keywords:
         raise ManifestError(f"{data.root}: no keyword clips in the train split. Check its splits.")
-    encoder, stripped, sha256 = encoders.load_encoder(
-        config.encoder,
-        path=weights,
-        streaming=config.streaming,
-        progress=progress,
-        taps=_layers(config),
-        **encoders.of_hop(config.encoder, config.streaming, config.hop_ms),
-    )
+    if start is not None:
+        encoder, sha256 = copy.deepcopy(start.encoder), start.origin.encoder_sha256
+        told = "goes on from a model"
+    else:
+        encoder, stripped, sha256 = encoders.load_encoder(
+            config.encoder,
+            path=weights,
+            streaming=config.streaming,
+            progress=progress,
+            taps=_layers(config),
+            **encoders.of_hop(config.encoder, config.streaming, config.hop_ms),
+        )
+        told = str(stripped)
     parts = _hold_out(task, config)
     train_part, validation_part = parts.subset("train"), parts.subset("dev")
     if more:
-        train_part = train_part.with_clips_of(for_keywords(more, keywords).subset("train"))
+        of_words = for_keywords(more, keywords, may_lack=True)
+        train_part = train_part.with_clips_of(of_words.subset("train"))
     library = Library.read(train_part, progress)
     minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
     strategy = transfer.choose(config.strategy, encoder, minutes)
-    run = _Run(config, keywords, encoder, sha256, strategy)
+    run = _Run(config, keywords, encoder, sha256, strategy, start)
     folder = Path(work) if work else storage.cache_dir() / "training"
     features = run.features_of([*train_part.noises, *train_part.rooms])
     scenes, validation = run.features(
@@ -171,14 +185,29 @@ def train(
     heard = [clip.identity() for clip in _all_clips(train_part, validation_part)]
     words = [(start_s, end_s) for _, _, start_s, end_s in library.keywords]
     settled = storage.fingerprint(
-        features, run.keywords, asdict(config), asdict(strategy), heard, words
+        features, run.keywords, asdict(config), asdict(strategy), heard, words, run.begins_from
     )
     history = run.fit(scenes, validation, folder / f"run-{settled}", progress)
     made_of = train_part.with_clips_of(validation_part).ingredients()
     model = run.finish(validation, minutes, len(library.keywords), history, made_of)
     notes = [*parts.notes, *_broken_notes(library)]
     held_out = len(validation[0].spoken)
-    return Trained(model, str(stripped), strategy, tuple(notes), tuple(history), held_out)
+    return Trained(model, told, strategy, tuple(notes), tuple(history), held_out)
+
+
+def _as_of(start: WakeWordModel, keywords: Sequence[str], config: TrainConfig) -> TrainConfig:
+    """The config for going on from a model. Raises ConfigError for other words than its own."""
+    if list(keywords) != list(start.keywords):
+        raise ConfigError(f"the model to go on from hears {', '.join(start.keywords)}: no others.")
+    of = start.origin
+    return replace(
+        config,
+        encoder=of.encoder,
+        streaming=of.streaming,
+        head=of.head,
+        layers=start.encoder.taps,
+        hop_ms=None,
+    )
 
 
 def _layers(config: TrainConfig) -> tuple[int, ...]:
@@ -220,8 +249,10 @@ class _Run:
         encoder: encoders.Encoder,
         sha256: str,
         strategy: Strategy,
+        start: WakeWordModel | None,
     ) -> None:
         self.config, self.keywords, self.strategy = config, list(keywords), strategy
+        self.begins_from = "" if start is None else _weights_of(start)
         self.loss = loss_by_name(config.loss)
         torch.manual_seed(config.seed)
         if not strategy.pretrained:
@@ -233,6 +264,8 @@ class _Run:
             len(encoder.taps),
             encoder.frame_rate_hz,
         )
+        if start is not None:
+            head.load_state_dict(start.head.state_dict())
         origin = Origin(
             config.encoder,
             config.streaming,
@@ -256,7 +289,7 @@ class _Run:
             [clip.identity() for clip in around],
             model.origin.encoder,
             model.origin.streaming,
-            model.origin.encoder_sha256,
+            self.begins_from or model.origin.encoder_sha256,
             model.encoder.settings(),
             model.frontend.level,
             self.depth,
@@ -425,6 +458,15 @@ class _Run:
             },
         )
         return model
+
+
+def _weights_of(model: WakeWordModel) -> str:
+    """A name for them."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _generator(seed: int, epoch: int) -> torch.Generator:

@@ -1,0 +1,145 @@
+"""What a detector heard or nearly heard, kept as clips to be labelled; bounded on disk."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from wakeword import audio, storage
+from wakeword.sound import Samples, resample
+from wakeword.trigger import Detection
+
+BEFORE_S, AFTER_S = 2.2, 0.8  # of sound kept around the moment
+NEAR = 0.5  # share of the threshold from which a score is a near miss
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A moment: `heard` is False for a near miss; `time` in seconds of the stream."""
+
+    keyword: str
+    heard: bool
+    score: float
+    time: float
+
+
+class Capture:
+    """Keeps the sound around detections and near misses of one stream.
+
+    Args:
+        folder: for the clips, FLAC at 16 kHz, each with a JSON file beside it.
+        rate: of the sound, in Hz.
+        thresholds: by keyword, as the detector has them.
+        most: clips in the folder; the oldest go first.
+    """
+
+    def __init__(
+        self, folder: Path, rate: int, thresholds: Mapping[str, float], most: int = 500
+    ) -> None:
+        storage.check_writable(folder / "clip.flac")
+        self._folder, self._rate, self._most = folder, rate, most
+        self._thresholds = dict(thresholds)
+        self._sound: Samples = np.zeros(0, dtype=np.float32)
+        self._end = 0  # samples of the stream so far, of which `_sound` holds the last
+        self._waiting: list[Captured] = []
+        self._near: dict[str, Captured] = {}
+        self._heard_s: dict[str, float] = {}
+        self.kept = 0
+
+    def hear(self, block: Samples, found: Sequence[Detection], scores: Mapping[str, float]) -> None:
+        """The next block of the stream, what was detected in it, and the scores after it."""
+        self._end += len(block)
+        now_s = self._end / self._rate
+        span = round((BEFORE_S + 2 * AFTER_S + 1.0) * self._rate)
+        self._sound = np.concatenate([self._sound, block])[-span:]
+        for each in found:
+            self._near.pop(each.keyword, None)
+            self._heard_s[each.keyword] = each.time
+            self._waiting.append(Captured(each.keyword, True, each.score, each.time))
+        for word, score in scores.items():
+            best = max(
+                NEAR * self._thresholds[word], self._near[word].score if word in self._near else 0.0
+            )
+            just_heard = now_s - self._heard_s.get(word, -np.inf) < BEFORE_S
+            if score > best and not just_heard:
+                self._near[word] = Captured(word, False, score, now_s)
+        for word, near in list(self._near.items()):
+            if now_s >= near.time + AFTER_S:  # nothing was detected after it
+                self._waiting.append(self._near.pop(word))
+        self._save_due(now_s - AFTER_S)
+
+    def finish(self) -> None:
+        """The stream has ended."""
+        self._waiting += self._near.values()
+        self._near.clear()
+        self._save_due(self._end / self._rate)
+
+    def _save_due(self, until_s: float) -> None:
+        due = [each for each in self._waiting if each.time <= until_s]
+        self._waiting = [each for each in self._waiting if each.time > until_s]
+        for each in due:
+            self._save(each)
+
+    def _save(self, moment: Captured) -> None:
+        begins = self._end - len(self._sound)
+        first, last = (
+            max(0, round(t * self._rate) - begins)
+            for t in (moment.time - BEFORE_S, moment.time + AFTER_S)
+        )
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%f")
+        word = re.sub(r"\W+", "-", moment.keyword)
+        clip = self._folder / f"{stamp}-{word}.flac"
+        audio.save(clip, resample(self._sound[first:last], self._rate, audio.SAMPLE_RATE))
+        with storage.whole(clip.with_suffix(".json")) as part:
+            part.write_text(json.dumps(asdict(moment)), encoding="utf-8")
+        self.kept += 1
+        for old, _ in captured(self._folder)[: -self._most]:
+            remove(old)
+
+
+def captured(folder: Path) -> list[tuple[Path, Captured]]:
+    """The clips of a folder that wait for a label, oldest first."""
+    found = []
+    for file in sorted(folder.glob("*.json")):
+        try:
+            about = Captured(**json.loads(file.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            continue  # not ours
+        if (clip := file.with_suffix(".flac")).is_file():
+            found.append((clip, about))
+    return found
+
+
+def remove(clip: Path) -> None:
+    """A clip and what is said of it."""
+    clip.unlink(missing_ok=True)
+    clip.with_suffix(".json").unlink(missing_ok=True)
+
+
+def label(clip: Path, keyword: str) -> Path:
+    """Move a clip to the `reviewed` folder beside it: a manifest that `read_dataset` reads.
+
+    Args:
+        keyword: what is said in it; "" for anything else.
+    """
+    folder = clip.parent / "reviewed"
+    manifest = folder / "reviewed.jsonl"
+    rows = manifest.read_text(encoding="utf-8") if manifest.is_file() else ""
+    row = {
+        "audio_filepath": clip.name,
+        "duration": audio.info(clip).seconds,
+        "label": keyword,
+        "source": "reviewed",
+    }
+    folder.mkdir(exist_ok=True)
+    clip.replace(folder / clip.name)
+    with storage.whole(manifest) as part:
+        part.write_text(rows + json.dumps(row) + "\n", encoding="utf-8")
+    remove(clip)
+    return manifest

@@ -1,0 +1,95 @@
+"""A model that goes on learning from what it met in use, and whether that made it worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import scipy.stats
+
+from wakeword.evaluation.compare import compare
+from wakeword.evaluation.evaluate import Evaluation
+from wakeword.evaluation.metrics import Point
+
+CERTAIN = 0.05
+"""Differences less likely by chance than this count."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one number.
+
+    Attributes:
+        before, after: of the old model and the new one, for people.
+        p: how likely so large a difference is by chance.
+    """
+
+    keyword: str
+    condition: str
+    what: str
+    before: int
+    after: int
+    p: float
+
+    @property
+    def worse(self) -> bool:
+        return self.after > self.before and self.p < CERTAIN
+
+    def __str__(self) -> str:
+        verdict = "worse" if self.worse else "better" if self._better else "no certain difference"
+        return (
+            f"'{self.keyword}', {self.condition}: {self.before} → {self.after} {self.what} "
+            f"(p {self.p:.2g}, {verdict})"
+        )
+
+    @property
+    def _better(self) -> bool:
+        return self.after < self.before and self.p < CERTAIN
+
+
+def changes(before: Evaluation, after: Evaluation, per_hour: float = 0.5) -> list[Change]:
+    """Clips missed at no more than `per_hour` false accepts, and false accepts at the misses of the
+    old model's own threshold: both free of where the two thresholds happen to stand.
+
+    Args:
+        before, after: of the same streams.
+    """
+    found = []
+    for row in compare(before, after, per_hour):
+        what = f"clips missed by one alone, at {per_hour:g} false accepts per hour"
+        found.append(
+            Change(row.keyword, row.condition, what, row.only_first, row.only_second, row.p)
+        )
+    others = {(row.keyword, row.condition): row for row in after.rows}
+    for old in before.rows:
+        new = others.get((old.keyword, old.condition))
+        if new is not None:
+            counts = [_fewest(curve, old.shipped.missed) for curve in (old.curve, new.curve)]
+            what = f"false accepts in {old.shipped.hours:.2f} h at {old.shipped.missed} missed"
+            found.append(
+                Change(old.keyword, old.condition, what, counts[0], counts[1], _by_chance(*counts))
+            )
+    return found
+
+
+def _fewest(curve: Sequence[Point], missed: int) -> int:
+    """False accepts where no more than `missed` clips are; at the lowest threshold if nowhere."""
+    within = [point.false_accepts for point in curve if point.missed <= missed]
+    return min(within, default=max(point.false_accepts for point in curve))
+
+
+def _by_chance(first: int, second: int) -> float:
+    """Of two counts over the same hours, from two Poisson processes of one rate (two-sided)."""
+    if first + second == 0:
+        return 1.0
+    return float(scipy.stats.binomtest(first, first + second).pvalue)
+
+
+def side_by_side(before: Evaluation, after: Evaluation) -> Evaluation:
+    """The rows of both, for one picture."""
+    rows = [
+        replace(row, condition=f"{row.condition}, {when}")
+        for when, each in (("before", before), ("after", after))
+        for row in each.rows
+    ]
+    return replace(before, rows=tuple(rows))
