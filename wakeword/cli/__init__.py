@@ -22,6 +22,7 @@ COMMANDS = {
     "license": "Say what a model was made of, and under which licences.",
     "listen": "Detect keywords in a live microphone, or in raw audio on stdin.",
     "mine": "Collect what sets a model off in long recordings, as new negatives.",
+    "record": "Record a word, clip by clip, into a data set.",
     "review": "Label what a listening model heard or nearly heard, by one key a clip.",
     "serve": "Hear for others: a Wyoming server, for Home Assistant.",
     "train": "Train a model from recordings.",

@@ -1,0 +1,140 @@
+"""Where an utterance begins and ends in a live stream, and the command that collects them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from wakeword import audio
+from wakeword.cli import main
+from wakeword.data import read_dataset
+from wakeword.recording import MARGIN_S, flaws, utterance
+from wakeword.sound import Samples
+
+RATE = 16_000
+
+
+def sound(*parts: tuple[float, float], rate: int = RATE, seed: int = 0) -> Samples:
+    """Noise: (seconds, RMS) one after the other."""
+    rng = np.random.default_rng(seed)
+    pieces = [rms * rng.normal(size=round(seconds * rate)) for seconds, rms in parts]
+    return np.concatenate(pieces).clip(-1, 1).astype(np.float32)
+
+
+def blocks(samples: Samples, size: int = 640) -> Iterator[Samples]:
+    for at in range(0, len(samples), size):
+        yield samples[at : at + size]
+
+
+@pytest.mark.parametrize("size", [160, 640, 5000])
+@pytest.mark.parametrize("floor", [0.0, 0.003])
+def test_an_utterance_is_cut_with_its_margin(size: int, floor: float) -> None:
+    heard = sound((1.0, floor), (0.7, 0.1), (2.0, floor))
+    found = utterance(blocks(heard, size), RATE)
+    assert found is not None
+    assert len(found) / RATE == pytest.approx(0.7 + 2 * MARGIN_S, abs=0.05)
+    loud = np.flatnonzero(np.abs(found) > 0.05) / RATE
+    assert loud[0] == pytest.approx(MARGIN_S, abs=0.03)
+
+
+def test_a_short_pause_is_part_of_it_and_a_click_is_not() -> None:
+    heard = sound((0.5, 0.001), (0.03, 0.3), (1.0, 0.001), (0.4, 0.1), (0.3, 0.001), (0.4, 0.1))
+    found = utterance(blocks(np.concatenate([heard, sound((2.0, 0.001))])), RATE)
+    assert found is not None
+    assert len(found) / RATE == pytest.approx(1.1 + 2 * MARGIN_S, abs=0.06)
+
+
+def test_silence_is_nothing_and_endless_noise_is_cut_off() -> None:
+    assert utterance(blocks(sound((9.0, 0.001))), RATE) is None
+    assert utterance(blocks(sound((1.0, 0.001), (0.03, 0.3), (9.0, 0.001))), RATE) is None
+    found = utterance(blocks(sound((0.5, 0.001), (20.0, 0.1))), RATE, longest_s=2.0)
+    assert found is not None and len(found) / RATE == pytest.approx(2.3, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("rms", "expected"), [(0.05, []), (0.9, ["too loud"]), (0.001, ["very quiet"])]
+)
+def test_flaws_are_told(rms: float, expected: list[str]) -> None:
+    found = flaws(sound((1.0, rms)))
+    assert [flaw.split(":")[0].split(" (")[0] for flaw in found] == expected
+
+
+@pytest.fixture
+def sd(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A sound system whose one microphone hears `takes`, one each time it is opened."""
+    fake = ModuleType("sounddevice")
+
+    class Stream:
+        active = True
+
+        def __init__(self, **options: Any) -> None:
+            self.options = options
+
+        def start(self) -> None:
+            for block in blocks(fake.takes.pop(0), self.options["blocksize"]):
+                status = SimpleNamespace(input_overflow=False)
+                self.options["callback"](block[:, None], len(block), None, status)
+
+        def close(self) -> None:
+            self.active = False
+
+    names = {"name": "Mic", "max_input_channels": 1, "default_samplerate": 48_000.0, "hostapi": 0}
+    fake.__dict__.update(
+        PortAudioError=OSError,
+        default=SimpleNamespace(device=[0, 0]),
+        takes=[],
+        played=[],
+        query_devices=lambda: [names],
+        query_hostapis=lambda: ({"name": "ALSA"},),
+        InputStream=Stream,
+        play=lambda samples, rate: fake.played.append(len(samples) / rate),
+        wait=lambda: None,
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    return fake
+
+
+def record(folder: Path, keys: str, *more: str) -> Result:
+    given = ["record", "ping", "-o", str(folder), "--speaker", "ada", *more]
+    return CliRunner().invoke(main, given, input=keys)
+
+
+def take(seconds: float = 0.6, rms: float = 0.1) -> Samples:
+    return sound((0.6, 0.001), (seconds, rms), (1.0, 0.001), rate=48_000)
+
+
+def test_what_is_accepted_is_a_data_set(sd: Any, tmp_path: Path) -> None:
+    sd.takes = [take(0.6), take(0.9), take(0.7)]
+    result = record(tmp_path, "\rrp\r", "--count", "2", "--distance", "2m")
+    assert result.exit_code == 0, result.output
+    assert "2 clips added" in result.output and "2/2  say 'ping'" in result.output
+    assert sd.played == [pytest.approx(0.7 + 2 * MARGIN_S, abs=0.05)]
+    sd.takes = [take(1.5, 0.9)]
+    other = record(tmp_path, "\n", "--count", "1", "--other")
+    assert "anything but 'ping'" in other.output and "too loud" in other.output
+    data = read_dataset(tmp_path / "recordings.jsonl")
+    assert [clip.label for clip in data.keywords] == ["ping", "ping"]
+    assert {clip.speaker for clip in (*data.keywords, *data.negatives)} == {"ada"}
+    lengths = [len(audio.load(clip.path)) / RATE - 2 * MARGIN_S for clip in data.keywords]
+    assert lengths == pytest.approx([0.6, 0.7], abs=0.05)  # the second was said again
+    assert len(data.negatives) == 1
+
+
+def test_stopping_keeps_what_is_there(sd: Any, tmp_path: Path) -> None:
+    sd.takes = [take(), take()]
+    result = record(tmp_path, "\nq")
+    assert result.exit_code == 0 and "1 clips added" in result.output
+    assert len(read_dataset(tmp_path / "recordings.jsonl").keywords) == 1
+
+
+def test_a_silent_microphone_teaches(sd: Any, tmp_path: Path) -> None:
+    sd.takes = [sound((9.0, 0.0), rate=48_000)]
+    result = record(tmp_path, "")
+    assert result.exit_code == 2 and "Is it muted?" in result.output
