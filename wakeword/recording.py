@@ -1,4 +1,4 @@
-"""One utterance out of a live stream: where it begins and ends, and whether it is fit to train on."""
+"""One utterance out of a live stream: where it begins and ends, and what is wrong with it."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def record(
     other: bool,
     device: str | None,
 ) -> None:
-    """Record a word, clip by clip: says when, finds where it begins and ends, keeps what you accept.
+    """Record a word, clip by clip: says when, finds where it ends, keeps what you accept.
 
     Clips are FLAC at 16 kHz, listed in OUTPUT/recordings.jsonl with speaker, distance and room; a
     later run, by another speaker say, adds to them. `wakeword train OUTPUT/recordings.jsonl` takes
