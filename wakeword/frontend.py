@@ -139,11 +139,19 @@ FRONT_ENDS: dict[str, Callable[[int], FrontEnd]] = {
 
 
 def _power(windows: Tensor) -> Tensor:
-    """(…, N_FFT) → (…, N_FFT / 2 + 1): the power of each frequency."""
-    if torch.compiler.is_exporting():  # other runtimes have a slow FFT or none: as one matrix
-        turns = torch.arange(N_FFT, dtype=torch.float64)[:, None] * torch.arange(N_FFT // 2 + 1)
+    """(…, N_FFT) → (…, N_FFT / 2 + 1): the power of each frequency.
+
+    Args:
+        windows: of samples under a Hann window, whose first value is 0.
+    """
+    if torch.compiler.is_exporting():  # other runtimes have a slow FFT or none: as two matrices
+        half = N_FFT // 2
+        first, later = windows[..., 1 : half + 1], windows[..., half + 1 :].flip(-1)
+        even = torch.cat([first[..., :-1] + later, first[..., -1:]], dim=-1)
+        odd = first[..., :-1] - later
+        turns = torch.arange(1, half + 1, dtype=torch.float64)[:, None] * torch.arange(half + 1)
         angles = turns * (2 * torch.pi / N_FFT)
-        real, imaginary = windows @ angles.cos().float(), windows @ angles.sin().float()
+        real, imaginary = even @ angles.cos().float(), odd @ angles[:-1].sin().float()
     else:
         spectrum = torch.fft.rfft(windows)
         real, imaginary = spectrum.real, spectrum.imag
