@@ -144,3 +144,18 @@ def test_settings_that_make_no_sense_are_refused(
 def test_a_window_is_not_offered(spec: EncoderSpec) -> None:
     with pytest.raises(ConfigError, match=r"way to stream small.*exact"):
         encoders.build("small", "window")
+
+
+def test_its_weights_are_inside_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAKEWORD_CACHE", str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", None)
+    built, stripped, sha256 = encoders.load_encoder("wakeword-stream", taps=(4, 5, 6))
+    assert encoders.is_at_hand("wakeword-stream") == "package wakeword.encoders"
+    assert sha256 == built.spec.sources[0].sha256
+    assert sum(p.numel() for p in built.parameters()) == stripped.kept_parameters == 1_010_112
+    assert stripped.stripped_parameters == 193 * 29  # the CTC head: letters, and none
+    speech = torch.randn(1, 400, 80, generator=torch.Generator().manual_seed(0))
+    frames, _ = built(speech)
+    assert frames.shape == (1, 100, 3 * 192) and frames.std() > 0.1

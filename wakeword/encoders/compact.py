@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.encoders.base import EncoderSpec, Exact, Family, Settings, Stripped
+from wakeword.encoders.base import EncoderSpec, Exact, Family, Settings, Source, Stripped
 from wakeword.encoders.formats import Tensors, fitting
 from wakeword.errors import ConfigError
 
@@ -31,10 +31,17 @@ SPECS = (
     EncoderSpec(
         name="wakeword-stream",
         family="compact",
-        sources=(),  # none ships yet: recipes/pretrain makes its weights
-        licence="that of your speech",
-        trained_on="your speech, by recipes/pretrain",
-        hours=0,
+        sources=(
+            Source(
+                "package",
+                "wakeword.encoders:wakeword-stream.safetensors",
+                "17fa0c4f88d6416601a334280790adcb584ddcb939c0a11a136edbc828bda629",
+                "safetensors",
+            ),
+        ),
+        licence="Apache-2.0",
+        trained_on="8 h with text, two thirds of it synthetic, and 2 h without: recipes/pretrain",
+        hours=8,
         mels=80,
         dim=192,
         layers=6,
