@@ -42,7 +42,7 @@ $(BIN)/python:
 	touch $@
 
 .venv/.demo: .venv/.torch pyproject.toml
-	$(PIP) install -e ".[offline,demo]"
+	$(PIP) install -e ".[demo]"
 	touch $@
 
 .venv/.test: .venv/.torch pyproject.toml
