@@ -132,6 +132,8 @@ class Site:
             try:
                 if message.type is WSMsgType.TEXT:
                     ears, told = self._begin(message.data)
+                elif message.type is not WSMsgType.BINARY:
+                    return  # broken off
                 elif ears is None:
                     raise ClientError('sound before {"rate": …}')
                 else:
