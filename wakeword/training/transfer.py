@@ -129,9 +129,12 @@ def adapt(encoder: Encoder, rank: int) -> None:
 
 
 def merge(encoder: Encoder) -> None:
-    """Add what `adapt` has let be learned to the matrices; nothing where nothing is adapted."""
+    """Add what `adapt` has let be learned to the matrices; nothing where nothing is adapted.
+
+    Other parametrisations, such as a weight norm, stay.
+    """
     for module in list(encoder.modules()):
-        if parametrize.is_parametrized(module, "weight"):
+        if isinstance(module, nn.Linear) and parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")
 
 
