@@ -130,7 +130,6 @@ def label(clip: Path, keyword: str) -> Path:
     """
     folder = clip.parent / "reviewed"
     manifest = folder / "reviewed.jsonl"
-    rows = manifest.read_text(encoding="utf-8") if manifest.is_file() else ""
     row = {
         "audio_filepath": clip.name,
         "duration": audio.info(clip).seconds,
@@ -139,7 +138,6 @@ def label(clip: Path, keyword: str) -> Path:
     }
     folder.mkdir(exist_ok=True)
     clip.replace(folder / clip.name)
-    with storage.whole(manifest) as part:
-        part.write_text(rows + json.dumps(row) + "\n", encoding="utf-8")
+    storage.add_line(manifest, json.dumps(row))
     remove(clip)
     return manifest

@@ -41,6 +41,13 @@ def whole(path: Path) -> Iterator[Path]:
         raise
 
 
+def add_line(path: Path, line: str) -> None:
+    """One more line in a text file, which is whole at any time; raises ConfigError as `whole`."""
+    lines = path.read_text(encoding="utf-8") if path.is_file() else ""
+    with whole(path) as part:
+        part.write_text(f"{lines}{line}\n", encoding="utf-8")
+
+
 def check_writable(path: Path) -> None:
     """Raises ConfigError before long work rather than after it."""
     probe = path.with_name(f"{path.name}.probe")

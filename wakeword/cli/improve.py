@@ -9,7 +9,7 @@ import click
 
 from wakeword import model as models
 from wakeword import storage
-from wakeword.cli import show
+from wakeword.cli import options, show
 from wakeword.data import assign_splits, read_dataset
 from wakeword.errors import ConfigError
 from wakeword.evaluation.evaluate import evaluate
@@ -32,16 +32,10 @@ from wakeword.training.train import TrainConfig, train
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="The better model."
 )
 @click.option("--strategy", default="auto", show_default=True, help="As of `wakeword train`.")
-@click.option("--epochs", default=TrainConfig.epochs, show_default=True, type=click.IntRange(1))
-@click.option(
-    "--hours",
-    default=SceneConfig().hours,
-    show_default=True,
-    type=click.FloatRange(0.05, 1000),
-    help="Of training audio to make from the clips.",
-)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
-@click.option("--work", type=click.Path(path_type=Path), help="Folder for features, checkpoints.")
+@options.epochs
+@options.hours
+@options.seed
+@options.work
 def improve(
     file: Path,
     reviewed: Path,

@@ -90,7 +90,6 @@ def _key(clip: Samples) -> str:
 
 def _keep(clip: Samples, manifest: Path, about: dict[str, str]) -> None:
     """The clip first, then its line: a manifest never names a clip that is not there."""
-    rows = manifest.read_text(encoding="utf-8") if manifest.is_file() else ""
     name = re.sub(r"\W+", "-", f"{about['label'] or 'other'}-{about['speaker']}")
     number = len(list(manifest.parent.glob(f"{name}-*.flac"))) + 1
     while (file := manifest.parent / f"{name}-{number:04d}.flac").exists():
@@ -101,5 +100,4 @@ def _keep(clip: Samples, manifest: Path, about: dict[str, str]) -> None:
         "duration": round(len(clip) / audio.SAMPLE_RATE, 3),
         **about,
     }
-    with storage.whole(manifest) as part:
-        part.write_text(rows + json.dumps(row) + "\n", encoding="utf-8")
+    storage.add_line(manifest, json.dumps(row))

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from wakeword import model as models
 from wakeword import storage
-from wakeword.cli import show
+from wakeword.cli import options, show
 from wakeword.data import Clip, read_dataset
 from wakeword.data.manifests import recordings
 from wakeword.encoders import DEFAULT
@@ -57,15 +57,9 @@ from wakeword.training.transfer import STRATEGIES
 @click.option("--head", default="conv", show_default=True, help=", ".join(HEADS))
 @click.option("--loss", default="bce", show_default=True, help=", ".join(LOSSES))
 @click.option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three]")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
-@click.option("--epochs", default=TrainConfig.epochs, show_default=True, type=click.IntRange(1))
-@click.option(
-    "--hours",
-    default=SceneConfig().hours,
-    show_default=True,
-    type=click.FloatRange(0.05, 1000),
-    help="Of training audio to make from the clips.",
-)
+@options.seed
+@options.epochs
+@options.hours
 @click.option(
     "--fa-per-hour",
     default=0.5,
@@ -78,7 +72,7 @@ from wakeword.training.transfer import STRATEGIES
     is_flag=True,
     help="Train the same network from random weights too, and say what the recogniser is worth.",
 )
-@click.option("--work", type=click.Path(path_type=Path), help="Folder for features, checkpoints.")
+@options.work
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 def train(
     data: Path,

@@ -20,13 +20,12 @@ from dataclasses import asdict
 from importlib import resources
 from typing import Any
 
-import numpy as np
 from aiohttp import WSMsgType, web
 
 from wakeword import work
 from wakeword.errors import ConfigError
 from wakeword.serve.limits import Limits
-from wakeword.serve.words import ClientError, Ears, Words
+from wakeword.serve.words import ClientError, Ears, Words, samples
 
 _OPEN = ("/health",)  # paths that need no token
 _HEADERS = {
@@ -165,7 +164,5 @@ def _equal(given: str, token: str) -> bool:
 
 
 def _heard(ears: Ears, payload: bytes) -> dict[str, Any]:
-    if len(payload) % 2:
-        raise ClientError(f"{len(payload)} bytes of sound: not whole samples")
-    found = ears.feed(np.frombuffer(payload, dtype="<i2"))
+    found = ears.feed(samples(payload))
     return {"scores": ears.scores, "detections": [asdict(each) for each in found]}

@@ -25,6 +25,14 @@ class ClientError(WakewordError):
     """A client sent what it may not: it is told so and let go."""
 
 
+def samples(payload: bytes, channels: int = 1) -> npt.NDArray[np.int16]:
+    """(n,) of little-endian PCM, the mean of its channels. Raises ClientError."""
+    if len(payload) % (2 * channels):
+        raise ClientError(f"{len(payload)} bytes of sound: not whole samples")
+    sound = np.frombuffer(payload, dtype="<i2").reshape(-1, channels)
+    return sound[:, 0] if channels == 1 else sound.mean(axis=1).astype(np.int16)
+
+
 class Words:
     """The keywords that are served, and the models that know them.
 

@@ -18,8 +18,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event, async_write_event
@@ -30,7 +28,7 @@ from wyoming.wake import Detect, Detection, NotDetected
 from wakeword import work
 from wakeword.errors import ConfigError
 from wakeword.serve.limits import Limits
-from wakeword.serve.words import ClientError, Ears, Words
+from wakeword.serve.words import ClientError, Ears, Words, samples
 from wakeword.trigger import Detection as Heard
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -133,7 +131,7 @@ class _Stream:
     def feed(self, event: Event) -> list[Event]:
         if _form(event) != self.form:
             raise ClientError("the form of the sound changed in the middle: send audio-start")
-        return self._told(self.ears.feed(_samples(event.payload or b"", self.form.channels)))
+        return self._told(self.ears.feed(samples(event.payload or b"", self.form.channels)))
 
     def end(self) -> list[Event]:
         told = self._told(self.ears.flush())
@@ -154,14 +152,6 @@ def _form(event: Event) -> _Form:
     if type(channels) is not int or not 1 <= channels <= _MOST_CHANNELS:
         raise ClientError(f"{channels} channels: expected 1 to {_MOST_CHANNELS}")
     return _Form(rate, channels)
-
-
-def _samples(payload: bytes, channels: int) -> npt.NDArray[np.int16]:
-    """(n,) of little-endian PCM, the mean of its channels."""
-    if len(payload) % (2 * channels):
-        raise ClientError(f"{len(payload)} bytes of sound: not whole samples")
-    sound = np.frombuffer(payload, dtype="<i2").reshape(-1, channels)
-    return sound[:, 0] if channels == 1 else sound.mean(axis=1).astype(np.int16)
 
 
 def _timestamp(event: Event) -> int:
