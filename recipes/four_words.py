@@ -17,6 +17,7 @@ OUT/<word>.wakeword and OUT/det.png.
 from __future__ import annotations
 
 import time
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -24,7 +25,7 @@ import click
 from wakeword import model as models
 from wakeword import work
 from wakeword.cli import show
-from wakeword.data import assign_splits, read_dataset
+from wakeword.data import Dataset, assign_splits, read_dataset
 from wakeword.evaluation.evaluate import Evaluation, Row, evaluate, interval
 from wakeword.evaluation.metrics import Point
 from wakeword.evaluation.pictures import det_picture
@@ -42,6 +43,12 @@ from wakeword.training.train import TrainConfig, train
     type=click.Path(path_type=Path),
     help="Folder of speak.py: learn from its <word>.jsonl too.",
 )
+@click.option(
+    "--more",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Clips to learn from beside CORPUS, such as mandarin.py makes; may be repeated.",
+)
 @click.option("--encoder", default=TrainConfig.encoder, show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
 @click.option("--streaming", default="", help="exact or window.  [default: the encoder's best]")
@@ -56,6 +63,7 @@ def main(
     words: tuple[str, ...],
     strategy: str,
     spoken: Path | None,
+    more: tuple[Path, ...],
     encoder: str,
     weights: Path | None,
     streaming: str,
@@ -81,8 +89,16 @@ def main(
         with show.progress() as progress:
             if not file.exists():
                 began = time.monotonic()
-                more = read_dataset(spoken / f"{word}.jsonl") if spoken else None
-                trained = train(data, [word], config, more=more, weights=weights, progress=progress)
+                of_word = [spoken / f"{word}.jsonl"] if spoken else []
+                others = [read_dataset(path) for path in (*more, *of_word)]
+                trained = train(
+                    data,
+                    [word],
+                    config,
+                    more=reduce(Dataset.with_clips_of, others) if others else None,
+                    weights=weights,
+                    progress=progress,
+                )
                 models.save(trained.model, file)
                 took = time.monotonic() - began
                 print(f"{word}: trained in {took / 60:.1f} min on {work.cores()} cores")

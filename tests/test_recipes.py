@@ -20,8 +20,10 @@ import training
 import wakeword.training.train
 from wakeword import audio
 from wakeword import model as models
+from wakeword.audio import Samples
 from wakeword.data import Clip, Dataset, read_dataset
 from wakeword.data.task import in_text
+from wakeword.demo import synthesis
 from wakeword.demo.synthesis import Voice
 from wakeword.encoders import Encoder, EncoderSpec, Stripped, build, families
 from wakeword.errors import ConfigError
@@ -46,6 +48,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
     assert {path.name for path in RECIPES.glob("*.py")} == {
         "four_words.py",
         "frontend_level.py",
+        "mandarin.py",
         "own_encoder.py",
         "pulse_microphone.py",  # in test_microphone.py
         "serve_load.py",
@@ -234,6 +237,66 @@ def test_speak_and_learn_from_it(
     run("four_words.py", data, str(out), *learn, monkeypatch=monkeypatch)
     about = models.load(out / "ping.wakeword").origin.training
     assert about["keyword_clips"] == 8 + 3  # of the twelve for training, four are held out
+
+
+def test_mandarin_and_learn_from_it(
+    small_trainings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With a made-up voice: Kokoro's are fetched by nobody here."""
+    voices = [
+        Voice("kokoro", name, f"kokoro_{name}") for name in ("zf_xiaoni", "af_bella", "af_kore")
+    ]
+    monkeypatch.setattr("wakeword.demo.synthesis.list_voices", lambda: voices)
+    monkeypatch.setattr("wakeword.demo.synthesis.synthesise", hummed)
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", threads)
+    made = tmp_path / "made"
+    for _ in range(2):
+        run("mandarin.py", str(made), "--hours", "0.02", monkeypatch=monkeypatch)
+    (first, _, hours), again = (
+        line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines() if "phrases" in line
+    )
+    assert again == [first, "phrases,", hours] and float(hours.split()[0]) >= 0.02
+    clips = read_dataset(made / "mandarin.jsonl").negatives
+    assert len(clips) == int(first)
+    # af_kore is held out
+    assert {clip.speaker for clip in clips} == {"kokoro_zf_xiaoni", "kokoro_af_bella"}
+
+    learn = ("--hours", "0.02", "--more", str(made / "mandarin.jsonl"))
+    run(
+        "four_words.py",
+        str(small_trainings),
+        str(tmp_path / "out"),
+        *learn,
+        monkeypatch=monkeypatch,
+    )
+    about = models.load(tmp_path / "out" / "ping.wakeword").origin.training
+    used = {each["source"]: each["clips"] for each in about["data"] if each["role"] == "negative"}
+    assert used["synthetic"] == len(clips)
+
+
+def threads(count: int, context: object) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count)
+
+
+def hummed(
+    text: str, voice: Voice, *, speed: float, pitch: float, seed: int, phonemes: bool
+) -> Samples:
+    assert phonemes and voice.engine == "kokoro"
+    return tiny_family.sound(len(text) / speed / 20, seed=seed)
+
+
+def test_mandarin_is_written_in_letters_that_the_voices_know() -> None:
+    pytest.importorskip("hibari")
+    recipe = runpy.run_path(str(RECIPES / "mandarin.py"))
+    phrases = [recipe["phrase"](np.random.default_rng(seed)) for seed in range(300)]
+    assert set("".join(phrases)) <= set(synthesis._kokoro_symbols())
+    assert len(set(phrases)) > 290
+    for phrase in phrases:
+        spoken = re.findall(r"[^→↗↓↘]*[→↗↓↘][nŋiu]?", phrase)
+        assert 2 <= len(spoken) <= 7  # syllables, each with its tone
 
 
 def test_soak(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 import training
 
+from wakeword import audio
 from wakeword.audio import SAMPLE_RATE
 from wakeword.data import Dataset, for_keywords, read_dataset
 from wakeword.data.library import Library
 from wakeword.mixing import rms
 from wakeword.training.augment import AugmentConfig, Augmenter
-from wakeword.training.scenes import SceneConfig, ScenePlan, plan_scenes, render
+from wakeword.training.scenes import SceneConfig, ScenePlan, plan_beside, plan_scenes, render
 
 CONFIG = SceneConfig(positive_hours=0.05, negative_hours=0.05, half_word_share=0.2)
 LENGTH = round(CONFIG.length_s * SAMPLE_RATE)
@@ -55,6 +57,20 @@ def test_scenes_without_a_word_are_the_same_for_other_keyword_clips(data: Datase
     assert len(plain) > len(many) / 3
     assert plain == [plan for plan in few if plan.keyword_clip is None]
     assert plain != [plan for plan in other_seed if plan.keyword_clip is None]
+
+
+def test_recordings_beside_are_heard_in_scenes_of_their_own(data: Dataset) -> None:
+    _, own = planned(data)
+    few = data.negatives[:4]
+    beside = plan_beside(few, CONFIG, 0)
+    seconds = sum(audio.info(clip.path).seconds for clip in few)
+    assert len(beside) == math.ceil(CONFIG.turns_beside * seconds / CONFIG.length_s)
+    assert all(plan.keyword_clip is None for plan in beside)
+    assert {clip.path for plan in beside for clip in plan.fill} == {clip.path for clip in few}
+    assert not {plan.seed for plan in beside} & {plan.seed for plan in own}
+    often = replace(CONFIG, turns_beside=1000.0)
+    assert len(plan_beside(few, often, 0)) == math.ceil(often.negative_hours * 3600 / 5.12)
+    assert plan_beside((), CONFIG, 0) == []
 
 
 def test_the_word_lies_where_the_scene_says(data: Dataset) -> None:

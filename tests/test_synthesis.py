@@ -153,10 +153,19 @@ def test_arguments_out_of_range_are_refused(
         synthesise(text, Voice("espeak", "en-us+f3", "anyone"), **arguments)  # type: ignore[arg-type]
 
 
+def test_phonemes_are_what_the_text_would_be_turned_into() -> None:
+    voice = voice_of("kokoro")
+    spelled = synthesis._kokoro_g2p(False)(PHRASE)
+    said = synthesise(spelled, voice, phonemes=True, seed=2)
+    np.testing.assert_array_equal(said, synthesise(PHRASE, voice, seed=2))
+
+
 def test_unknown_engines_and_voices_are_refused() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'espeak'"):
         synthesise(PHRASE, Voice("espeek", "en-us", "anyone"))
     voice_of("espeak")
+    with pytest.raises(ConfigError, match="takes no phonemes"):
+        synthesise("ʂɨ↘", Voice("espeak", "en-us+f3", "anyone"), phonemes=True)
     with pytest.raises(ConfigError, match="no voice 'xx-nowhere'"):
         synthesise(PHRASE, Voice("espeak", "xx-nowhere", "anyone"))
 

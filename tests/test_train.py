@@ -222,6 +222,32 @@ def test_what_is_learned_beside_is_never_held_out(
     assert held_out("--more", str(more)) == (8 + 6, 4)
 
 
+def test_what_has_no_word_is_heard_beside_the_same_scenes(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    """More of it, from two places, is one file more: the others are those of a training without."""
+    work, file = tmp_path / "work", tmp_path / "m.wakeword"
+
+    def files(*extra: str) -> set[str]:
+        result = run(*training.arguments(data, weights, file, work, "--epochs", "1", *extra))
+        assert result.exit_code == 0, result.output
+        return {each.name for each in work.glob("features-*/*.npz")}
+
+    more: list[str] = []
+    for name in ("one", "two"):
+        place = training.write_data(tmp_path / name)
+        rows = place.read_text(encoding="utf-8").splitlines()
+        place.write_text("\n".join(row for row in rows if '"label": ""' in row), encoding="utf-8")
+        more += ["--more", str(place)]
+    alone = files()
+    assert len(alone) == 2
+    assert len(files(*more) - alone) == 1
+    negatives = [
+        each for each in models.load(file).origin.training["data"] if each["role"] == "negative"
+    ]
+    assert sum(each["clips"] for each in negatives) == 12 + 2 * 12
+
+
 def test_transfer_is_compared_with_random_weights(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:

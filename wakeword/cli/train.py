@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from rich.console import Console
 from wakeword import model as models
 from wakeword import storage
 from wakeword.cli import options, show
-from wakeword.data import Clip, read_dataset
+from wakeword.data import Clip, Dataset, read_dataset
 from wakeword.data.manifests import recordings
 from wakeword.encoders import DEFAULT
 from wakeword.errors import ConfigError, ManifestError
@@ -38,9 +39,10 @@ from wakeword.training.transfer import STRATEGIES
 )
 @click.option(
     "--more",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="More clips with and without the keyword, such as synthetic voices: a manifest or folder "
-    "to learn from, of which nothing is held out.",
+    help="More clips with or without the keyword, such as synthetic voices: a manifest or folder "
+    "to learn from, of which nothing is held out; may be repeated.",
 )
 @click.option("--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
@@ -79,7 +81,7 @@ def train(
     output: Path,
     keywords: tuple[str, ...],
     negatives: tuple[Path, ...],
-    more: Path | None,
+    more: tuple[Path, ...],
     encoder: str,
     weights: Path | None,
     streaming: str,
@@ -126,7 +128,7 @@ def train(
         false_accepts_per_hour=fa_per_hour,
         scenes=SceneConfig().of_hours(hours),
     )
-    others = read_dataset(more) if more else None
+    others = reduce(Dataset.with_clips_of, map(read_dataset, more)) if more else None
     gain = None
     with show.progress() as progress:
 

@@ -143,7 +143,13 @@ def split_voices(voices: Iterable[Voice]) -> tuple[list[Voice], list[Voice]]:
 
 
 def synthesise(
-    text: str, voice: Voice, *, speed: float = 1.0, pitch: float = 0.0, seed: int = 0
+    text: str,
+    voice: Voice,
+    *,
+    speed: float = 1.0,
+    pitch: float = 0.0,
+    seed: int = 0,
+    phonemes: bool = False,
 ) -> Samples:
     """Speak a phrase. The same arguments give the same samples on the same machine.
 
@@ -154,6 +160,8 @@ def synthesise(
         speed: of speech, 0.6 to 1.6; 1 is the voice's own.
         pitch: semitones, -4 to 4; formants move with it, as with a larger or smaller speaker.
         seed: other seeds give other takes of the phrase (hibari's differ by noise only).
+        phonemes: the text is a string of Kokoro's phonemes, of any language that it knows; other
+            engines have no such way in.
 
     Returns:
         (samples,) float32 mono at 16 kHz in [-1, 1], with whatever silence the engine puts around.
@@ -174,10 +182,13 @@ def synthesise(
         raise ConfigError(
             f"voice '{voice.id}' needs {', '.join(missing)}, not installed here. Run: {_REMEDY}"
         )
+    if phonemes and voice.engine != "kokoro":
+        raise ConfigError(f"voice '{voice.id}' takes no phonemes: only Kokoro's voices do.")
+    speak = _speak_phonemes if phonemes else _ENGINES[voice.engine]
     # Played back faster by `shift`, so spoken slower by as much: pitch moves, duration does not.
     shift = 2.0 ** (pitch / 12.0)
     with _LOCK:
-        samples, rate = _ENGINES[voice.engine](text, voice.name, speed / shift, seed)
+        samples, rate = speak(text, voice.name, speed / shift, seed)
     if samples.size == 0:
         raise ConfigError(f"voice '{voice.id}' says nothing for {text!r}. Use another spelling.")
     spoken = resample(samples, round(rate * shift), SAMPLE_RATE)
@@ -335,9 +346,12 @@ def _kokoro_styles(name: str) -> Samples:
 
 
 def _speak_kokoro(text: str, name: str, speed: float, seed: int) -> tuple[Samples, int]:
+    return _speak_phonemes(_kokoro_g2p(name.startswith("b"))(text), name, speed, seed)
+
+
+def _speak_phonemes(phonemes: str, name: str, speed: float, seed: int) -> tuple[Samples, int]:
     styles = _kokoro_styles(name)
     symbols = _kokoro_symbols()
-    phonemes = _kokoro_g2p(name.startswith("b"))(text)
     tokens = [symbols[symbol] for symbol in phonemes if symbol in symbols]
     if not tokens:
         return np.zeros(0, np.float32), _KOKORO_RATE

@@ -70,7 +70,7 @@ class FeatureStore:
 
     def scenes(
         self,
-        plans: Sequence[ScenePlan],
+        groups: Sequence[Sequence[ScenePlan]],
         library: Library,
         augmenter: Augmenter,
         words: Sequence[str],
@@ -79,12 +79,15 @@ class FeatureStore:
     ) -> tuple[npt.NDArray[np.float16], list[tuple[Spoken, ...]]]:
         """All scenes as (scenes, U, dim) float16, and what is spoken in each.
 
+        No file holds scenes of two groups, so that a group is shared whatever comes beside it.
         Clips that could not be read are remembered in the shards too, and so by a resumed run.
         """
         frames = np.zeros(0, dtype=np.float16)
         spoken: list[tuple[Spoken, ...]] = []
-        for first in range(0, len(plans), _SHARD):
-            part_of = plans[first : first + _SHARD]
+        shards = [group[i : i + _SHARD] for group in groups for i in range(0, len(group), _SHARD)]
+        total = sum(map(len, groups))
+        first = 0
+        for part_of in shards:
             name = storage.fingerprint(samples, [_made_of(p, library, words) for p in part_of])
             file = self.folder / f"{name}.npz"
             if not file.is_file():
@@ -97,10 +100,11 @@ class FeatureStore:
                 broken = json.loads(str(held["broken"]))
             library.broken |= {Path(name): reason for name, reason in broken.items()}
             if first == 0:
-                frames = np.zeros((len(plans), *shard.shape[1:]), dtype=np.float16)
+                frames = np.zeros((total, *shard.shape[1:]), dtype=np.float16)
             frames[first : first + len(shard)] = shard
+            first += len(shard)
             if progress:
-                progress("computing features", first + len(shard), len(plans))
+                progress("computing features", first, total)
         return frames, spoken
 
     def _shard(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -19,6 +20,7 @@ from wakeword.mixing import rms, set_level
 from wakeword.training.augment import AugmentConfig, Augmenter
 
 _LEVEL_DB = -26.0  # at which the sounds of a scene meet
+_BESIDE = 1 << 20  # first number of scenes beside a data set's own
 _SEGMENT_S = 4.0  # long recordings are cut into pieces of this length
 
 
@@ -59,6 +61,7 @@ class SceneConfig:
     positive_hours: float = 2.6
     negative_hours: float = 3.9
     half_word_share: float = 0.12  # scenes without the keyword that hold its first half
+    turns_beside: float = 2.0  # of recordings beside the data's own, in scenes beside those
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     @property
@@ -102,6 +105,23 @@ def plan_scenes(library: Library, data: Dataset, config: SceneConfig, seed: int)
             supply.take(config.length_s),
         )
         for i in range(positives + negatives)
+    ]
+
+
+def plan_beside(negatives: Sequence[Clip], config: SceneConfig, seed: int) -> list[ScenePlan]:
+    """Scenes of recordings without the keyword that come in addition to a data set's own.
+
+    Each recording is heard `turns_beside` times, in no more than `negative_hours` of scenes. They
+    are the same whatever the keyword.
+    """
+    sound = np.random.default_rng((seed, _BESIDE))
+    pieces = _shuffled([p for clip in negatives for p in _pieces(clip)], sound)
+    seconds = sum(piece.duration_s or 0.0 for piece in pieces)
+    seconds = min(seconds * config.turns_beside, config.negative_hours * 3600)
+    supply = _Supply(pieces, sound)
+    return [
+        ScenePlan((seed, _BESIDE + i), None, False, supply.take(config.length_s))
+        for i in range(math.ceil(seconds / config.length_s))
     ]
 
 

@@ -32,7 +32,7 @@ from wakeword.training import transfer
 from wakeword.training.augment import Augmenter
 from wakeword.training.features import FeatureStore, Heard, has_bfloat16
 from wakeword.training.losses import frame_targets, loss_by_name
-from wakeword.training.scenes import SceneConfig, plan_scenes
+from wakeword.training.scenes import SceneConfig, plan_beside, plan_scenes
 from wakeword.training.transfer import Strategy
 from wakeword.trigger import OperatingPoint
 from wakeword.work import Progress
@@ -135,7 +135,8 @@ def train(
         data: from `read_dataset`; where it states no splits, all of it is for training.
         keywords: the words to learn; other words in the data are negatives.
         more: clips to learn from beside these, such as synthetic voices: none of them is held out,
-            so the best epoch and the threshold are those for the clips of `data`.
+            so the best epoch and the threshold are those for the clips of `data`. Recordings
+            without the word are heard in scenes of their own, in addition to those of `data`.
         start: a model of these words to go on from: its encoder, head and way to stream instead of
             those of `config`.
         weights: a checkpoint at hand, instead of the encoder's own sources.
@@ -170,9 +171,11 @@ def train(
         told = str(stripped)
     parts = _hold_out(task, config)
     train_part, validation_part = parts.subset("train"), parts.subset("dev")
+    beside: tuple[Clip, ...] = ()
     if more:
-        of_words = for_keywords(more, keywords, may_lack=True)
-        train_part = train_part.with_clips_of(of_words.subset("train"))
+        of_words = for_keywords(more, keywords, may_lack=True).subset("train")
+        beside = of_words.negatives
+        train_part = train_part.with_clips_of(replace(of_words, negatives=()))
     library = Library.read(train_part, progress)
     minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
     strategy = transfer.choose(config.strategy, encoder, minutes)
@@ -180,15 +183,18 @@ def train(
     folder = Path(work) if work else storage.cache_dir() / "training"
     features = run.features_of([*train_part.noises, *train_part.rooms])
     scenes, validation = run.features(
-        folder / f"features-{features}", library, train_part, validation_part, progress
+        folder / f"features-{features}", library, train_part, beside, validation_part, progress
     )
-    heard = [clip.identity() for clip in _all_clips(train_part, validation_part)]
+    heard = [clip.identity() for clip in (*_all_clips(train_part, validation_part), *beside)]
     words = [(start_s, end_s) for _, _, start_s, end_s in library.keywords]
     settled = storage.fingerprint(
         features, run.keywords, asdict(config), asdict(strategy), heard, words, run.begins_from
     )
     history = run.fit(scenes, validation, folder / f"run-{settled}", progress)
-    made_of = train_part.with_clips_of(validation_part).ingredients()
+    made_of = replace(
+        train_part.with_clips_of(validation_part),
+        negatives=(*train_part.negatives, *beside, *validation_part.negatives),
+    ).ingredients()
     model = run.finish(validation, minutes, len(library.keywords), history, made_of)
     notes = [*parts.notes, *_broken_notes(library)]
     held_out = len(validation[0].spoken)
@@ -301,6 +307,7 @@ class _Run:
         folder: Path,
         library: Library,
         data: Dataset,
+        beside: Sequence[Clip],
         held_out: Dataset,
         progress: Progress | None,
     ) -> tuple[_Scenes, list[Heard]]:
@@ -308,10 +315,11 @@ class _Run:
         store = FeatureStore(folder, self.model.frontend, self.model.encoder.eval(), self.depth)
         hops = round(config.length_s * SAMPLE_RATE / self.model.block)
         samples = self.model.first_block + (hops - 1) * self.model.block
-        plans = plan_scenes(library, data, config, self.config.seed)
+        seed = self.config.seed
+        plans = [plan_scenes(library, data, config, seed), plan_beside(beside, config, seed)]
         augmenter = Augmenter(config.augment, library.noises, library.rooms)
         frames, spoken = store.scenes(plans, library, augmenter, self.keywords, samples, progress)
-        negatives = len({clip.path for clip in data.negatives})
+        negatives = len({clip.path for clip in (*data.negatives, *beside)})
         check_broken(len(set(library.broken)), negatives + len(data.keywords), library.broken)
         logits = hops * self.model.encoder.hop_frames // self.model.head.pool
         targets = frame_targets(spoken, logits, len(self.keywords), self.model.frame_s)
