@@ -3,9 +3,12 @@
     python recipes/speak.py OUT --word computer
     python recipes/four_words.py CORPUS MODELS --word computer --spoken OUT
 
+    python recipes/speak.py OUT --word computer --takes 0          # what sounds like it alone
+
 Some two hundred recordings are few voices. Synthetic ones are not people, but they are others: see
-recipes/benchmark/README.md for what they gave. All of it is for training: nothing synthetic is
-ever measured on.
+recipes/benchmark/README.md for what they gave. What sounds like the word are words of an English
+lexicon that are pronounced nearly like it. All of it is for training: nothing synthetic is ever
+measured on.
 """
 
 from __future__ import annotations
@@ -22,14 +25,21 @@ import numpy as np
 from wakeword import audio, work
 from wakeword.cli import show
 from wakeword.data import Clip, Dataset, write_jsonl
-from wakeword.demo.phrases import near_misses, other_speech, parts
+from wakeword.demo.alike import sound_alikes
+from wakeword.demo.phrases import other_speech, parts
 from wakeword.demo.synthesis import Voice, list_voices, synthesise
 
 
 @click.command(cls=show.Command)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, required=True, help="May be repeated.")
-@click.option("--takes", default=6, show_default=True, help="Of the word, in each voice.")
+@click.option(
+    "--takes",
+    default=6,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Of the word, in each voice.",
+)
 @click.option("--others", default=6, show_default=True, help="Phrases without it, in each voice.")
 @click.option("--engine", "engines", multiple=True, default=("kokoro",), show_default=True)
 def main(
@@ -80,10 +90,15 @@ def phrases(word: str, voice: Voice, takes: int, others: int) -> Iterator[tuple[
     rng = np.random.default_rng([ord(letter) for letter in voice.id + word])
     for take in range(takes):
         yield word + ".!?,"[take % 4], word
-    close = [*near_misses(word), *parts(word)]
+    alike = sound_alikes(word)
     for other in range(others):
-        if close and other % 3 < 2:
-            yield close[int(rng.integers(len(close)))], None
+        mark = ".!?,"[other % 4]
+        if other % 3 == 0:
+            some = rng.integers(len(alike), size=rng.integers(1, 4))
+            yield " ".join(alike[int(i)] for i in some) + mark, None
+        elif other % 3 == 1:
+            close = parts(word) or alike
+            yield close[int(rng.integers(len(close)))] + mark, None
         else:
             yield other_speech(word, rng), None
 
