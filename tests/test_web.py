@@ -70,9 +70,11 @@ def test_sound_over_the_socket_is_heard_as_at_home(words: Words, names: list[str
     expected = words.ears(names, RATE).feed(pcm())
     assert len(expected) > 3
     found = [each for answer in told for each in answer["detections"]]
-    key = lambda each: (each["time"], each["keyword"])  # noqa: E731
-    home = [{"keyword": d.keyword, "score": d.score, "time": d.time} for d in expected]
-    assert sorted(found, key=key) == sorted(home, key=key)
+    found = sorted(found, key=lambda each: (each["time"], each["keyword"]))
+    home = sorted(expected, key=lambda d: (d.time, d.keyword))
+    assert [(f["time"], f["keyword"]) for f in found] == [(d.time, d.keyword) for d in home]
+    # pieces of another length: some processors round their last bits otherwise
+    assert [f["score"] for f in found] == pytest.approx([d.score for d in home], abs=1e-5)
     assert set(told[-1]["scores"]) == set(names or ["alexa", "computer"])
 
 
