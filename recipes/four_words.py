@@ -73,6 +73,7 @@ def main(
 ) -> None:
     """Train on the train split of CORPUS, measure on its dev split, word by word."""
     data = assign_splits(read_dataset(corpus))
+    for_all = [read_dataset(path) for path in more]
     scenes = SceneConfig().of_hours(hours)
     config = TrainConfig(
         encoder=encoder,
@@ -89,8 +90,8 @@ def main(
         with show.progress() as progress:
             if not file.exists():
                 began = time.monotonic()
-                of_word = [spoken / f"{word}.jsonl"] if spoken else []
-                others = [read_dataset(path) for path in (*more, *of_word)]
+                of_word = [read_dataset(spoken / f"{word}.jsonl")] if spoken else []
+                others = [*for_all, *of_word]
                 trained = train(
                     data,
                     [word],

@@ -10,7 +10,7 @@ recipes/benchmark/README.md for what they gave. Needs the `demo` extra and Kokor
 demo` fetches them); of these the ones that the demo holds out stay unused. Nothing synthetic is
 ever measured on.
 
-Writes OUT/mandarin/*.flac and OUT/mandarin.jsonl. An hour takes a quarter of one on two cores.
+Writes OUT/mandarin/*.flac and OUT/mandarin.jsonl. 0.8 h took a quarter of one on two cores.
 """
 
 from __future__ import annotations

@@ -191,10 +191,8 @@ def train(
         features, run.keywords, asdict(config), asdict(strategy), heard, words, run.begins_from
     )
     history = run.fit(scenes, validation, folder / f"run-{settled}", progress)
-    made_of = replace(
-        train_part.with_clips_of(validation_part),
-        negatives=(*train_part.negatives, *beside, *validation_part.negatives),
-    ).ingredients()
+    whole = train_part.with_clips_of(validation_part)
+    made_of = replace(whole, negatives=(*whole.negatives, *beside)).ingredients()
     model = run.finish(validation, minutes, len(library.keywords), history, made_of)
     notes = [*parts.notes, *_broken_notes(library)]
     held_out = len(validation[0].spoken)
