@@ -12,9 +12,9 @@ trigger, its negatives beside the word's clips: missed at no more than 0.5 false
 in quiet and at 10 dB together and at 0 dB; and, because depth may buy recall with false accepts,
 the false accepts per hour at which no more than 5 % of the clips in quiet and at 10 dB are missed.
 
-Words are trained side by side, one on each core. Each training is a file
-OUT/<how>/<word>-<clips>-<draw>.json, so a run that is cut off goes on, and runs over other encoders
-add to the same table. Prints the table of everything in OUT and draws OUT/depth.png.
+Words are trained side by side, one on each core. Each training is a line of OUT/<word>.jsonl, so a
+run that is cut off goes on, and runs over other encoders add to the same table. Prints the table of
+everything in OUT and draws OUT/depth.png.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -59,12 +60,7 @@ class How:
     strategy: str
     hours: float
     epochs: int
-    spoken: bool
-
-    @property
-    def name(self) -> str:
-        parts = asdict(self).values()
-        return "-".join(str(part).replace(":", "") for part in parts if part not in (None, False))
+    beside: tuple[str, ...]  # what was learned from beside the corpus
 
 
 @dataclass(frozen=True)
@@ -103,6 +99,12 @@ class Cell:
     type=click.Path(path_type=Path),
     help="Folder of speak.py: learn from its <word>.jsonl too.",
 )
+@click.option(
+    "--more",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Clips to learn from beside CORPUS, such as mandarin.py makes; may be repeated.",
+)
 @click.option("--encoder", default=training.TrainConfig.encoder, show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
 @click.option("--streaming", default="", help="exact or window.  [default: the encoder's best]")
@@ -118,6 +120,7 @@ def main(
     hours: float,
     epochs: int,
     spoken: Path | None,
+    more: tuple[Path, ...],
     encoder: str,
     weights: Path | None,
     streaming: str,
@@ -125,8 +128,9 @@ def main(
 ) -> None:
     """Train on some or all clips of each word of CORPUS, to every depth, again and again."""
     streaming = streaming or ways_to_stream(encoder)[0]
+    beside = tuple([*(path.stem for path in more), *(["synthetic voices"] if spoken else [])])
     hows = [
-        How(encoder, streaming, hop_ms, head, strategy, hours, epochs, bool(spoken))
+        How(encoder, streaming, hop_ms, head, strategy, hours, epochs, beside)
         for strategy in strategies
         for head in heads
     ]
@@ -140,14 +144,17 @@ def main(
         waiting = [
             pool.submit(
                 of_word, corpus, out, word, [job[1:] for job in jobs if job[0] == word], draws,
-                weights, spoken,
+                weights, [*more, *([spoken / f"{word}.jsonl"] if spoken else [])],
             )
             for word in words
         ]  # fmt: skip
         for done, each in enumerate(as_completed(waiting)):
             each.result()
             progress("words", done + 1, len(words))
-    cells = sorted(read(out), key=lambda cell: (cell.how.name, cell.asked or 10**9, cell.word))
+    cells = sorted(
+        read(*sorted(out.glob("*.jsonl"))),
+        key=lambda cell: (str(cell.how), cell.asked or 10**9, cell.word),
+    )
     print(table(cells))
     picture(cells, out / "depth.png")
 
@@ -159,16 +166,17 @@ def of_word(
     jobs: Sequence[tuple[How, int]],
     draws: int,
     weights: Path | None,
-    spoken: Path | None,
+    beside: Sequence[Path],
 ) -> None:
     """All cells of a word, those that are there left out: its trainings share their features."""
     torch.set_num_threads(1)
     task = for_keywords(assign_splits(read_dataset(corpus)), [word])
-    more = read_dataset(spoken / f"{word}.jsonl") if spoken else None
+    more = reduce(Dataset.with_clips_of, map(read_dataset, beside)) if beside else None
+    file = out / f"{word}.jsonl"
+    there = {(cell.how, cell.asked, cell.draw) for cell in read(file)}
     for how, count in jobs:
         for draw in range(draws):
-            file = out / how.name / f"{word}-{count}-{draw}.json"
-            if file.is_file():
+            if (how, count, draw) in there:
                 continue
             began = time.monotonic()
             trained = training.train(
@@ -190,11 +198,10 @@ def of_word(
                 about["trainable"], **measured(trained, task.subset("dev"), out / "work"),
                 took_s=took_s,
             )  # fmt: skip
-            with storage.whole(file) as part:
-                part.write_text(json.dumps(asdict(cell)), encoding="utf-8")
+            storage.add_line(file, json.dumps(asdict(cell)))
             print(
-                f"{how.name}: {word}, {count or 'all'} clips, draw {draw}: "
-                f"{cell.missed} missed of {cell.spoken}, {took_s / 60:.1f} min",
+                f"{how.encoder}, {how.head}, {how.strategy}: {word}, {count or 'all'} clips, "
+                f"draw {draw}: {cell.missed} missed of {cell.spoken}, {took_s / 60:.1f} min",
                 flush=True,
             )
 
@@ -235,10 +242,15 @@ def measured(trained: training.Trained, part: Dataset, folder: Path) -> dict[str
     }
 
 
-def read(out: Path) -> list[Cell]:
-    """Every cell that is in a folder."""
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(out.glob("*/*.json"))]
-    return [Cell(**{**each, "how": How(**each["how"])}) for each in found]
+def read(*files: Path) -> list[Cell]:
+    """Every cell in the files that are there."""
+    lines = [line for f in files if f.is_file() for line in f.read_text("utf-8").splitlines()]
+    cells = []
+    for line in lines:
+        about = json.loads(line)
+        how = about.pop("how")
+        cells.append(Cell(How(**{**how, "beside": tuple(how["beside"])}), **about))
+    return cells
 
 
 Group = tuple[How, int]
@@ -276,7 +288,7 @@ def table(cells: Sequence[Cell]) -> str:
         cost_s = np.mean([cell.took_s for cell in all_of])
         lines.append(
             f"| {how.encoder} ({how.streaming}{f', {how.hop_ms} ms' if how.hop_ms else ''}) "
-            f"| {how.head} | {how.strategy}{' + synthetic voices' if how.spoken else ''} "
+            f"| {how.head} | {' + '.join((how.strategy, *how.beside))} "
             f"| {asked or 'all'} | {np.mean([cell.minutes for cell in all_of]):.1f} "
             f"| {np.mean([cell.trainable for cell in all_of]) / 1e6:.2f} M "
             f"| {len({cell.word for cell in all_of})} × {len(draws)} "
@@ -301,7 +313,7 @@ def picture(cells: Sequence[Cell], path: Path) -> None:
         for (how, _), draws in grouped(cells).items():
             if (how.encoder, how.streaming) == panel:
                 minutes = float(np.mean([c.minutes for draw in draws.values() for c in draw]))
-                name = f"{how.strategy}, {how.head}" + (", synthetic voices" if how.spoken else "")
+                name = ", ".join((how.strategy, how.head, *how.beside))
                 curves[name].append((minutes, [100 * missed(draw) for draw in draws.values()]))
         for name, points in curves.items():
             minutes, rates = zip(*sorted(points), strict=True)
