@@ -103,6 +103,28 @@ def test_a_race_and_its_resumption(
     assert script.with_suffix(".log").read_text().split("\n")[:-1] == heard
 
 
+def test_near_misses_are_told_apart(
+    race: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "fake.py"
+    script.write_text(EVENTS, encoding="utf-8")
+    engine(race, monkeypatch, script)
+    plain = training.write_data(tmp_path / "data")
+    lines = [json.loads(line) for line in plain.read_text("utf-8").splitlines()]
+    others = [row for row in lines if row["split"] == "dev" and not row["label"]]
+    for row in others[1:]:
+        row["source"] = "near-miss/made up"
+    data = plain.with_name("near.jsonl")
+    data.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    clean = ("--condition", "clean", "--engine", "fake")
+    first, near = (line for line in run(race, data, tmp_path / "a", *clean).splitlines()[2:4])
+    assert near == "| Fake 1.0 | ping | near-misses | | 2 of 3 set it off: 66.7% (20.8%–93.9%) |"
+    (without,) = (line for line in run(race, plain, tmp_path / "b", *clean).splitlines()[2:3])
+    assert first.split(" | ")[:4] == without.split(" | ")[:4]
+    hours = [json.loads((tmp_path / out / "race.json").read_text())[0] for out in "ab"]
+    assert hours[0]["negative_hours"] < 0.5 * hours[1]["negative_hours"]
+
+
 def test_files_hold_the_streams(race: ModuleType, tmp_path: Path) -> None:
     data = race.assign_splits(race.read_dataset(training.write_data(tmp_path / "data")))
     part = race.for_keywords(data, ["ping"]).subset("dev")

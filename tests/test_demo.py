@@ -37,7 +37,7 @@ from wakeword.detector import Detector
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.evaluation import evaluate
-from wakeword.evaluation.evaluate import Evaluation, Row
+from wakeword.evaluation.evaluate import Evaluation, NearMisses, Row
 from wakeword.evaluation.metrics import Point
 from wakeword.training.train import TrainConfig, Trained
 from wakeword.training.transfer import Strategy
@@ -289,8 +289,7 @@ def test_near_misses_are_scored_apart_from_the_false_accepts(data: Dataset) -> N
         ),
     )
     measured = demo.measure(Ear(0.9), fooled)  # type: ignore[arg-type]
-    assert measured.near_fired == 5
-    assert measured.near_misses.spoken == 20
+    assert (measured.near_misses.fired, measured.near_misses.clips) == (5, 20)
     assert all(row.shipped.false_accepts == 0 for row in measured.evaluation.rows)
     assert [row.condition for row in measured.evaluation.rows] == [
         "natural voices, clean",
@@ -309,7 +308,11 @@ def test_near_misses_are_scored_apart_from_the_false_accepts(data: Dataset) -> N
 def test_a_keyword_without_near_misses_can_be_measured(data: Dataset) -> None:
     speech = tuple(c for c in data.negatives if (c.source or "").startswith("speech"))
     measured = demo.measure(Ear(0.9), replace(data, negatives=speech))  # type: ignore[arg-type]
-    assert (measured.near_misses.spoken, measured.near_fired, measured.near_phrases) == (0, 0, 0)
+    assert (measured.near_misses.clips, measured.near_misses.fired, measured.near_phrases) == (
+        0,
+        0,
+        0,
+    )
 
 
 # ------------------------------------------------------------ the report
@@ -320,7 +323,7 @@ def outcome(keyword: str = KEYWORD) -> Outcome:
         return Row(keyword, condition, clips, (), (), Point(0.731, missed, clips, 3, 0.25))
 
     rows = (row("natural voices, clean", 2, 32), row("eSpeak voices, 10 dB", 9, 30))
-    measured = Measured(Evaluation(rows, 0.25, ()), Point(0.731, 50, 60, 3, 0.25), 11)
+    measured = Measured(Evaluation(rows, 0.25, ()), NearMisses("hey jarvis", 60, 10), 11)
     moments = (
         Moment(2.61, Said(1.75, 2.5, "joe"), Detection(keyword, 0.987, 2.61)),
         Moment(9.0, Said(8.25, 9.0, "<b>ann</b>"), None),
@@ -344,7 +347,7 @@ def test_the_report_holds_the_numbers_the_warning_and_the_picture(tmp_path: Path
         ">30.0 %<",  # 9 of 30
         "3 in 15 minutes",
         "between 2.5 and 35.1",  # Poisson
-        "10 of 60 clips of\n11 phrases",
+        "10 of 60 clips of 11 phrases",
         "17 % (9 to 28)",
         "0.731",
         "1 of 2 heard in 40 s",

@@ -209,6 +209,38 @@ def test_rows_say_who_was_missed_and_how_late(
     assert speakers is not None and (speakers.low, speakers.high) == (0.0, 1.0)
 
 
+def test_near_misses_are_played_apart_and_count_in_no_rate(
+    streams_of_two: tuple[WakeWordModel, Track, Track],
+    data: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net, positives, negatives = streams_of_two
+    like_word = tuple(replace(data.keywords[0], label=None, source=f"near-miss/{i}") for i in "ab")
+    unlike = replace(data.negatives[0], source="near-misses of a kind")
+    data = replace(data, negatives=(*data.negatives, unlike, *like_word))
+    played = {}
+
+    def listen(_net: object, stream: streams.Stream, *_: object) -> Track:
+        played[stream.name] = [clip.source for clip in stream.clips]
+        if stream.name == "near-misses":  # one fires, far from any other
+            said = tuple(("alexa", 10.0 * i, 10.0 * i + 0.5) for i in range(1, 3))
+            return replace(track(net, stream.name, 60.0, {10.6: 3.0}), spoken=said)
+        return negatives if stream.name == "negatives" else positives
+
+    monkeypatch.setattr(evaluate, "listen", listen)
+    result = evaluate.evaluate(net, data, conditions=[CLEAN])
+    assert played["near-misses"] == ["near-miss/a", "near-miss/b"]
+    assert sorted(map(str, played["negatives"])) == ["fan", "hum", "near-misses of a kind", "talk"]
+    (near,) = result.near_misses
+    assert (near.keyword, near.clips, near.fired, near.rate.value) == ("alexa", 2, 1, 0.5)
+    (row,) = result.rows
+    assert (row.condition, row.shipped.false_accepts, row.shipped.spoken) == ("clean", 2, 3)
+    page = data.root / "page.html"
+    for told in (result, evaluation([False])):
+        write_report("m", told, page)
+        assert ("<h2>Near-misses</h2>" in page.read_text("utf-8")) == bool(told.near_misses)
+
+
 def test_false_accepts_have_their_sources(
     streams_of_two: tuple[WakeWordModel, Track, Track],
 ) -> None:

@@ -48,6 +48,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
     assert {path.name for path in RECIPES.glob("*.py")} == {
         "four_words.py",
         "frontend_level.py",
+        "known_words.py",
         "mandarin.py",
         "own_encoder.py",
         "pulse_microphone.py",  # in test_microphone.py
@@ -286,6 +287,46 @@ def hummed(
 ) -> Samples:
     assert phonemes and voice.engine == "kokoro"
     return tiny_family.sound(len(text) / speed / 20, seed=seed)
+
+
+def test_known_words_are_said_and_measured_by_other_voices(
+    small_trainings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = ("zf_xiaoni", "af_bella", "af_kore", "zf_xiaoyi")
+    voices = [Voice("kokoro", name, f"kokoro_{name}") for name in names]
+    voices.append(Voice("joe", "joe", "joe"))
+    said: list[tuple[str, str]] = []
+
+    def synthesise(text: str, voice: Voice, **_: object) -> Samples:
+        said.append((text.strip(".!?,"), voice.name))
+        return tiny_family.sound(1.0, seed=len(said))
+
+    monkeypatch.setattr("wakeword.demo.synthesis.list_voices", lambda: voices)
+    monkeypatch.setattr("wakeword.demo.synthesis.synthesise", synthesise)
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", threads)
+    words = ("--word", "hey siri", "--word", "你好百度")
+    run("known_words.py", str(small_trainings), str(tmp_path), *words, monkeypatch=monkeypatch)
+    assert capsys.readouterr().out.splitlines() == [
+        "hey siri: 18 synthetic clips to learn, 16 to measure",
+        "你好百度: 12 synthetic clips to learn, 16 to measure",
+    ]
+    held_out = {"hey-siri": {"af_kore", "joe"}, "nihao-baidu": {"af_kore", "zf_xiaoyi"}}
+    for file, names_of in held_out.items():
+        data = read_dataset(tmp_path / f"{file}.jsonl")
+        near = [clip for clip in data.negatives if clip.near_miss]
+        spoken = [*data.keywords, *near]
+        speakers = {name if name == "joe" else f"kokoro_{name}" for name in names_of}
+        assert {clip.speaker for clip in spoken if clip.split == "dev"} == speakers
+        assert not {clip.speaker for clip in spoken if clip.split == "train"} & speakers
+        assert sum(clip.split == "dev" for clip in near) == 24
+        others = read_dataset(small_trainings)
+        assert len(data.negatives) - len(near) == len(others.negatives) + len(others.keywords)
+    measured = {text for text, name in said if name in ("joe", "af_kore")}
+    taught = {text for text, name in said if name == "af_bella"}
+    assert measured & taught == {"hey siri", "ni↗ xa↓u pa↓i tu↘"}
 
 
 def test_mandarin_is_written_in_letters_that_the_voices_know() -> None:

@@ -197,8 +197,10 @@ def main(
     rows: list[Row] = []
     for word in words or data.words():
         task = for_keywords(data, [word])
-        part = task.subset("dev")
+        part, near = task.subset("dev").near_misses_apart()
         spoken = [s for s in conditions(part) if not wanted or s.name in wanted]
+        if near:
+            spoken.append(streams.near_miss_stream(near, word))
         all_streams = [streams.negative_stream(part), *spoken]
         truths = [write_stream(stream, out / "audio" / word) for stream in all_streams]
         examples = write_examples(task.subset("train"), out / "audio" / word / "examples")
@@ -358,10 +360,13 @@ def run(peer: Peer, job: dict[str, Any], truths: Sequence[Truth], out: Path) -> 
         negative, *positives = heard(peer, job, truths, out)
     except Absent as reason:
         return [Row(peer.title, job["word"], note=str(reason))]
-    return [
-        measured(peer, job["word"], truth, truths[0], result, negative)
-        for truth, result in zip(truths[1:], positives, strict=True)
-    ]
+    rows: list[Row] = []
+    for truth, result in zip(truths[1:], positives, strict=True):
+        if truth.condition != streams.NEAR_MISSES:
+            rows.append(measured(peer, job["word"], truth, truths[0], result, negative))
+        elif rows and rows[0].points[-1]:
+            rows.append(set_off(rows[0], truth, result, negative))
+    return rows
 
 
 def heard(
@@ -453,10 +458,16 @@ class Row:
     model_mb: float = 0.0
     licence: str = ""
     note: str = ""
+    fired: tuple[int, int] | None = None  # of so many near-misses
 
     def line(self) -> str:
         if self.note:
             return f"| {self.engine} | {self.word} | {self.note} |"
+        if self.fired:
+            rate = metrics.wilson(*self.fired)
+            told = f"{self.fired[0]} of {self.fired[1]} set it off: {rate.value:.1%} "
+            told += f"({rate.low:.1%}–{rate.high:.1%})"
+            return f"| {self.engine} | {self.word} | {self.condition} | | {told} |"
         cells = [self.engine, self.word, self.condition, *map(missed, self.points)]
         point = self.points[-1]
         cells.append("–" if point is None else _false_accepts(point))
@@ -491,6 +502,17 @@ def measured(
         max(result["memory_mb"], quiet["memory_mb"]),
         quiet["model_mb"],
         peer.licence,
+    )
+
+
+def set_off(spoken: Row, near: Truth, result: dict[str, Any], negative: dict[str, Any]) -> Row:
+    """Near-misses at the operating point of a row, that of PER_HOUR's last rate."""
+    point = spoken.points[-1]
+    assert point is not None
+    positive, _, _ = events(result, negative)
+    hits = metrics.hits(positive(point.threshold), near.spoken, HIT_TOLERANCE_S)
+    return replace(
+        spoken, condition=near.condition, points=(), fired=(int(sum(hits)), len(near.spoken))
     )
 
 
@@ -570,7 +592,7 @@ def _groups(rows: Sequence[Row]) -> list[list[Row]]:
     """The rows of one engine and condition, for those with several words."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        if not row.note:
+        if not row.note and not row.fired:
             groups.setdefault((row.engine, row.condition), []).append(row)
     return [group for group in groups.values() if len(group) > 1]
 
@@ -623,7 +645,7 @@ MARKERS = "osD^vP"
 
 def picture(rows: Sequence[Row], path: Path) -> None:
     """Missed at 0.5 false accepts per hour, with intervals: a panel for each condition."""
-    rows = [row for row in rows if not row.note]
+    rows = [row for row in rows if not row.note and not row.fired]
     names = list(dict.fromkeys(row.condition for row in rows))
     words = list(dict.fromkeys(row.word for row in rows))
     engines = list(dict.fromkeys(row.engine for row in rows))

@@ -158,11 +158,11 @@ def _show_measured(measured: Measured) -> None:
         f"false accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} min of other speech "
         f"and noise, which bounds the rate to {rate.low:.1f}–{rate.high:.1f} per hour, no closer"
     )
-    total = measured.near_misses.spoken
+    near = measured.near_misses
     click.echo(
-        f"near-misses: {measured.near_fired} of {total} clips of {measured.near_phrases} phrases "
-        f"that sound nearly like it set it off ({show.per_cent(measured.near_fired / total)})"
-        if total
+        f"near-misses: {near.fired} of {near.clips} clips of {measured.near_phrases} phrases "
+        f"that sound nearly like it set it off ({show.per_cent(near.rate.value)})"
+        if near.clips
         else "near-misses: none for this keyword"
     )
 

@@ -53,7 +53,8 @@ def eval_(
     """Measure a model on the held-out part of DATA, as streams, event by event.
 
     Every keyword clip is heard in quiet, in noise, in rooms, quietly and through a narrow band;
-    all other clips of the split make the stream on which false accepts are counted.
+    all other clips of the split make the stream on which false accepts are counted. Of these, what
+    has the source "near-miss" (it sounds nearly like the keyword) is heard and counted apart.
 
     \b
     Examples:
@@ -101,6 +102,13 @@ def _print(result: Evaluation) -> None:
     console.print(_table(result))
     if result.sources:
         console.print(_sources(result))
+    for near in result.near_misses:
+        console.print(
+            f"near-misses: {near.fired} of {near.clips} clips that sound nearly like "
+            f"'{near.keyword}' set it off as shipped: {show.per_cent(near.rate.value)} "
+            f"({100 * near.rate.low:.1f}–{100 * near.rate.high:.1f})",
+            highlight=False,
+        )
     bound = metrics.poisson(0, result.negative_hours).high
     console.print(
         f"{result.negative_hours:.2f} h of negatives: no false accept in them bounds the rate at "
@@ -233,6 +241,7 @@ def _as_json(result: Evaluation) -> dict[str, Any]:
         "notes": result.notes,
         "rows": rows,
         "sources": [source.__dict__ for source in result.sources],
+        "near_misses": [near.__dict__ for near in result.near_misses],
         "false_accepts": [
             {
                 "keyword": accept.keyword,

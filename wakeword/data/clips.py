@@ -54,6 +54,12 @@ class Clip:
     licence: str | None = None
     """Under which it may be used, where that is stated."""
 
+    @property
+    def near_miss(self) -> bool:
+        """Whether it says what sounds nearly like a keyword: its source is "near-miss", or begins
+        with "near-miss/"."""
+        return (self.source or "").split("/")[0] == "near-miss"
+
     def load(self) -> audio.Samples:
         """(samples,) at 16 kHz of this clip's part of its file. Raises AudioError."""
         return audio.load(self.path, offset_s=self.offset_s, duration_s=self.duration_s)
@@ -116,6 +122,12 @@ class Dataset:
             noises=change(self.noises),
             rooms=change(self.rooms),
         )
+
+    def near_misses_apart(self) -> tuple[Dataset, tuple[Clip, ...]]:
+        """The same data set without the near-misses among its negatives, and these."""
+        near = tuple(clip for clip in self.negatives if clip.near_miss)
+        others = tuple(clip for clip in self.negatives if not clip.near_miss)
+        return replace(self, negatives=others), near
 
     def with_clips_of(self, other: Dataset) -> Dataset:
         """The same data set with the clips of another one too, role by role."""

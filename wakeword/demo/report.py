@@ -37,7 +37,7 @@ def _numbers(outcome: Outcome) -> str:
     rows = "\n".join(_row(row) for row in evaluation.rows)
     shipped = evaluation.rows[0].shipped
     rate = metrics.poisson(shipped.false_accepts, shipped.hours)
-    near = metrics.wilson(measured.near_fired, measured.near_misses.spoken)
+    near = measured.near_misses
     return f"""<table>
 <tr><th>heard</th><th class="n">clips</th><th class="n">missed</th>
 <th class="n">95 % interval</th></tr>
@@ -46,8 +46,8 @@ def _numbers(outcome: Outcome) -> str:
 <p>False accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} minutes of other speech and
 noise, which shows no more than that the rate is between {rate.low:.1f} and {rate.high:.1f} per
 hour (95 %).</p>
-<p>Near-misses: {measured.near_fired} of {measured.near_misses.spoken} clips of
-{measured.near_phrases} phrases that sound nearly like it set it off: {_per_cent(near)}.</p>
+<p>Near-misses: {near.fired} of {near.clips} clips of {measured.near_phrases} phrases that sound
+nearly like it set it off: {_per_cent(near.rate)}.</p>
 <p>All at the threshold that is in the model file, {shipped.threshold:.3f}.</p>"""
 
 

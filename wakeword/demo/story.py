@@ -28,8 +28,7 @@ from wakeword.detector import Detector
 from wakeword.errors import ConfigError
 from wakeword.evaluation import evaluate, streams
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
-from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Evaluation, Row
-from wakeword.evaluation.metrics import Point
+from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Evaluation, NearMisses, Row
 from wakeword.mixing import hiss, rms, set_level
 from wakeword.model import WakeWordModel
 from wakeword.training.scenes import SceneConfig
@@ -311,30 +310,20 @@ class Measured:
 
     Attributes:
         evaluation: natural voices and eSpeak's apart, clean and at 10 dB.
-        near_misses: "spoken" and "missed" count near-miss clips at the shipped threshold: a clip
-            that is not missed set the model off.
+        near_misses: at the shipped threshold.
         near_phrases: how many phrases that were.
     """
 
     evaluation: Evaluation
-    near_misses: Point
+    near_misses: NearMisses
     near_phrases: int
-
-    @property
-    def near_fired(self) -> int:
-        """Near-miss clips that set the model off."""
-        return self.near_misses.spoken - self.near_misses.missed
 
 
 def measure(model: WakeWordModel, data: Dataset, *, progress: Progress | None = None) -> Measured:
     """Evaluate on the held-out voices; near-misses are scored apart and count in no rate."""
-    part = for_keywords(data, model.keywords).subset("dev")
-    near = tuple(clip for clip in part.negatives if _kind(clip) == "near-miss")
-    other = tuple(clip for clip in part.negatives if _kind(clip) != "near-miss")
+    part, near = for_keywords(data, model.keywords).subset("dev").near_misses_apart()
     library = Library([], [], [], {})
-    negatives = evaluate.listen(
-        model, streams.negative_stream(replace(part, negatives=other)), library, progress
-    )
+    negatives = evaluate.listen(model, streams.negative_stream(part), library, progress)
 
     def row(name: str, clips: tuple[Clip, ...], condition: Condition = CLEAN) -> Row:
         stream = streams.positive_stream(replace(part, keywords=clips), condition)
@@ -351,12 +340,12 @@ def measure(model: WakeWordModel, data: Dataset, *, progress: Progress | None = 
         if clips
         for condition in (CLEAN, noisy(10.0))
     ]
-    # Played as if they were the keyword, so that one firing of the right moment is one clip's.
-    said = row("near-misses", tuple(replace(c, label=model.keywords[0]) for c in near))
+    said = streams.near_miss_stream(near, model.keywords[0])
+    like_word = evaluate.listen(model, said, library, progress)
     notes = [*part.notes, *(f"broken clip skipped: {text}" for text in library.broken.values())]
     return Measured(
         Evaluation(tuple(rows), negatives.hours, tuple(notes)),
-        said.shipped,
+        evaluate.near_misses(model, 0, like_word, negatives),
         len({plain_words(clip.text or "") for clip in near}),
     )
 
@@ -401,7 +390,7 @@ def held_out_recording(data: Dataset, *, seed: int = 0, words: int = 6) -> Recor
     natural = _one_a_speaker([c for c in part.keywords if is_natural(c)], rng)
     others = _one_a_speaker([c for c in part.keywords if not is_natural(c)], rng)
     chosen = [*natural[: words - words // 3], *others][:words]
-    near = _shuffled([c for c in part.negatives if _kind(c) == "near-miss"], rng)
+    near = _shuffled([c for c in part.negatives if c.near_miss], rng)
     speech = _shuffled([c for c in part.negatives if _kind(c) == "speech"], rng)
     speech.sort(key=lambda clip: not is_natural(clip))
     pieces: list[Samples] = []

@@ -105,6 +105,20 @@ class Source:
 
 
 @dataclass(frozen=True)
+class NearMisses:
+    """Clips that sound nearly like a keyword, at the shipped threshold. They count in no rate."""
+
+    keyword: str
+    clips: int
+    fired: int
+
+    @property
+    def rate(self) -> Rate:
+        """The share that set it off, with its Wilson interval."""
+        return metrics.wilson(self.fired, self.clips)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """All that was measured, with the hours of negatives that it rests on."""
 
@@ -113,6 +127,7 @@ class Evaluation:
     notes: tuple[str, ...]
     false_accepts: tuple[FalseAccept, ...] = ()
     sources: tuple[Source, ...] = ()
+    near_misses: tuple[NearMisses, ...] = ()
 
     def supports(self, per_hour: float) -> bool:
         """Whether the hours of audio can show a rate this low: at least one event's worth."""
@@ -129,9 +144,11 @@ def evaluate(
 ) -> Evaluation:
     """Play one split of a data set to a model: keyword clips under conditions, and all else.
 
+    Negatives that are near-misses (`Clip.near_miss`) are played apart from the others.
+
     Raises ManifestError where the split has no clips of a keyword, or no negatives.
     """
-    part = for_keywords(data, model.keywords).subset(split)
+    part, near = for_keywords(data, model.keywords).subset(split).near_misses_apart()
     library = Library([], [], [], {})
     if not part.negatives:
         raise ManifestError(
@@ -140,20 +157,33 @@ def evaluate(
     missing = set(model.keywords) - set(part.words())
     if missing:
         raise ManifestError(f"{data.root}: no clips of {sorted(missing)} in the {split} split.")
-    wanted = [streams.positive_stream(part, condition) for condition in conditions]
+    spoken = [streams.positive_stream(part, condition) for condition in conditions]
+    close = [streams.near_miss_stream(near, word) for word in model.keywords if near]
     with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
         negatives, *tracks = pool.map(
             lambda stream: listen(model, stream, library, progress),
-            [streams.negative_stream(part), *wanted],
+            [streams.negative_stream(part), *spoken, *close],
         )
-    total = len(part.keywords) + len(part.negatives) + len(part.noises)
+    tracks, like_words = tracks[: len(spoken)], tracks[len(spoken) :]
+    total = len(part.keywords) + len(part.negatives) + len(near) + len(part.noises)
     check_broken(len(library.broken), total, library.broken)
     rows = [row(model, k, track, negatives) for track in tracks for k in range(len(model.keywords))]
     broken = [f"broken clip skipped: {message}" for message in library.broken.values()]
     fired = _false_accepts(model, negatives)
     return Evaluation(
-        tuple(rows), negatives.hours, (*part.notes, *broken), fired, _sources(negatives, fired)
+        tuple(rows),
+        negatives.hours,
+        (*part.notes, *broken),
+        fired,
+        _sources(negatives, fired),
+        tuple(near_misses(model, k, track, negatives) for k, track in enumerate(like_words)),
     )
+
+
+def near_misses(model: WakeWordModel, k: int, track: Track, negatives: Track) -> NearMisses:
+    """How many of a stream of `streams.near_miss_stream` set a keyword off, as shipped."""
+    shipped = row(model, k, track, negatives).shipped
+    return NearMisses(model.keywords[k], shipped.spoken, shipped.spoken - shipped.missed)
 
 
 def row(model: WakeWordModel, k: int, positives: Track, negatives: Track) -> Row:

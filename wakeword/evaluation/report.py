@@ -43,7 +43,7 @@ Wilson's; by speakers, who are drawn anew.{_unsupported(result)}</p>
 {_table(("heard", "median", "95th percentile"), (_latency(result, row) for row in result.rows))}
 <h2>False accepts by source</h2>
 {_table(("source", "clips", "hours", "false accepts", "clips that set it off"), _sources(result))}
-<h2>By speaker</h2>
+{_near_misses(result)}<h2>By speaker</h2>
 <p>Speakers of whom the threshold in the file missed most, all conditions together.</p>
 {_table(("speaker", "clips", "missed"), _speakers(result))}
 {_list("Notes", result.notes)}"""
@@ -104,6 +104,21 @@ def _sources(result: Evaluation) -> Iterable[Sequence[str]]:
     for each in result.sources:
         share = f"{each.fired} ({100 * each.fired / each.clips:.1f} %)"
         yield each.name, str(each.clips), f"{each.hours:.2f}", str(each.false_accepts), share
+
+
+def _near_misses(result: Evaluation) -> str:
+    if not result.near_misses:
+        return ""
+    rows = (
+        (each.keyword, str(each.clips), f"{each.fired} ({100 * each.rate.value:.1f} %)",
+         _range(each.rate))
+        for each in result.near_misses
+    )  # fmt: skip
+    return f"""<h2>Near-misses</h2>
+<p>Clips that sound nearly like the keyword, at the threshold in the file; they count in no
+rate.</p>
+{_table(("keyword", "clips", "that set it off", "interval, %"), rows)}
+"""
 
 
 def _speakers(result: Evaluation) -> Iterable[Sequence[str]]:

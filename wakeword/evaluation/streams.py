@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from wakeword.work import Progress
 
 GAP_S = 1.5  # before each keyword clip
 NEGATIVE_GAP_S = 0.3
+NEAR_MISSES = "near-misses"  # name of their stream
 _FLOOR = 10 ** (-65 / 20)  # RMS of the hiss in quiet gaps: -65 dB full scale
 
 
@@ -59,6 +60,12 @@ def positive_stream(data: Dataset, condition: Condition = CLEAN, seed: int = 0) 
         noises = tuple(clip for clip in noises if clip.source == condition.noise)
     rooms = data.rooms if condition.room else ()
     return Stream(condition.name, data.keywords, condition, noises, rooms, seed)
+
+
+def near_miss_stream(clips: Sequence[Clip], keyword: str, seed: int = 0) -> Stream:
+    """Near-misses played as if they were the keyword: one that is "missed" did not set it off."""
+    said = tuple(replace(clip, label=keyword) for clip in clips)
+    return Stream(NEAR_MISSES, said, seed=seed)
 
 
 def negative_stream(data: Dataset, seed: int = 0) -> Stream:
