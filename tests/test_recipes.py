@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import sys
@@ -49,6 +50,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "four_words.py",
         "frontend_level.py",
         "known_words.py",
+        "many_words.py",
         "mandarin.py",
         "own_encoder.py",
         "pulse_microphone.py",  # in test_microphone.py
@@ -338,6 +340,34 @@ def test_mandarin_is_written_in_letters_that_the_voices_know() -> None:
     for phrase in phrases:
         spoken = re.findall(r"[^→↗↓↘]*[→↗↓↘][nŋiu]?", phrase)
         assert 2 <= len(spoken) <= 7  # syllables, each with its tone
+
+
+def test_many_words_in_one_model(
+    tiny: EncoderSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = training.write_data(tmp_path / "data")
+    lines = [json.loads(line) for line in data.read_text("utf-8").splitlines()]
+    for i, row in enumerate(lines[::2]):
+        row["label"] = "pong" if i % 8 >= 4 else "ping"
+    data.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    words = ("ping", "pong")
+    models.save(tiny_family.model(keywords=words), tmp_path / "out" / "all.wakeword")
+    for word in words:
+        models.save(tiny_family.model(keywords=(word,)), tmp_path / f"{word}.wakeword")
+    arguments = (str(data), str(tmp_path / "out"), "--single", str(tmp_path), "--seconds", "2")
+    run("many_words.py", *arguments, monkeypatch=monkeypatch)
+    misses, confused, costs = (
+        [line.split(" | ") for line in table.splitlines()[2:]]
+        for table in capsys.readouterr().out.split("\n\n")
+    )
+    assert [row[:2] for row in misses] == [[f"| {w}", c] for c in ("clean", "10 dB") for w in words]
+    assert [row[0] for row in confused] == ["| ping", "| pong"]
+    assert all(" of 2" in cell for row in confused for cell in row[1:])
+    assert [row[0] for row in costs] == ["| 1", "| 2", "| 4", "| 8"]
+    assert costs[0][2] == "1.00 |"
 
 
 def test_soak(
