@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile
 import tiny as tiny_family
 from hypothesis import example, given, settings
@@ -234,6 +235,18 @@ def test_only_what_lies_between_two_times_counts() -> None:
 def test_sound_of_one_level_is_one_word(samples: Samples) -> None:
     seconds = len(samples) / SAMPLE_RATE
     assert audio.word_bounds(samples) == pytest.approx((0.0, seconds), abs=0.03)
+
+
+@pytest.mark.parametrize("hum", [0.1, 1.0])
+def test_hum_as_loud_as_the_word_does_not_hide_it(hum: float) -> None:
+    rng = np.random.default_rng(0)
+    word = 0.3 * scipy.signal.lfilter([1], [1, -0.9], rng.standard_normal(8000))
+    samples = np.concatenate([quiet(0.6), word, quiet(0.7)])
+    time_s = np.arange(len(samples)) / SAMPLE_RATE
+    rising = np.linspace(0.5, 1.0, len(samples))  # alone, its end would be the loudest
+    samples = samples + hum * rising * np.sin(2 * np.pi * 60 * time_s)
+    samples *= 0.3 / np.abs(samples).max()
+    assert audio.word_bounds(samples.astype("f4")) == pytest.approx((0.6, 1.1), abs=0.05)
 
 
 @settings(max_examples=40)
