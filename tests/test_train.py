@@ -23,7 +23,7 @@ from wakeword.encoders import EncoderSpec
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.training.scenes import SceneConfig
-from wakeword.training.train import Gain, TrainConfig, train
+from wakeword.training.train import Gain, TrainConfig, _too_thin, train
 
 SMALL = TrainConfig(
     encoder="tiny", epochs=2, scenes=SceneConfig(positive_hours=0.02, negative_hours=0.03)
@@ -175,6 +175,16 @@ def test_how_much_sound_is_taken_in_at_once_is_a_choice(
     config = replace(config, hop_ms=100)
     with pytest.raises(ConfigError, match="a hop of 100 ms: expected 40 to 2000, a multiple of 40"):
         train(read_dataset(data), ["ping"], config, weights=weights, work=tmp_path / "work")
+
+
+def test_what_few_held_out_clips_can_show_is_told(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    trained = train(read_dataset(data), ["ping"], SMALL, weights=weights, work=tmp_path / "work")
+    (note,) = (note for note in trained.notes if "held out: were none" in note)
+    bound = 3.8416 / (trained.held_out + 3.8416)  # Wilson's for none, by hand
+    assert note.startswith(f"{trained.held_out} clips") and f" {bound:.0%} of all" in note
+    assert not _too_thin(35) and _too_thin(34)
 
 
 def test_a_broken_clip_is_named_skipped_and_counted(

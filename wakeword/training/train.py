@@ -194,8 +194,8 @@ def train(
     whole = train_part.with_clips_of(validation_part)
     made_of = replace(whole, negatives=(*whole.negatives, *beside)).ingredients()
     model = run.finish(validation, minutes, len(library.keywords), history, made_of)
-    notes = [*parts.notes, *_broken_notes(library)]
     held_out = len(validation[0].spoken)
+    notes = [*parts.notes, *_broken_notes(library), *_too_thin(held_out)]
     return Trained(model, told, strategy, tuple(notes), tuple(history), held_out)
 
 
@@ -235,6 +235,17 @@ def _broken_notes(library: Library) -> list[str]:
         return []
     names = ", ".join(path.name for path in list(library.broken)[:5])
     return [f"{len(library.broken)} broken clip(s) skipped: {names}"]
+
+
+def _too_thin(held_out: int) -> list[str]:
+    """What to expect where the clips held out are too few to tell a good model from a bad one."""
+    possible = metrics.wilson(0, held_out).high
+    if possible <= 0.1:
+        return []
+    return [
+        f"{held_out} clips of the word are held out: were none of them missed, {possible:.0%} of "
+        "all words still could be (95 %). Clips by more people would tell."
+    ]
 
 
 @dataclass(frozen=True)
