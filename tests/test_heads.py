@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from tiny import stream
 from torch import Tensor
 
 from wakeword.errors import ConfigError
-from wakeword.heads import HEADS, Head, build_head
+from wakeword.heads import HEADS, ExamplesHead, Head, build_head
 
 POOL = 2  # frames to one logit where 50 come a second
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
@@ -120,3 +122,45 @@ def test_loudness_of_the_encoder_does_not_matter(kind: str) -> None:
 def test_unknown_names_teach() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'attention'"):
         build_head("atention", 16, 1)
+
+
+# ---------------------------------------------------------------- examples, and nothing learned
+
+
+def knows(*examples: Tensor) -> ExamplesHead:
+    """A head of one word for frames of 16 numbers; its logit is minus the cost."""
+    module = cast(ExamplesHead, build_head("examples", 16, 1, frame_rate_hz=25.0)).eval()
+    module.requires_grad_(False)
+    for i, example in enumerate(examples):
+        mixed, _ = module.mixed(example[None], example[None, :0])
+        module.examples[0, i, : len(example)] = module.directions(mixed[0])
+        module.lengths[0, i] = len(example)
+    module.out.weight.fill_(-1.0)
+    module.out.bias.fill_(0.0)
+    return module
+
+
+def test_an_example_is_found_where_it_ends_spoken_faster_or_slower() -> None:
+    word, other = frames(20)[0], frames(100, seed=1)[0]
+    module = knows(frames(9, seed=2)[0], word)
+    for said in (word, word[::2], word.repeat_interleave(2, 0)):
+        costs = -module(torch.cat([other, said, other])[None])[0][0, :, 0]
+        assert abs(int(costs.argmin()) - (99 + len(said))) <= 1
+        assert costs.min() < 0.06 and costs[:95].min() > 0.4
+    turned = -module(torch.cat([other, word.flip(0), other])[None])[0]
+    assert turned.min() > 0.4
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=6))
+def test_examples_in_chunks_equal_offline(sizes: list[int]) -> None:
+    module, x = knows(frames(12)[0], frames(30, seed=1)[0]), frames(90, 2, seed=2)
+    torch.testing.assert_close(stream(module, x, [*sizes, 1]), module(x)[0], **CLOSE)
+
+
+def test_the_nearest_example_counts_and_none_is_far() -> None:
+    first, second, x = frames(12)[0], frames(15, seed=1)[0], frames(60, seed=2)
+    both = knows(first, second)(x)[0]
+    alone = [knows(each)(x)[0] for each in (first, second)]
+    torch.testing.assert_close(both, torch.maximum(*alone), **CLOSE)
+    assert knows()(x)[0].max() < -10

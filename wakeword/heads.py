@@ -67,17 +67,21 @@ class Head(nn.Module):
         """(batch, U, layers · dim) → logits (batch, ⌊U / pool⌋, keywords), and the state."""
         if state is None:
             state = _HeadState(frames[:, :0], None)
-        odd = state.odd
+        x, odd = self.mixed(frames, state.odd)
+        x = self.dropout(self._project(x))
+        x, inner = self._over_time(x, state.inner)
+        return self.out(x), _HeadState(odd, inner)
+
+    def mixed(self, frames: Tensor, odd: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, U, layers · dim) and those that waited → (batch, ⌊U / pool⌋, dim): averaged,
+        normalised, the layers mixed; and those that wait now."""
         if self.pool > 1:
             frames = torch.cat([odd, frames], dim=1)
             whole = frames.shape[1] - frames.shape[1] % self.pool
             frames, odd = frames[:, :whole], frames[:, whole:]
             frames = frames.reshape(len(frames), -1, self.pool, frames.shape[2]).mean(dim=2)
         x = self.norm(frames.reshape(*frames.shape[:2], self.layers, self.dim))
-        x = self.mix.softmax(0) @ x if self.layers > 1 else x[:, :, 0]
-        x = self.dropout(self._project(x))
-        x, inner = self._over_time(x, state.inner)
-        return self.out(x), _HeadState(odd, inner)
+        return self.mix.softmax(0) @ x if self.layers > 1 else x[:, :, 0], odd
 
     def _project(self, x: Tensor) -> Tensor:
         return F.gelu(self.project(x))
@@ -164,7 +168,55 @@ class AttentionHead(Head):
         return x, seen[:, seen.shape[1] - (self.WINDOW - 1) :]
 
 
-HEADS: dict[str, type[Head]] = {
+class ExamplesHead(Head):
+    """Nothing learned: how near the past is to some spoken examples, by dynamic time warping.
+
+    Each frame goes one frame on in an example, stays, or goes two on at the price of both. What is
+    paid is one minus the cosine of the two frames, their mean over the example's frames counts, and
+    of all examples the nearest. A line makes it a logit: `wakeword.training.enroll` sets all of it.
+    """
+
+    EXAMPLES = 5
+    FRAMES = 50  # of 40 ms, of the longest example
+    seen = 0
+    _FAR = 100.0  # the price of what has not begun
+    mean: Tensor
+    deviation: Tensor
+    examples: Tensor
+    lengths: Tensor
+
+    def __init__(self, dim: int, keywords: int, **sizes: Any) -> None:
+        super().__init__(dim, keywords, width=keywords, **sizes)
+        self.project = cast(nn.Linear, nn.Identity())
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("deviation", torch.ones(dim))
+        self.register_buffer("examples", torch.zeros(keywords, self.EXAMPLES, self.FRAMES, dim))
+        self.register_buffer("lengths", torch.zeros(keywords, self.EXAMPLES))  # 0: none there
+
+    def directions(self, x: Tensor) -> Tensor:
+        """(..., dim) frames, layers mixed → of length 1, each dimension as a deviation."""
+        return F.normalize((x - self.mean) / self.deviation, dim=-1)
+
+    def _project(self, x: Tensor) -> Tensor:
+        return self.directions(x)
+
+    def _over_time(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, State]:
+        """Costs (batch, U, keywords), and what has been paid up to each frame of each example."""
+        prices = 1 - torch.einsum("bud,ketd->buket", x, self.examples)
+        begun = (len(x), *self.examples.shape[:3])
+        paid = x.new_full(begun, self._FAR) if state is None else state
+        costs = []
+        for price in prices.unbind(1):
+            one = F.pad(paid[..., :-1], (1, 0))  # whoever begins has paid nothing
+            two = F.pad(paid[..., :-2], (2, 0), value=self._FAR)
+            paid = price + torch.minimum(torch.minimum(paid, one), two + price)
+            last = (self.lengths.long() - 1).clamp(min=0).expand(len(x), -1, -1)[..., None]
+            cost = paid.gather(3, last)[..., 0] / self.lengths.clamp(min=1)
+            costs.append(torch.where(self.lengths > 0, cost, self._FAR).amin(2))
+        return torch.stack(costs, 1) if costs else x.new_zeros(len(x), 0, len(self.lengths)), paid
+
+
+HEADS: dict[str, type[Head]] = {  # those that learn
     "linear": LinearHead,
     "conv": ConvHead,
     "gru": GruHead,
@@ -176,6 +228,7 @@ def build_head(
     kind: str, dim: int, keywords: int, layers: int = 1, frame_rate_hz: float = 2 * LOGIT_RATE_HZ
 ) -> Head:
     """A head by name, randomly initialised. Raises ConfigError with the nearest name."""
-    if kind not in HEADS:
+    known: dict[str, type[Head]] = {**HEADS, "examples": ExamplesHead}
+    if kind not in known:
         raise ConfigError(unknown("head", kind, HEADS))
-    return HEADS[kind](dim, keywords, layers=layers, pool=round(frame_rate_hz / LOGIT_RATE_HZ))
+    return known[kind](dim, keywords, layers=layers, pool=round(frame_rate_hz / LOGIT_RATE_HZ))

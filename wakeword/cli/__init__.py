@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "The whole story on synthetic speech: train, evaluate, detect, report.",
     "detect": "Find keywords in recordings.",
     "encoders": "List the pretrained encoders.",
+    "enroll": "Make a detector from a few clips of a word at once, without training.",
     "eval": "Measure a model on held-out clips and negatives, event by event.",
     "export": "Write a model as one ONNX file that runs without torch.",
     "improve": "Go on training a model with clips that you labelled, if that makes it no worse.",

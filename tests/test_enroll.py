@@ -1,0 +1,85 @@
+"""`wakeword enroll`: a detector from a few clips at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import training
+from click.testing import CliRunner
+
+import wakeword
+from wakeword import audio
+from wakeword import model as models
+from wakeword.audio import Samples
+from wakeword.cli import main
+from wakeword.demo.synthesis import Voice, synthesise
+from wakeword.encoders import Encoder, EncoderSpec, Stripped
+from wakeword.errors import ConfigError
+from wakeword.evaluation.speed import stream_difference
+from wakeword.training.enroll import enroll
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return training.write_weights(tmp_path / "weights")
+
+
+def invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(main, ["enroll", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def spoken(text: str, variant: str) -> Samples:
+    return synthesise(text, Voice("espeak", f"en-us+{variant}", variant))
+
+
+def test_the_word_in_another_voice_is_heard_and_other_speech_is_not(
+    whisper_tiny_en: tuple[Encoder, Stripped], tmp_path: Path
+) -> None:
+    pytest.importorskip("espeakng_loader")
+    clips = [tmp_path / f"{voice}.wav" for voice in ("m1", "f2", "m3")]
+    for path in clips:
+        audio.save(path, spoken("computer", path.stem))
+    talk = "the weather in the morning was cold, and nobody wanted to go to the market"
+    audio.save(tmp_path / "talk" / "a.wav", spoken(talk, "m2"))
+    file = tmp_path / "computer.wakeword"
+    told = invoke("computer", *clips, "-o", file)
+    assert "'computer' by 3 clips" in told and "is not known" in told
+    told = invoke("computer", *clips, "-o", file, "--negatives", tmp_path / "talk")
+    assert "0.00 h of 1 recordings" in told and "is not known" not in told
+
+    model = wakeword.load(file)
+    assert model.origin.training["keyword_clips"] == 3
+    quiet = np.zeros(8_000, np.float32)
+    words = [spoken(text, "f4") for text in (talk, "computer", "and then it was late again")]
+    sound = np.concatenate([piece for word in words for piece in (word, quiet)])
+    (heard,) = wakeword.Detector(model, threshold=0.5).feed(sound)
+    ends_s = (len(words[0]) + len(quiet) + len(words[1])) / 16_000
+    assert heard.time == pytest.approx(ends_s, abs=0.4)
+    assert stream_difference(model, sound) < 1e-3
+
+
+def test_the_same_clips_give_the_same_model(
+    tiny: EncoderSpec, weights: Path, tmp_path: Path
+) -> None:
+    clips = [training.word(i) for i in range(2)]
+    for name in ("a", "b"):
+        made = enroll("ping", clips, encoder="tiny", weights=weights)
+        models.save(made, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_clips_that_cannot_serve_are_refused(tiny: EncoderSpec, weights: Path) -> None:
+    word, noise = training.word(0), np.random.default_rng(0).standard_normal(40_000)
+    noise = (0.1 * noise).astype(np.float32)
+    for clips, reason in (
+        ([word], "1 clips: expected 2 to"),
+        ([word] * 6, "6 clips: expected 2 to"),
+        ([word, noise], "clip 2: a word of 2.5 s; expected at most 2 s"),
+        ([word, word[::-1].copy()], "no more like each other than like other sound"),
+    ):
+        with pytest.raises(ConfigError, match=reason):
+            enroll("ping", clips, encoder="tiny", weights=weights)

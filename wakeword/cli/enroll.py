@@ -1,0 +1,98 @@
+"""`wakeword enroll`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from wakeword import audio, storage
+from wakeword import model as models
+from wakeword.cli import show
+from wakeword.data import Clip, Dataset
+from wakeword.data.library import Library, check_broken
+from wakeword.data.manifests import recordings
+from wakeword.encoders import DEFAULT
+from wakeword.evaluation.calibrate import calibrate as find_point
+from wakeword.evaluation.evaluate import listen
+from wakeword.evaluation.streams import negative_stream
+from wakeword.training.enroll import enroll as from_examples
+
+
+@click.command()
+@click.argument("word")
+@click.argument("clips", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file.")
+@click.option(
+    "--negatives",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Recordings without the word to set the threshold by: a file, or a folder of them; may "
+    "be repeated.",
+)
+@click.option(
+    "--fa-per-hour",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0.0, min_open=True),
+    help="False accepts per hour to aim at, with --negatives.",
+)
+@click.option("--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
+@click.option(
+    "--streaming", default="", help="exact or window.  [default: window, if the encoder can]"
+)
+def enroll(
+    word: str,
+    clips: tuple[Path, ...],
+    output: Path,
+    negatives: tuple[Path, ...],
+    fa_per_hour: float,
+    encoder: str,
+    weights: Path | None,
+    streaming: str,
+) -> None:
+    """Make a detector from two to five CLIPS of a WORD at once, without training.
+
+    It knows the word by how near sound comes to these clips: enough to try a word out, or for one
+    voice in a quiet room. `wakeword train` takes over as clips come; `wakeword record` makes them.
+
+    \b
+    Examples:
+      wakeword enroll computer 1.wav 2.wav 3.wav -o computer.wakeword
+      wakeword enroll computer clips/*.flac -o computer.wakeword --negatives evening.flac
+    """
+    storage.check_writable(output)
+    with show.progress() as progress:
+        model = from_examples(
+            word,
+            [audio.load(path) for path in clips],
+            encoder=encoder,
+            streaming=streaming,
+            weights=weights,
+            progress=progress,
+        )
+        others = tuple(Clip(path) for part in negatives for path in recordings(part))
+        if others:
+            library = Library([], [], [], {})
+            stream = negative_stream(Dataset(output.parent, "recordings", negatives=others))
+            heard = listen(model, stream, library, progress)
+            check_broken(len(library.broken), len(others), library.broken)
+            point, _ = find_point(model, heard, per_hour=fa_per_hour)
+            evidence = (
+                f"{fa_per_hour:g} false accepts per hour, read off the highest events in "
+                f"{heard.hours:.2f} h of {len(others)} recordings"
+            )
+            model.point = replace(point, evidence=evidence)
+    models.save(model, output)
+    click.echo(
+        f"'{word}' by {len(clips)} clips; fires from a score of "
+        f"{model.point.thresholds[word]:.4f} ({model.point.evidence})"
+    )
+    if not others:
+        click.echo(
+            "How often it fires for nothing is not known: give it hours without the word, by "
+            "--negatives or `wakeword calibrate`."
+        )
+    click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")

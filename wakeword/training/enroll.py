@@ -1,0 +1,124 @@
+"""A detector from three to five clips of a word at once: examples on the encoder's frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from wakeword import audio, encoders
+from wakeword.audio import SAMPLE_RATE, Samples
+from wakeword.errors import ConfigError
+from wakeword.heads import ExamplesHead, build_head
+from wakeword.model import Origin, WakeWordModel
+from wakeword.trigger import OperatingPoint
+from wakeword.work import Progress
+
+_BEFORE_S = 1.5  # of silence: a stream has heard something before a word
+_LATER_S = 0.5  # for an encoder that waits
+_AT_EXAMPLES = 4.0  # logit of what is as near as the examples to each other; of nothing: minus this
+
+
+def enroll(
+    word: str,
+    clips: Sequence[Samples],
+    *,
+    encoder: str = encoders.DEFAULT,
+    streaming: str = "",
+    hop_ms: int | None = None,
+    weights: Path | str | None = None,
+    progress: Progress | None = None,
+) -> WakeWordModel:
+    """A model that knows a word from a few clips of it; nothing is trained.
+
+    Its logits are 4 for what is as near to the nearest clip as the clips are to each other, and -4
+    for the same clips turned round in time, which have their voice, room and noise but not the
+    word. The threshold in it is the middle between the two; `calibrate` finds a better one.
+
+    Args:
+        clips: two to five of (samples,) at 16 kHz, the word in each, by one speaker or several.
+        encoder, streaming, hop_ms, weights: as for `train`; but a window is the first choice where
+            the encoder can be streamed by one, for its frames are more alike from time to time.
+
+    Raises:
+        ConfigError: too few or too many clips, one that is too long, or clips that are no nearer
+            to each other than to any other sound.
+        CheckpointError: no encoder weights.
+    """
+    if not 2 <= len(clips) <= ExamplesHead.EXAMPLES:
+        raise ConfigError(
+            f"{len(clips)} clips: expected 2 to {ExamplesHead.EXAMPLES}. With more, train a model: "
+            "wakeword train."
+        )
+    streaming = streaming or encoders.ways_to_stream(encoder)[-1]
+    built, _, sha256 = encoders.load_encoder(
+        encoder,
+        path=weights,
+        streaming=streaming,
+        progress=progress,
+        **encoders.of_hop(encoder, streaming, hop_ms),
+    )
+    head = build_head("examples", built.dim, 1, len(built.taps), built.frame_rate_hz)
+    head = cast(ExamplesHead, head)
+    about = {"strategy": "examples", "keyword_clips": len(clips)}
+    origin = Origin(encoder, streaming, sha256, built.spec.licence, "examples", about)
+    point = OperatingPoint({word: 0.5}, evidence=f"the middle between {len(clips)} clips and noise")
+    model = WakeWordModel(built, head, [word], origin, point).eval()
+    with torch.inference_mode():
+        _fill(model, head, clips)
+    return model
+
+
+def _fill(model: WakeWordModel, head: ExamplesHead, clips: Sequence[Samples]) -> None:
+    heard = [_frames(model, samples) for samples in clips]
+    everything = torch.cat([frames for frames, _, _ in heard])
+    head.mean.copy_(everything.mean(0))
+    head.deviation.copy_(everything.std(0).clamp(min=1e-3))
+    for i, (frames, first, last) in enumerate(heard):
+        example = head.directions(frames[first:last])
+        if len(example) > head.FRAMES:
+            seconds = len(example) * model.frame_s
+            raise ConfigError(
+                f"clip {i + 1}: a word of {seconds:.1f} s; expected at most "
+                f"{head.FRAMES * model.frame_s:g} s. Cut the clip to the word."
+            )
+        head.examples[0, i, : len(example)] = example
+        head.lengths[0, i] = len(example)
+    among = _costs(head, [frames for frames, _, _ in heard])
+    turned = _costs(head, [_frames(model, samples[::-1].copy())[0] for samples in clips])
+    same, other = float(among.mean()), float(turned.mean())
+    if same >= other:
+        raise ConfigError(
+            "the clips are no more like each other than like other sound. Is the word in each of "
+            "them, once, and nothing else?"
+        )
+    slope = 2 * _AT_EXAMPLES / (other - same)
+    head.out.weight.fill_(-slope)
+    head.out.bias.fill_(slope * (same + other) / 2)
+
+
+def _costs(head: ExamplesHead, heard: Sequence[Tensor]) -> Tensor:
+    """The least cost of each clip's frames, by all examples but its own."""
+    lengths = head.lengths.clone()
+    found = []
+    for i, frames in enumerate(heard):
+        head.lengths[0, i] = 0
+        costs, _ = head._over_time(head.directions(frames)[None], None)
+        found.append(costs.min())
+        head.lengths.copy_(lengths)
+    return torch.stack(found)
+
+
+def _frames(model: WakeWordModel, samples: Samples) -> tuple[Tensor, int, int]:
+    """What the head makes of a clip's frames in a stream, (U, dim), and which are the word's."""
+    start_s, end_s = (_BEFORE_S + at for at in audio.word_bounds(samples))
+    before, after = (torch.zeros(round(s * SAMPLE_RATE)) for s in (_BEFORE_S, _LATER_S))
+    sound = torch.cat([before, torch.from_numpy(samples), after, torch.zeros(model.block)])
+    features, _ = model.frontend(sound[None])
+    frames, _ = model.encoder(features)
+    mixed, _ = model.head.mixed(frames, frames[:, :0])
+    first = round(start_s / model.frame_s)
+    return mixed[0], first, max(round(end_s / model.frame_s), first + 1)
