@@ -154,6 +154,17 @@ def test_the_depth_study_goes_on_and_adds_to_its_table(
     assert [row.split("|")[3].strip() for row in (*head, *lora)] == 2 * ["head"] + 2 * ["lora:2"]
     assert (tmp_path / "out" / "depth.png").stat().st_size > 10_000
 
+    weights = training.write_weights(tmp_path / "again")
+    by_example = ("--head", "examples", "--clips", "6", "--draws", "1", "--weights", str(weights))
+    study = [str(small_trainings), str(tmp_path / "out"), "--encoder", "tiny", *by_example]
+    run("depth/study.py", *study, monkeypatch=monkeypatch)
+    third = capsys.readouterr().out
+    (row,) = (line for line in rows_of(third) if "| examples |" in line)
+    assert (
+        "| examples | none | 6 | 0.1 | 0.00 M | 1 × 1 |" in row
+    )  # six clips of 1.5 s; nothing learns
+    assert [line for line in rows_of(third) if line != row] == rows_of(second)
+
 
 def rows_of(printed: str) -> list[str]:
     return [line for line in printed.splitlines() if line.startswith("| tiny ")]

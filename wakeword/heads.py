@@ -176,7 +176,7 @@ class ExamplesHead(Head):
     of all examples the nearest. A line makes it a logit: `wakeword.training.enroll` sets all of it.
     """
 
-    EXAMPLES = 5
+    EXAMPLES = 10
     FRAMES = 50  # of 40 ms, of the longest example
     seen = 0
     _FAR = 100.0  # the price of what has not begun
@@ -202,18 +202,21 @@ class ExamplesHead(Head):
 
     def _over_time(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, State]:
         """Costs (batch, U, keywords), and what has been paid up to each frame of each example."""
-        prices = 1 - torch.einsum("bud,ketd->buket", x, self.examples)
         begun = (len(x), *self.examples.shape[:3])
         paid = x.new_full(begun, self._FAR) if state is None else state
-        costs = []
-        for price in prices.unbind(1):
-            one = F.pad(paid[..., :-1], (1, 0))  # whoever begins has paid nothing
-            two = F.pad(paid[..., :-2], (2, 0), value=self._FAR)
-            paid = price + torch.minimum(torch.minimum(paid, one), two + price)
-            last = (self.lengths.long() - 1).clamp(min=0).expand(len(x), -1, -1)[..., None]
-            cost = paid.gather(3, last)[..., 0] / self.lengths.clamp(min=1)
-            costs.append(torch.where(self.lengths > 0, cost, self._FAR).amin(2))
-        return torch.stack(costs, 1) if costs else x.new_zeros(len(x), 0, len(self.lengths)), paid
+        last = (self.lengths.long() - 1).clamp(min=0).expand(len(x), -1, -1)[..., None]
+        ends: list[Tensor] = []
+        for part in torch.split(x, 500, dim=1):
+            prices = 1 - torch.einsum("bud,ketd->buket", part, self.examples)
+            for price in prices.unbind(1):
+                one = F.pad(paid[..., :-1], (1, 0))  # whoever begins has paid nothing
+                two = F.pad(paid[..., :-2], (2, 0), value=self._FAR)
+                paid = price + torch.minimum(torch.minimum(paid, one), two + price)
+                ends.append(paid.gather(3, last))
+        if not ends:
+            return x.new_zeros(len(x), 0, len(self.lengths)), paid
+        costs = torch.stack(ends, 1)[..., 0] / self.lengths.clamp(min=1)
+        return torch.where(self.lengths > 0, costs, self._FAR).amin(3), paid
 
 
 HEADS: dict[str, type[Head]] = {  # those that learn

@@ -3,6 +3,10 @@
     python recipes/depth/study.py CORPUS OUT --clips 10 --clips 50 --clips 0 \\
         --strategy head --strategy top:1 --strategy full --strategy scratch
     python recipes/depth/study.py CORPUS OUT --clips 10 --draws 5        # ten clips are enough?
+    python recipes/depth/study.py CORPUS OUT --clips 10 --draws 5 --head examples --streaming window
+
+With `--head examples` nothing is trained: the clips, ten at most, are examples, as
+`wakeword enroll` takes them.
 
 Data: any layout that `wakeword train` reads, with a train and a dev split (or speakers, from whom
 splits are made). Each draw takes so many clips of a word from the train split (0: all of them) and
@@ -41,7 +45,9 @@ from wakeword.encoders import ways_to_stream
 from wakeword.evaluation import evaluate, metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.streams import negative_stream, positive_stream
+from wakeword.model import WakeWordModel
 from wakeword.training import train as training
+from wakeword.training.enroll import enroll
 from wakeword.training.features import FeatureStore
 from wakeword.training.scenes import SceneConfig
 
@@ -129,10 +135,11 @@ def main(
     """Train on some or all clips of each word of CORPUS, to every depth, again and again."""
     streaming = streaming or ways_to_stream(encoder)[0]
     beside = tuple([*(path.stem for path in more), *(["synthetic voices"] if spoken else [])])
+    kinds = [(head, strategy) for strategy in strategies for head in heads if head != "examples"]
+    kinds += [("examples", "none")] if "examples" in heads else []
     hows = [
         How(encoder, streaming, hop_ms, head, strategy, hours, epochs, beside)
-        for strategy in strategies
-        for head in heads
+        for head, strategy in kinds
     ]
     words = words or tuple(assign_splits(read_dataset(corpus)).words())
     jobs = [(word, how, count) for how in hows for count in counts for word in words]
@@ -179,23 +186,29 @@ def of_word(
             if (how, count, draw) in there:
                 continue
             began = time.monotonic()
-            trained = training.train(
-                drawn(task, count, draw),
-                [word],
-                training.TrainConfig(
-                    encoder=how.encoder, streaming=how.streaming, hop_ms=how.hop_ms, head=how.head,
-                    strategy=how.strategy, seed=0 if count else draw, epochs=how.epochs,
-                    scenes=SceneConfig().of_hours(how.hours),
-                ),
-                more=more,
-                weights=weights,
-                work=out / "work" / word,
-            )  # fmt: skip
+            part = drawn(task, count, draw)
+            if how.head == "examples":
+                model, frozen = enrolled(part, how, weights)
+            else:
+                trained = training.train(
+                    part,
+                    [word],
+                    training.TrainConfig(
+                        encoder=how.encoder, streaming=how.streaming, hop_ms=how.hop_ms,
+                        head=how.head, strategy=how.strategy, seed=0 if count else draw,
+                        epochs=how.epochs, scenes=SceneConfig().of_hours(how.hours),
+                    ),
+                    more=more,
+                    weights=weights,
+                    work=out / "work" / word,
+                )  # fmt: skip
+                model, frozen = trained.model, trained.strategy.frozen
             took_s = time.monotonic() - began
-            about = trained.model.origin.training
+            about = model.origin.training
             cell = Cell(
                 how, word, count, draw, about["keyword_clips"], about["keyword_minutes"],
-                about["trainable"], **measured(trained, task.subset("dev"), out / "work"),
+                about["trainable"],
+                **measured(model, frozen, task.subset("dev"), out / "work"),
                 took_s=took_s,
             )  # fmt: skip
             storage.add_line(file, json.dumps(asdict(cell)))
@@ -206,6 +219,17 @@ def of_word(
             )
 
 
+def enrolled(part: Dataset, how: How, weights: Path | None) -> tuple[WakeWordModel, int]:
+    """A model that knows the word by its clips, as `wakeword enroll` makes it; nothing learns."""
+    clips = [clip.load() for clip in part.keywords]
+    (word,) = part.words()
+    model = enroll(
+        word, clips, encoder=how.encoder, streaming=how.streaming, hop_ms=how.hop_ms,
+        weights=weights,
+    )  # fmt: skip
+    return model, model.encoder.depth
+
+
 def drawn(task: Dataset, clips: int, draw: int) -> Dataset:
     """The train split with a few of its keyword clips; 0 is all of them."""
     part = task.subset("train")
@@ -213,13 +237,14 @@ def drawn(task: Dataset, clips: int, draw: int) -> Dataset:
     return replace(part, keywords=tuple(part.keywords[i] for i in sorted(chosen)))
 
 
-def measured(trained: training.Trained, part: Dataset, folder: Path) -> dict[str, float | None]:
-    """Of the model over the dev split: what a cell says of it.
+def measured(
+    model: WakeWordModel, frozen: int, part: Dataset, folder: Path
+) -> dict[str, float | None]:
+    """Of a model over the dev split: what a cell says of it.
 
     Frames below what learned are the same for all models of a word: kept in half precision.
     """
-    model = trained.model
-    depth = max(d for d in model.encoder.splits() if d <= trained.strategy.frozen)
+    depth = max(d for d in model.encoder.splits() if d <= frozen)
     name = storage.fingerprint(
         model.origin.encoder, model.origin.streaming, model.encoder.settings()
     )

@@ -53,10 +53,11 @@ def enroll(
     weights: Path | None,
     streaming: str,
 ) -> None:
-    """Make a detector from two to five CLIPS of a WORD at once, without training.
+    """Make a detector from two to ten CLIPS of a WORD at once, without training.
 
-    It knows the word by how near sound comes to these clips: enough to try a word out, or for one
-    voice in a quiet room. `wakeword train` takes over as clips come; `wakeword record` makes them.
+    It knows the word by how near sound comes to these clips: clips by several people know it in
+    other voices too. In much noise and in far rooms a trained model hears more: `wakeword train`
+    takes over as clips come.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""A detector from three to five clips of a word at once: examples on the encoder's frames."""
+"""A detector from two to ten clips of a word at once: examples on the encoder's top layer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def enroll(
     word. The threshold in it is the middle between the two; `calibrate` finds a better one.
 
     Args:
-        clips: two to five of (samples,) at 16 kHz, the word in each, by one speaker or several.
+        clips: two to ten of (samples,) at 16 kHz, the word in each, by one speaker or several.
         encoder, streaming, hop_ms, weights: as for `train`; but a window is the first choice where
             the encoder can be streamed by one, for its frames are more alike from time to time.
 
@@ -63,7 +63,13 @@ def enroll(
     )
     head = build_head("examples", built.dim, 1, len(built.taps), built.frame_rate_hz)
     head = cast(ExamplesHead, head)
-    about = {"strategy": "examples", "keyword_clips": len(clips)}
+    about = {
+        "strategy": "examples",
+        "reason": "a few clips",
+        "keyword_clips": len(clips),
+        "keyword_minutes": round(sum(map(len, clips)) / SAMPLE_RATE / 60, 2),
+        "trainable": 0,
+    }
     origin = Origin(encoder, streaming, sha256, built.spec.licence, "examples", about)
     point = OperatingPoint({word: 0.5}, evidence=f"the middle between {len(clips)} clips and noise")
     model = WakeWordModel(built, head, [word], origin, point).eval()
