@@ -204,7 +204,8 @@ class ExamplesHead(Head):
         """Costs (batch, U, keywords), and what has been paid up to each frame of each example."""
         begun = (len(x), *self.examples.shape[:3])
         paid = x.new_full(begun, self._FAR) if state is None else state
-        last = (self.lengths.long() - 1).clamp(min=0).expand(len(x), -1, -1)[..., None]
+        last = (self.lengths.long() - 1).clamp(0, self.FRAMES - 1)
+        last = last.expand(len(x), -1, -1)[..., None]
         ends: list[Tensor] = []
         for part in torch.split(x, 500, dim=1):
             prices = 1 - torch.einsum("bud,ketd->buket", part, self.examples)

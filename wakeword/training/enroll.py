@@ -19,7 +19,7 @@ from wakeword.work import Progress
 
 _BEFORE_S = 1.5  # of silence: a stream has heard something before a word
 _LATER_S = 0.5  # for an encoder that waits
-_AT_EXAMPLES = 4.0  # logit of what is as near as the examples to each other; of nothing: minus this
+_AT_EXAMPLES = 4.0  # logit of what is as near as they are to each other; of their reverse, minus it
 
 
 def enroll(
@@ -71,7 +71,7 @@ def enroll(
         "trainable": 0,
     }
     origin = Origin(encoder, streaming, sha256, built.spec.licence, "examples", about)
-    point = OperatingPoint({word: 0.5}, evidence=f"the middle between {len(clips)} clips and noise")
+    point = OperatingPoint({word: 0.5}, evidence="the middle between the clips and their reverse")
     model = WakeWordModel(built, head, [word], origin, point).eval()
     with torch.inference_mode():
         _fill(model, head, clips)
