@@ -87,8 +87,13 @@ def enroll(
             )
             model.point = replace(point, evidence=evidence)
     models.save(model, output)
+    used = model.origin.training["keyword_clips"]
+    if used < len(clips):
+        click.echo(
+            f"{len(clips) - used} clip(s) left out: no word of 2 s or less stands out in them"
+        )
     click.echo(
-        f"'{word}' by {len(clips)} clips; fires from a score of "
+        f"'{word}' by {used} clips; fires from a score of "
         f"{model.point.thresholds[word]:.4f} ({model.point.evidence})"
     )
     if not others:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -36,7 +37,9 @@ def enroll(
 
     Its logits are 4 for what is as near to the nearest clip as the clips are to each other, and -4
     for the same clips turned round in time, which have their voice, room and noise but not the
-    word. The threshold in it is the middle between the two; `calibrate` finds a better one.
+    word. The threshold in it is the middle between the two; `calibrate` finds a better one. A clip
+    in which no word stands out, so that it seems longer than two seconds, is left out: the model's
+    `origin.training` counts those used.
 
     Args:
         clips: two to ten of (samples,) at 16 kHz, the word in each, by one speaker or several.
@@ -44,8 +47,8 @@ def enroll(
             the encoder can be streamed by one, for its frames are more alike from time to time.
 
     Raises:
-        ConfigError: too few or too many clips, one that is too long, or clips that are no nearer
-            to each other than to any other sound.
+        ConfigError: too few or too many clips, or clips that are no nearer to each other than to
+            any other sound.
         CheckpointError: no encoder weights.
     """
     if not 2 <= len(clips) <= ExamplesHead.EXAMPLES:
@@ -63,36 +66,39 @@ def enroll(
     )
     head = build_head("examples", built.dim, 1, len(built.taps), built.frame_rate_hz)
     head = cast(ExamplesHead, head)
-    about = {
-        "strategy": "examples",
-        "reason": "a few clips",
-        "keyword_clips": len(clips),
-        "keyword_minutes": round(sum(map(len, clips)) / SAMPLE_RATE / 60, 2),
-        "trainable": 0,
-    }
-    origin = Origin(encoder, streaming, sha256, built.spec.licence, "examples", about)
+    origin = Origin(encoder, streaming, sha256, built.spec.licence, "examples")
     point = OperatingPoint({word: 0.5}, evidence="the middle between the clips and their reverse")
     model = WakeWordModel(built, head, [word], origin, point).eval()
     with torch.inference_mode():
-        _fill(model, head, clips)
+        used = _fill(model, head, clips)
+    about = {
+        "strategy": "examples",
+        "reason": "a few clips",
+        "keyword_clips": len(used),
+        "keyword_minutes": round(sum(map(len, used)) / SAMPLE_RATE / 60, 2),
+        "trainable": 0,
+    }
+    model.origin = replace(origin, training=about)
     return model
 
 
-def _fill(model: WakeWordModel, head: ExamplesHead, clips: Sequence[Samples]) -> None:
+def _fill(model: WakeWordModel, head: ExamplesHead, clips: Sequence[Samples]) -> list[Samples]:
+    """Set all that the head knows; returns the clips that it knows it by."""
     heard = [_frames(model, samples) for samples in clips]
+    short = [i for i, (_, first, last) in enumerate(heard) if last - first <= head.FRAMES]
+    if len(short) < 2:
+        raise ConfigError(
+            f"{len(short)} of {len(clips)} clips in which a word of at most "
+            f"{head.FRAMES * model.frame_s:g} s stands out; expected 2 or more. Record them in a "
+            "quiet room, or cut them to the word."
+        )
+    clips, heard = [clips[i] for i in short], [heard[i] for i in short]
     everything = torch.cat([frames for frames, _, _ in heard])
     head.mean.copy_(everything.mean(0))
     head.deviation.copy_(everything.std(0).clamp(min=1e-3))
     for i, (frames, first, last) in enumerate(heard):
-        example = head.directions(frames[first:last])
-        if len(example) > head.FRAMES:
-            seconds = len(example) * model.frame_s
-            raise ConfigError(
-                f"clip {i + 1}: a word of {seconds:.1f} s; expected at most "
-                f"{head.FRAMES * model.frame_s:g} s. Cut the clip to the word."
-            )
-        head.examples[0, i, : len(example)] = example
-        head.lengths[0, i] = len(example)
+        head.examples[0, i, : last - first] = head.directions(frames[first:last])
+        head.lengths[0, i] = last - first
     among = _costs(head, [frames for frames, _, _ in heard])
     turned = _costs(head, [_frames(model, samples[::-1].copy())[0] for samples in clips])
     same, other = float(among.mean()), float(turned.mean())
@@ -104,6 +110,7 @@ def _fill(model: WakeWordModel, head: ExamplesHead, clips: Sequence[Samples]) ->
     slope = 2 * _AT_EXAMPLES / (other - same)
     head.out.weight.fill_(-slope)
     head.out.bias.fill_(slope * (same + other) / 2)
+    return clips
 
 
 def _costs(head: ExamplesHead, heard: Sequence[Tensor]) -> Tensor:
