@@ -17,7 +17,6 @@ OUT/<word>.wakeword and OUT/det.png.
 from __future__ import annotations
 
 import time
-from functools import reduce
 from pathlib import Path
 
 import click
@@ -25,7 +24,7 @@ import click
 from wakeword import model as models
 from wakeword import work
 from wakeword.cli import show
-from wakeword.data import Dataset, assign_splits, read_dataset
+from wakeword.data import assign_splits, read_dataset, read_together
 from wakeword.evaluation.evaluate import Evaluation, Row, evaluate, interval
 from wakeword.evaluation.metrics import Point
 from wakeword.evaluation.pictures import det_picture
@@ -73,7 +72,6 @@ def main(
 ) -> None:
     """Train on the train split of CORPUS, measure on its dev split, word by word."""
     data = assign_splits(read_dataset(corpus))
-    for_all = [read_dataset(path) for path in more]
     scenes = SceneConfig().of_hours(hours)
     config = TrainConfig(
         encoder=encoder,
@@ -90,13 +88,12 @@ def main(
         with show.progress() as progress:
             if not file.exists():
                 began = time.monotonic()
-                of_word = [read_dataset(spoken / f"{word}.jsonl")] if spoken else []
-                others = [*for_all, *of_word]
+                of_word = [spoken / f"{word}.jsonl"] if spoken else []
                 trained = train(
                     data,
                     [word],
                     config,
-                    more=reduce(Dataset.with_clips_of, others) if others else None,
+                    more=read_together([*more, *of_word]),
                     weights=weights,
                     progress=progress,
                 )

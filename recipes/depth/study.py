@@ -29,7 +29,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
-from functools import reduce
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -39,7 +38,7 @@ import torch
 
 from wakeword import storage, work
 from wakeword.cli import show
-from wakeword.data import Dataset, assign_splits, for_keywords, read_dataset
+from wakeword.data import Dataset, assign_splits, for_keywords, read_dataset, read_together
 from wakeword.data.library import Library
 from wakeword.encoders import ways_to_stream
 from wakeword.evaluation import evaluate, metrics
@@ -178,7 +177,7 @@ def of_word(
     """All cells of a word, those that are there left out: its trainings share their features."""
     torch.set_num_threads(1)
     task = for_keywords(assign_splits(read_dataset(corpus)), [word])
-    more = reduce(Dataset.with_clips_of, map(read_dataset, beside)) if beside else None
+    more = read_together(beside)
     file = out / f"{word}.jsonl"
     there = {(cell.how, cell.asked, cell.draw) for cell in read(file)}
     for how, count in jobs:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from functools import reduce
 from pathlib import Path
 
 import click
@@ -13,7 +12,7 @@ from rich.console import Console
 from wakeword import model as models
 from wakeword import storage
 from wakeword.cli import options, show
-from wakeword.data import Clip, Dataset, read_dataset
+from wakeword.data import Clip, read_dataset, read_together
 from wakeword.data.manifests import recordings
 from wakeword.encoders import DEFAULT
 from wakeword.errors import ConfigError, ManifestError
@@ -128,7 +127,7 @@ def train(
         false_accepts_per_hour=fa_per_hour,
         scenes=SceneConfig().of_hours(hours),
     )
-    others = reduce(Dataset.with_clips_of, map(read_dataset, more)) if more else None
+    others = read_together(more)
     gain = None
     with show.progress() as progress:
 

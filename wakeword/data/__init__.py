@@ -1,7 +1,7 @@
 """Data sets for training: reading them, dividing them by speaker, choosing the words to learn."""
 
 from wakeword.data.clips import SPLITS, Clip, Dataset
-from wakeword.data.manifests import read_dataset
+from wakeword.data.manifests import read_dataset, read_together
 from wakeword.data.task import (
     assign_splits,
     for_keywords,
@@ -22,6 +22,7 @@ __all__ = [
     "negatives_saying",
     "plain_words",
     "read_dataset",
+    "read_together",
     "relabel",
     "write_jsonl",
 ]

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 
 from wakeword.data.clips import Clip, Dataset, find_split, split_name
@@ -71,6 +72,15 @@ def read_dataset(path: Path | str) -> Dataset:
             f"{path}: read as {dataset.layout}, but there is not one clip in it. {_LAYOUTS}"
         )
     return dataset
+
+
+def read_together(paths: Iterable[Path]) -> Dataset | None:
+    """Several data sets as one, their clips after one another; None where there is none.
+
+    Raises ManifestError as `read_dataset`.
+    """
+    found = [read_dataset(path) for path in paths]
+    return reduce(Dataset.with_clips_of, found) if found else None
 
 
 @dataclass
