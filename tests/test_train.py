@@ -184,7 +184,8 @@ def test_what_few_held_out_clips_can_show_is_told(
     (note,) = (note for note in trained.notes if "held out: were none" in note)
     bound = 3.8416 / (trained.held_out + 3.8416)  # Wilson's for none, by hand
     assert note.startswith(f"{trained.held_out} clips") and f" {bound:.0%} of all" in note
-    assert not _too_thin(35) and _too_thin(34)
+    assert not _too_thin(35, 100) and _too_thin(34, 100)
+    assert [len(_too_thin(1, clips)) for clips in (10, 11)] == [2, 1]
 
 
 def test_a_broken_clip_is_named_skipped_and_counted(

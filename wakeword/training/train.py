@@ -26,7 +26,7 @@ from wakeword.evaluation import evaluate, metrics, streams
 from wakeword.evaluation.calibrate import HEARD_SHARE, calibrate, within_reach
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.metrics import Point
-from wakeword.heads import build_head
+from wakeword.heads import ExamplesHead, build_head
 from wakeword.model import Origin, WakeWordModel
 from wakeword.training import transfer
 from wakeword.training.augment import Augmenter
@@ -193,9 +193,10 @@ def train(
     history = run.fit(scenes, validation, folder / f"run-{settled}", progress)
     whole = train_part.with_clips_of(validation_part)
     made_of = replace(whole, negatives=(*whole.negatives, *beside)).ingredients()
-    model = run.finish(validation, minutes, len(library.keywords), history, made_of)
+    clips = len(library.keywords)
+    model = run.finish(validation, minutes, clips, history, made_of)
     held_out = len(validation[0].spoken)
-    notes = [*parts.notes, *_broken_notes(library), *_too_thin(held_out)]
+    notes = [*parts.notes, *_broken_notes(library), *_too_thin(held_out, clips)]
     return Trained(model, told, strategy, tuple(notes), tuple(history), held_out)
 
 
@@ -237,15 +238,22 @@ def _broken_notes(library: Library) -> list[str]:
     return [f"{len(library.broken)} broken clip(s) skipped: {names}"]
 
 
-def _too_thin(held_out: int) -> list[str]:
-    """What to expect where the clips held out are too few to tell a good model from a bad one."""
+def _too_thin(held_out: int, clips: int) -> list[str]:
+    """What to expect where the clips held out are too few to tell a good model from a bad one, and
+    what else to do with as few to learn from as an encoder can compare with."""
+    notes = []
+    if clips <= ExamplesHead.EXAMPLES:
+        notes.append(
+            f"{clips} clips to learn from: so few serve better as examples, without training "
+            "(wakeword enroll)."
+        )
     possible = metrics.wilson(0, held_out).high
-    if possible <= 0.1:
-        return []
-    return [
-        f"{held_out} clips of the word are held out: were none of them missed, {possible:.0%} of "
-        "all words still could be (95 %). Clips by more people would tell."
-    ]
+    if possible > 0.1:
+        notes.append(
+            f"{held_out} clips of the word are held out: were none of them missed, {possible:.0%} "
+            "of all words still could be (95 %). Clips by more people would tell."
+        )
+    return notes
 
 
 @dataclass(frozen=True)
