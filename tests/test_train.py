@@ -44,11 +44,11 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
 
 
-def process(arguments: list[str]) -> subprocess.Popen[bytes]:
+def process(arguments: list[str], *launcher: str) -> subprocess.Popen[bytes]:
     script = Path(training.__file__)
     environment = {**os.environ, "PYTHONPATH": str(script.parents[1])}
     return subprocess.Popen(
-        [sys.executable, str(script), *arguments],
+        [sys.executable, *launcher, str(script), *arguments],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -110,6 +110,34 @@ def test_a_killed_training_ends_with_the_same_bytes(
 
     finish(process(again))
     assert resumed.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("extra", [("--strategy", "head"), ("--strategy", "full")])
+@pytest.mark.skipif(os.name == "nt", reason="gloo by torchrun needs a network name on Windows")
+def test_two_processes_make_the_model_of_one(
+    extra: tuple[str, ...],
+    tiny: EncoderSpec,
+    data: Path,
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TRAINING_WITHOUT_DROPOUT", "1")
+    found = []
+    for name, launcher in (
+        ("one", ()),
+        ("two", ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")),
+    ):
+        file, work = tmp_path / f"{name}.wakeword", tmp_path / f"work-{name}"
+        # by window: the exact stream of each scene begins at a position that is drawn
+        given = (*extra, "--epochs", "2", "--streaming", "window")
+        finish(process(training.arguments(data, weights, file, work, *given), *launcher))
+        found.append((models.load(file), sorted(path.name for path in work.glob("features-*/*"))))
+    (one, made), (two, made_together) = found
+    assert made == made_together
+    for tensor, other in zip(one.state_dict().values(), two.state_dict().values(), strict=True):
+        torch.testing.assert_close(other, tensor, atol=1e-4, rtol=1e-3)
+    assert one.point.thresholds == pytest.approx(two.point.thresholds, abs=1e-3)
 
 
 @pytest.mark.parametrize("strategy", ["head", "top:1", "lora:2", "full", "gradual", "scratch"])

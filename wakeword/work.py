@@ -11,10 +11,12 @@ Progress = Callable[[str, int, int], None]
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Cores for this process: those that it may use, shared with those that train with it."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        found = len(os.sched_getaffinity(0))
+    else:
+        found = os.cpu_count() or 1
+    return max(1, found // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))  # torchrun's processes
 
 
 @contextmanager

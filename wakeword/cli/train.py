@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from wakeword.errors import ConfigError, ManifestError
 from wakeword.heads import HEADS
 from wakeword.training.losses import LOSSES
 from wakeword.training.scenes import SceneConfig
+from wakeword.training.team import joined
 from wakeword.training.train import Gain, TrainConfig, Trained
 from wakeword.training.train import train as run_training
 from wakeword.training.transfer import STRATEGIES
@@ -99,7 +101,9 @@ def train(
 ) -> None:
     """Train a model from recordings: DATA is a folder of folders, a manifest, or a corpus.
 
-    A killed training goes on where it stopped when the same command is given again.
+    A killed training goes on where it stopped when the same command is given again. Started by
+    torchrun, several processes share the work and make one model; on several machines --work has to
+    be a folder that all of them see.
 
     \b
     Examples:
@@ -107,9 +111,12 @@ def train(
       wakeword train recordings/ -o two.wakeword --keyword alexa --keyword computer
       wakeword train manifest.jsonl -o a.wakeword --keyword alexa --strategy top:1
       wakeword train recordings/ -o alexa.wakeword --compare-scratch
+      torchrun --nproc-per-node 4 -m wakeword train recordings/ -o alexa.wakeword
     """
     console = Console(stderr=True)
-    storage.check_writable(output)
+    team = click.get_current_context().with_resource(joined())
+    if team.leads:
+        storage.check_writable(output)
     dataset = read_dataset(data)
     without = tuple(Clip(path, split="train") for part in negatives for path in recordings(part))
     dataset = replace(dataset, negatives=(*dataset.negatives, *without))
@@ -129,7 +136,7 @@ def train(
     )
     others = read_together(more)
     gain = None
-    with show.progress() as progress:
+    with show.progress() if team.leads else nullcontext() as progress:
 
         def trained_with(config: TrainConfig) -> Trained:
             return run_training(
@@ -140,12 +147,16 @@ def train(
                 weights=weights,
                 work=work,
                 progress=progress,
+                team=team,
             )
 
         trained = trained_with(config)
-        models.save(trained.model, output)
+        if team.leads:
+            models.save(trained.model, output)
         if compare_scratch:
             gain = Gain.of(trained, trained_with(replace(config, strategy="scratch")))
+    if not team.leads:
+        return
     for note in trained.notes:
         console.print(f"[yellow]note:[/yellow] {note}", highlight=False)
     about = trained.model.origin.training

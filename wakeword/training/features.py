@@ -26,6 +26,7 @@ from wakeword.frontend import FrontEnd, LogMel
 from wakeword.model import WakeWordModel
 from wakeword.training.augment import Augmenter, mask_features
 from wakeword.training.scenes import ScenePlan, Spoken, render
+from wakeword.training.team import Team
 from wakeword.work import Progress
 
 _SHARD = 64  # scenes in a file
@@ -76,24 +77,39 @@ class FeatureStore:
         words: Sequence[str],
         samples: int,
         progress: Progress | None = None,
+        team: Team | None = None,
     ) -> tuple[npt.NDArray[np.float16], list[tuple[Spoken, ...]]]:
         """All scenes as (scenes, U, dim) float16, and what is spoken in each.
 
         No file holds scenes of two groups, so that a group is shared whatever comes beside it.
-        Clips that could not be read are remembered in the shards too, and so by a resumed run.
+        Clips that could not be read are remembered in the shards too, and so by a resumed run. A
+        team makes the files together, each process every so many-th.
         """
+        team = team or Team()
         frames = np.zeros(0, dtype=np.float16)
         spoken: list[tuple[Spoken, ...]] = []
         shards = [group[i : i + _SHARD] for group in groups for i in range(0, len(group), _SHARD)]
         total = sum(map(len, groups))
-        first = 0
-        for part_of in shards:
+
+        def made(part_of: Sequence[ScenePlan]) -> Path:
             name = storage.fingerprint(samples, [_made_of(p, library, words) for p in part_of])
             file = self.folder / f"{name}.npz"
             if not file.is_file():
-                made = self._shard(part_of, library, augmenter, words, samples)
+                frames_and_all = self._shard(part_of, library, augmenter, words, samples)
                 with storage.whole(file) as part, part.open("wb") as out:
-                    np.savez(out, allow_pickle=False, **made)
+                    np.savez(out, allow_pickle=False, **frames_and_all)
+            return file
+
+        if team.size > 1:
+            own = team.share(shards)
+            for number, part_of in enumerate(own, start=1):
+                made(part_of)
+                if progress:
+                    progress("computing features", number, len(own))
+            team.wait()
+        first = 0
+        for part_of in shards:
+            file = made(part_of)
             with np.load(file) as held:
                 shard = held["frames"]
                 spoken += _from_table(held["spoken"], len(shard))

@@ -33,6 +33,7 @@ from wakeword.training.augment import Augmenter
 from wakeword.training.features import FeatureStore, Heard, has_bfloat16
 from wakeword.training.losses import frame_targets, loss_by_name
 from wakeword.training.scenes import SceneConfig, plan_beside, plan_scenes
+from wakeword.training.team import Team
 from wakeword.training.transfer import Strategy
 from wakeword.trigger import OperatingPoint
 from wakeword.work import Progress
@@ -128,6 +129,7 @@ def train(
     weights: Path | str | None = None,
     work: Path | str | None = None,
     progress: Progress | None = None,
+    team: Team | None = None,
 ) -> Trained:
     """Fine-tune an encoder with a new head on the "train" split of a data set.
 
@@ -142,6 +144,8 @@ def train(
         weights: a checkpoint at hand, instead of the encoder's own sources.
         work: where features and checkpoints are kept, so that a killed run goes on; None is a
             folder in the cache that is named after data and settings.
+        team: the processes that share this training (`training.team.joined`): each calls this with
+            the same arguments, sees the same `work`, and returns the same model.
 
     Raises:
         ManifestError: data that cannot train a model. ConfigError: unknown names, or other words
@@ -179,7 +183,7 @@ def train(
     library = Library.read(train_part, progress)
     minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
     strategy = transfer.choose(config.strategy, encoder, minutes)
-    run = _Run(config, keywords, encoder, sha256, strategy, start)
+    run = _Run(config, keywords, encoder, sha256, strategy, start, team or Team())
     folder = Path(work) if work else storage.cache_dir() / "training"
     features = run.features_of([*train_part.noises, *train_part.rooms])
     scenes, validation = run.features(
@@ -273,8 +277,10 @@ class _Run:
         sha256: str,
         strategy: Strategy,
         start: WakeWordModel | None,
+        team: Team,
     ) -> None:
         self.config, self.keywords, self.strategy = config, list(keywords), strategy
+        self.team = team
         self.begins_from = "" if start is None else _weights_of(start)
         self.loss = loss_by_name(config.loss)
         torch.manual_seed(config.seed)
@@ -335,7 +341,9 @@ class _Run:
         seed = self.config.seed
         plans = [plan_scenes(library, data, config, seed), plan_beside(beside, config, seed)]
         augmenter = Augmenter(config.augment, library.noises, library.rooms)
-        frames, spoken = store.scenes(plans, library, augmenter, self.keywords, samples, progress)
+        frames, spoken = store.scenes(
+            plans, library, augmenter, self.keywords, samples, progress, self.team
+        )
         negatives = len({clip.path for clip in (*data.negatives, *beside)})
         check_broken(len(set(library.broken)), negatives + len(data.keywords), library.broken)
         logits = hops * self.model.encoder.hop_frames // self.model.head.pool
@@ -352,7 +360,10 @@ class _Run:
             streams.negative_stream(data),
         ]
         with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
-            return list(pool.map(lambda each: store.stream(each, library, progress), wanted))
+            for part in (self.team.share(wanted), wanted):  # the second time all of them are there
+                heard = list(pool.map(lambda each: store.stream(each, library, progress), part))
+                self.team.wait()
+        return heard
 
     # ------------------------------------------------------------ learning
 
@@ -374,7 +385,7 @@ class _Run:
             if _has_stopped(history, config.patience):
                 break
             order = torch.randperm(len(scenes.frames), generator=_generator(config.seed, epoch))
-            torch.manual_seed(config.seed * 10_007 + epoch)  # dropout
+            torch.manual_seed(config.seed * 10_007 + epoch + 7919 * self.team.rank)  # dropout
             model.train()
             transfer.keep_frozen(model)
             total = 0.0
@@ -384,12 +395,14 @@ class _Run:
                     group["lr"] = base_rates[i] * self._rate(at, i)
                 pick = order[step * batch : (step + 1) * batch]
                 optimiser.zero_grad(set_to_none=True)
-                for part in torch.split(pick, _AT_ONCE):
+                own = self.team.share(pick)
+                for part in torch.split(own, _AT_ONCE) if len(own) else ():
                     frames = torch.from_numpy(scenes.frames[part.numpy()]).float()
                     loss = self.loss(self._logits(frames), scenes.targets[part])
                     loss = loss * (len(part) / len(pick))
                     loss.backward()  # type: ignore[no-untyped-call]
                     total += float(loss.detach())
+                self.team.add_up_gradients(model.parameters())
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimiser.step()
                 checkpoint.average(max(1 - config.averaging, 1 / (epoch * steps + step + 1)))
@@ -398,8 +411,11 @@ class _Run:
             model.eval()
             with checkpoint.averaged():
                 miss = self._validate(validation)
-            history.append({"epoch": epoch, "loss": total / steps, "miss": miss})
-            checkpoint.write(history)
+            loss_of_all = self.team.add_up(total) / steps
+            history.append({"epoch": epoch, "loss": loss_of_all, "miss": miss})
+            checkpoint.keep_if_best(history)
+            if self.team.leads:
+                checkpoint.write(history)
         checkpoint.take_best()
         return history
 
@@ -532,9 +548,11 @@ class _Checkpoint:
         for name, tensor in self._learning().items():
             tensor.copy_(weights[name])
 
-    def write(self, history: list[dict[str, float]]) -> None:
+    def keep_if_best(self, history: list[dict[str, float]]) -> None:
         if history[-1]["miss"] <= min(row["miss"] for row in history):
             self.best = {name: tensor.clone() for name, tensor in self.mean.items()}
+
+    def write(self, history: list[dict[str, float]]) -> None:
         kept = {"now": self._learning(), "mean": self.mean, "best": self.best}
         tensors = {f"{kind}.{name}": t for kind, each in kept.items() for name, t in each.items()}
         for number, state in self.optimiser.state_dict()["state"].items():
