@@ -61,6 +61,14 @@ def engine(race: ModuleType, monkeypatch: pytest.MonkeyPatch, script: Path, **mo
     )
 
 
+def engine_of_events(race: ModuleType, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+    """Its script, which writes a log of the streams that it has heard."""
+    script = folder / "fake.py"
+    script.write_text(EVENTS, encoding="utf-8")
+    engine(race, monkeypatch, script)
+    return script
+
+
 def run(race: ModuleType, *arguments: object) -> str:
     result = CliRunner().invoke(race.main, [str(a) for a in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -78,9 +86,7 @@ def test_a_word_that_the_data_does_not_hold_is_named(race: ModuleType, tmp_path:
 def test_a_race_and_its_resumption(
     race: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = tmp_path / "fake.py"
-    script.write_text(EVENTS, encoding="utf-8")
-    engine(race, monkeypatch, script)
+    script = engine_of_events(race, monkeypatch, tmp_path)
     data, out = training.write_data(tmp_path / "data"), tmp_path / "out"
     printed = run(race, data, out, "--condition", "clean", "--condition", "10 dB")
     rows = [line for line in printed.splitlines() if line.startswith("| Fake")]
@@ -106,9 +112,7 @@ def test_a_race_and_its_resumption(
 def test_near_misses_are_told_apart(
     race: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = tmp_path / "fake.py"
-    script.write_text(EVENTS, encoding="utf-8")
-    engine(race, monkeypatch, script)
+    engine_of_events(race, monkeypatch, tmp_path)
     plain = training.write_data(tmp_path / "data")
     lines = [json.loads(line) for line in plain.read_text("utf-8").splitlines()]
     others = [row for row in lines if row["split"] == "dev" and not row["label"]]

@@ -308,11 +308,8 @@ def test_near_misses_are_scored_apart_from_the_false_accepts(data: Dataset) -> N
 def test_a_keyword_without_near_misses_can_be_measured(data: Dataset) -> None:
     speech = tuple(c for c in data.negatives if (c.source or "").startswith("speech"))
     measured = demo.measure(Ear(0.9), replace(data, negatives=speech))  # type: ignore[arg-type]
-    assert (measured.near_misses.clips, measured.near_misses.fired, measured.near_phrases) == (
-        0,
-        0,
-        0,
-    )
+    near = measured.near_misses
+    assert (near.clips, near.fired, measured.near_phrases) == (0, 0, 0)
 
 
 # ------------------------------------------------------------ the report

@@ -364,8 +364,8 @@ def run(peer: Peer, job: dict[str, Any], truths: Sequence[Truth], out: Path) -> 
     for truth, result in zip(truths[1:], positives, strict=True):
         if truth.condition != streams.NEAR_MISSES:
             rows.append(measured(peer, job["word"], truth, truths[0], result, negative))
-        elif rows and rows[0].points[-1]:
-            rows.append(set_off(rows[0], truth, result, negative))
+        elif rows and (point := rows[0].points[-1]):
+            rows.append(set_off(rows[0], point, truth, result, negative))
     return rows
 
 
@@ -505,10 +505,10 @@ def measured(
     )
 
 
-def set_off(spoken: Row, near: Truth, result: dict[str, Any], negative: dict[str, Any]) -> Row:
-    """Near-misses at the operating point of a row, that of PER_HOUR's last rate."""
-    point = spoken.points[-1]
-    assert point is not None
+def set_off(
+    spoken: Row, point: Point, near: Truth, result: dict[str, Any], negative: dict[str, Any]
+) -> Row:
+    """Near-misses at an operating point of a row."""
     positive, _, _ = events(result, negative)
     hits = metrics.hits(positive(point.threshold), near.spoken, HIT_TOLERANCE_S)
     return replace(
@@ -592,7 +592,7 @@ def _groups(rows: Sequence[Row]) -> list[list[Row]]:
     """The rows of one engine and condition, for those with several words."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        if not row.note and not row.fired:
+        if row.points:
             groups.setdefault((row.engine, row.condition), []).append(row)
     return [group for group in groups.values() if len(group) > 1]
 
@@ -645,7 +645,7 @@ MARKERS = "osD^vP"
 
 def picture(rows: Sequence[Row], path: Path) -> None:
     """Missed at 0.5 false accepts per hour, with intervals: a panel for each condition."""
-    rows = [row for row in rows if not row.note and not row.fired]
+    rows = [row for row in rows if row.points]
     names = list(dict.fromkeys(row.condition for row in rows))
     words = list(dict.fromkeys(row.word for row in rows))
     engines = list(dict.fromkeys(row.engine for row in rows))

@@ -189,19 +189,8 @@ def of_word(
             if how.head == "examples":
                 model, frozen = enrolled(part, how, weights)
             else:
-                trained = training.train(
-                    part,
-                    [word],
-                    training.TrainConfig(
-                        encoder=how.encoder, streaming=how.streaming, hop_ms=how.hop_ms,
-                        head=how.head, strategy=how.strategy, seed=0 if count else draw,
-                        epochs=how.epochs, scenes=SceneConfig().of_hours(how.hours),
-                    ),
-                    more=more,
-                    weights=weights,
-                    work=out / "work" / word,
-                )  # fmt: skip
-                model, frozen = trained.model, trained.strategy.frozen
+                seed = 0 if count else draw
+                model, frozen = trained(part, how, seed, more, weights, out / "work" / word)
             took_s = time.monotonic() - began
             about = model.origin.training
             cell = Cell(
@@ -216,6 +205,25 @@ def of_word(
                 f"draw {draw}: {cell.missed} missed of {cell.spoken}, {took_s / 60:.1f} min",
                 flush=True,
             )
+
+
+def trained(
+    part: Dataset, how: How, seed: int, more: Dataset | None, weights: Path | None, folder: Path
+) -> tuple[WakeWordModel, int]:
+    """A model of the word, and how many stages of its encoder did not learn."""
+    made = training.train(
+        part,
+        part.words(),
+        training.TrainConfig(
+            encoder=how.encoder, streaming=how.streaming, hop_ms=how.hop_ms, head=how.head,
+            strategy=how.strategy, seed=seed, epochs=how.epochs,
+            scenes=SceneConfig().of_hours(how.hours),
+        ),
+        more=more,
+        weights=weights,
+        work=folder,
+    )  # fmt: skip
+    return made.model, made.strategy.frozen
 
 
 def enrolled(part: Dataset, how: How, weights: Path | None) -> tuple[WakeWordModel, int]:

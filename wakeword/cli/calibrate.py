@@ -13,12 +13,13 @@ import click
 
 from wakeword import model as models
 from wakeword import storage
-from wakeword.cli import show
+from wakeword.cli import options, show
 from wakeword.data import Clip, Dataset, for_keywords, read_dataset
 from wakeword.data.library import Library, check_broken
 from wakeword.data.manifests import recordings
 from wakeword.errors import ManifestError
 from wakeword.evaluation.calibrate import calibrate as find_point
+from wakeword.evaluation.calibrate import evidence
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.evaluate import listen
 from wakeword.evaluation.streams import negative_stream, positive_stream
@@ -38,13 +39,7 @@ from wakeword.evaluation.streams import negative_stream, positive_stream
     help="A data set: its negatives, and its keyword clips to choose the smoothing by.",
 )
 @click.option("--split", default="dev", show_default=True, help="Of --data.")
-@click.option(
-    "--fa-per-hour",
-    default=0.5,
-    show_default=True,
-    type=click.FloatRange(0.0, min_open=True),
-    help="False accepts per hour to aim at.",
-)
+@options.false_accepts("False accepts per hour to aim at.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Instead of changing FILE itself."
 )
@@ -90,16 +85,16 @@ def calibrate(
     clips = (*dataset.negatives, *dataset.noises)
     check_broken(len(library.broken), len(clips) + len(dataset.keywords), library.broken)
     point, found = find_point(model, heard, said, fa_per_hour)
-    evidence = (
-        f"{fa_per_hour:g} false accepts per hour, read off the highest events in "
-        f"{heard.hours:.2f} h of {len(clips)} recordings (SHA-256 {_hash(clips)}), "
-        f"{date.today().isoformat()}"
+    told = evidence(
+        fa_per_hour,
+        heard.hours,
+        f"of {len(clips)} recordings (SHA-256 {_hash(clips)}), {date.today().isoformat()}",
     )
-    model.point = replace(point, evidence=evidence)
+    model.point = replace(point, evidence=told)
     models.save(model, target)
     if as_json:
         table = {word: {**c.__dict__, "expected": c.expected.__dict__} for word, c in found.items()}
-        click.echo(json.dumps({"model": str(target), "evidence": evidence, "keywords": table}))
+        click.echo(json.dumps({"model": str(target), "evidence": told, "keywords": table}))
         return
     console = show.console()
     for word, c in found.items():
@@ -111,7 +106,7 @@ def calibrate(
             highlight=False,
         )
     console.print(
-        f"smoothing {point.smoothing_s:g} s, refractory {point.refractory_s:g} s; {evidence}",
+        f"smoothing {point.smoothing_s:g} s, refractory {point.refractory_s:g} s; {told}",
         highlight=False,
     )
     console.print(f"wrote {target}", highlight=False)

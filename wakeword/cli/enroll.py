@@ -9,12 +9,12 @@ import click
 
 from wakeword import audio, storage
 from wakeword import model as models
-from wakeword.cli import show
+from wakeword.cli import options, show
 from wakeword.data import Clip, Dataset
 from wakeword.data.library import Library, check_broken
 from wakeword.data.manifests import recordings
-from wakeword.encoders import DEFAULT
 from wakeword.evaluation.calibrate import calibrate as find_point
+from wakeword.evaluation.calibrate import evidence
 from wakeword.evaluation.evaluate import listen
 from wakeword.evaluation.streams import negative_stream
 from wakeword.training.enroll import enroll as from_examples
@@ -23,7 +23,7 @@ from wakeword.training.enroll import enroll as from_examples
 @click.command()
 @click.argument("word")
 @click.argument("clips", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file.")
+@options.model_file
 @click.option(
     "--negatives",
     multiple=True,
@@ -31,15 +31,9 @@ from wakeword.training.enroll import enroll as from_examples
     help="Recordings without the word to set the threshold by: a file, or a folder of them; may "
     "be repeated.",
 )
-@click.option(
-    "--fa-per-hour",
-    default=0.5,
-    show_default=True,
-    type=click.FloatRange(0.0, min_open=True),
-    help="False accepts per hour to aim at, with --negatives.",
-)
-@click.option("--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
+@options.false_accepts("False accepts per hour to aim at, with --negatives.")
+@options.encoder
+@options.weights
 @click.option(
     "--streaming", default="", help="exact or window.  [default: window, if the encoder can]"
 )
@@ -81,11 +75,8 @@ def enroll(
             heard = listen(model, stream, library, progress)
             check_broken(len(library.broken), len(others), library.broken)
             point, _ = find_point(model, heard, per_hour=fa_per_hour)
-            evidence = (
-                f"{fa_per_hour:g} false accepts per hour, read off the highest events in "
-                f"{heard.hours:.2f} h of {len(others)} recordings"
-            )
-            model.point = replace(point, evidence=evidence)
+            told = evidence(fa_per_hour, heard.hours, f"of {len(others)} recordings")
+            model.point = replace(point, evidence=told)
     models.save(model, output)
     used = model.origin.training["keyword_clips"]
     if used < len(clips):

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
+from wakeword.encoders import DEFAULT
 from wakeword.training.scenes import SceneConfig
 from wakeword.training.train import TrainConfig
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+model_file = click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file."
+)
+encoder = click.option(
+    "--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`."
+)
+weights = click.option(
+    "--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one."
+)
 seed = click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 epochs = click.option(
     "--epochs", default=TrainConfig.epochs, show_default=True, type=click.IntRange(1)
@@ -20,6 +34,19 @@ hours = click.option(
     type=click.FloatRange(0.05, 1000),
     help="Of training audio to make from the clips.",
 )
+
+
+def false_accepts(help_text: str) -> Callable[[_Command], _Command]:
+    """--fa-per-hour."""
+    return click.option(
+        "--fa-per-hour",
+        default=TrainConfig.false_accepts_per_hour,
+        show_default=True,
+        type=click.FloatRange(0.0, min_open=True),
+        help=help_text,
+    )
+
+
 work = click.option(
     "--work", type=click.Path(path_type=Path), help="Folder for features, checkpoints."
 )

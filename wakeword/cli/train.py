@@ -15,7 +15,6 @@ from wakeword import storage
 from wakeword.cli import options, show
 from wakeword.data import Clip, read_dataset, read_together
 from wakeword.data.manifests import recordings
-from wakeword.encoders import DEFAULT
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.heads import HEADS
 from wakeword.training.losses import LOSSES
@@ -28,7 +27,7 @@ from wakeword.training.transfer import STRATEGIES
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file.")
+@options.model_file
 @click.option(
     "-k", "--keyword", "keywords", multiple=True, help="A word to learn; may be repeated."
 )
@@ -45,8 +44,8 @@ from wakeword.training.transfer import STRATEGIES
     help="More clips with or without the keyword, such as synthetic voices: a manifest or folder "
     "to learn from, of which nothing is held out; may be repeated.",
 )
-@click.option("--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
+@options.encoder
+@options.weights
 @click.option(
     "--streaming", default="", help="exact or window.  [default: the best that the encoder can]"
 )
@@ -63,13 +62,7 @@ from wakeword.training.transfer import STRATEGIES
 @options.seed
 @options.epochs
 @options.hours
-@click.option(
-    "--fa-per-hour",
-    default=0.5,
-    show_default=True,
-    type=click.FloatRange(0.0, min_open=True),
-    help="False accepts per hour that the stored threshold aims at.",
-)
+@options.false_accepts("False accepts per hour that the stored threshold aims at.")
 @click.option(
     "--compare-scratch",
     is_flag=True,

@@ -98,6 +98,11 @@ def threshold(events: Peaks, hours: float, per_hour: float) -> Calibrated:
     )
 
 
+def evidence(per_hour: float, hours: float, of: str) -> str:
+    """What is written beside a threshold that was found this way, from `hours` of what."""
+    return f"{per_hour:g} false accepts per hour, read off the highest events in {hours:.2f} h {of}"
+
+
 def _score(logit: float) -> float:
     return 1.0 / (1.0 + math.exp(-logit))
 

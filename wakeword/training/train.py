@@ -23,7 +23,7 @@ from wakeword.data import Clip, Dataset, assign_splits, for_keywords
 from wakeword.data.library import Library, check_broken
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation import evaluate, metrics, streams
-from wakeword.evaluation.calibrate import HEARD_SHARE, calibrate, within_reach
+from wakeword.evaluation.calibrate import HEARD_SHARE, calibrate, evidence, within_reach
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.metrics import Point
 from wakeword.heads import ExamplesHead, build_head
@@ -474,14 +474,11 @@ class _Run:
         clean, noisy_, *_, held_out = [heard.track(model) for heard in validation]
         asked = config.false_accepts_per_hour
         point, found = calibrate(model, held_out, per_hour=asked)
-        evidence = (
-            f"{asked:g} false accepts per hour, read off the highest events in "
-            f"{held_out.hours:.2f} h held out of the training data"
-        )
+        told = evidence(asked, held_out.hours, "held out of the training data")
         reached = within_reach(model, found, [clean, noisy_])
         if reached != point.thresholds:
-            evidence += f", lowered until {HEARD_SHARE:.0%} of the words held out are heard"
-        model.point = replace(point, thresholds=reached, evidence=evidence)
+            told += f", lowered until {HEARD_SHARE:.0%} of the words held out are heard"
+        model.point = replace(point, thresholds=reached, evidence=told)
         best = min(history, key=lambda row: (row["miss"], -row["epoch"]))
         model.origin = replace(
             model.origin,
