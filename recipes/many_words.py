@@ -101,7 +101,7 @@ def confusion(model: WakeWordModel, found: Evaluation, data: Dataset) -> str:
     clean = {row.keyword: dict(row.at)[PER_HOUR] for row in found.rows if row.condition == "clean"}
     thresholds = [point.threshold if point else 1.0 for point in map(clean.get, model.keywords)]
     part = for_keywords(data, model.keywords).subset("dev")
-    track = listen(model, streams.positive_stream(part), Library([], [], [], {}))
+    (track,) = listen(model, [streams.positive_stream(part)], Library([], [], [], {}))
     events, _ = trigger_for(model, thresholds).run(track.logits)
     lines = [f"| said | {' | '.join(f'heard {word}' for word in model.keywords)} |"]
     lines.append("|---" * (1 + len(model.keywords)) + "|")

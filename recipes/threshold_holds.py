@@ -60,7 +60,7 @@ def main(
         model = models.load(folder / f"{word}.wakeword")
         part = for_keywords(data, [word]).subset("dev")
         with show.progress() as progress, work.one_thread_each():
-            heard = listen(model, negative_stream(part), Library([], [], [], {}), progress)
+            (heard,) = listen(model, [negative_stream(part)], Library([], [], [], {}), progress)
         for seed in range(halvings):
             one, rest = halves(heard, model.frame_s, seed)
             point, found = calibrate(model, one, per_hour=fa_per_hour)
@@ -78,7 +78,7 @@ def main(
             noises = replace(for_keywords(clips, [word]), noises=part.noises)
             for condition in (CLEAN, noisy(10.0)):
                 stream = positive_stream(noises, condition)
-                track = listen(model, stream, Library([], [], [], {}))
+                (track,) = listen(model, [stream], Library([], [], [], {}))
                 missed = ~metrics.hits(
                     events(model, point, track), track.bounds(word), HIT_TOLERANCE_S
                 )

@@ -220,7 +220,10 @@ def test_near_misses_are_played_apart_and_count_in_no_rate(
     data = replace(data, negatives=(*data.negatives, unlike, *like_word))
     played = {}
 
-    def listen(_net: object, stream: streams.Stream, *_: object) -> Track:
+    def listen(_net: object, wanted: list[streams.Stream], *_: object) -> list[Track]:
+        return [heard(stream) for stream in wanted]
+
+    def heard(stream: streams.Stream) -> Track:
         played[stream.name] = [clip.source for clip in stream.clips]
         if stream.name == "near-misses":  # one fires, far from any other
             said = tuple(("alexa", 10.0 * i, 10.0 * i + 0.5) for i in range(1, 3))
@@ -284,7 +287,7 @@ def test_pieces_of_a_stream_change_nothing(tiny: EncoderSpec, data: Dataset) -> 
     net, library = tiny_family.model(), Library([], [], [], {})
     stream = streams.positive_stream(data, noisy(5.0))
     whole = np.concatenate(list(streams.Listened(stream, library)))
-    heard = evaluate.listen(net, stream, library)
+    (heard,) = evaluate.listen(net, [stream], library)
     for sizes in ([100] * 2000, [16_000] * 20, [1, 4001, 160] * 500):
         cuts = np.cumsum(sizes)
         pieces = np.split(whole, cuts[cuts < len(whole)])

@@ -37,7 +37,8 @@ def test_the_highest_peaks_come_first_and_apart(file: Path) -> None:
         detector = Detector(net, threshold=0.0)
         peaks = [*detector.feed(audio.load(path)), *detector.flush()]
         mine_of = [each for each in found if each.recording == path]
-        assert max(each.score for each in mine_of) == max(peak.score for peak in peaks)
+        best = max(peak.score for peak in peaks)  # threads of torch round in another order
+        assert max(each.score for each in mine_of) == pytest.approx(best, abs=1e-6)
         times = sorted(each.time_s for each in mine_of)
         assert all(b - a >= BEFORE_S for a, b in pairwise(times))
     assert mine(net, paths, score=0.01, most=2)[0] == found[:2]

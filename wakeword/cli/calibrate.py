@@ -76,12 +76,12 @@ def calibrate(
         raise ManifestError("nothing to calibrate on: give --negatives FOLDER, --data, or both.")
     library = Library([], [], [], {})
     with show.progress() as progress:
-        heard = listen(model, negative_stream(dataset), library, progress)
-        said = [
-            listen(model, positive_stream(dataset, condition), library, progress)
+        words = [
+            positive_stream(dataset, condition)
             for condition in (CLEAN, noisy(10.0))
             if dataset.keywords
         ]
+        heard, *said = listen(model, [negative_stream(dataset), *words], library, progress)
     clips = (*dataset.negatives, *dataset.noises)
     check_broken(len(library.broken), len(clips) + len(dataset.keywords), library.broken)
     point, found = find_point(model, heard, said, fa_per_hour)

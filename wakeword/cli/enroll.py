@@ -72,7 +72,7 @@ def enroll(
         if others:
             library = Library([], [], [], {})
             stream = negative_stream(Dataset(output.parent, "recordings", negatives=others))
-            heard = listen(model, stream, library, progress)
+            (heard,) = listen(model, [stream], library, progress)
             check_broken(len(library.broken), len(others), library.broken)
             point, _ = find_point(model, heard, per_hour=fa_per_hour)
             told = evidence(fa_per_hour, heard.hours, f"of {len(others)} recordings")

@@ -10,13 +10,15 @@ import click
 from rich.table import Table
 
 from wakeword import model as models
-from wakeword.cli import show
+from wakeword.cli import options, show
 from wakeword.data import read_dataset
 from wakeword.evaluation import evaluate as measuring
 from wakeword.evaluation import metrics
 from wakeword.evaluation.compare import compare
 from wakeword.evaluation.conditions import by_name, conditions
 from wakeword.evaluation.evaluate import PER_HOUR, Evaluation, Row, evaluate, interval
+from wakeword.evaluation.spread import spread_over
+from wakeword.model import WakeWordModel
 
 
 @click.command(name="eval")
@@ -39,6 +41,7 @@ from wakeword.evaluation.evaluate import PER_HOUR, Evaluation, Row, evaluate, in
 @click.option("--picture", type=click.Path(path_type=Path), help="Write the DET curve as PNG.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write all of it as one HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="All points as JSON.")
+@options.ray
 def eval_(
     file: Path,
     data: Path,
@@ -49,6 +52,7 @@ def eval_(
     picture: Path | None,
     report: Path | None,
     as_json: bool,
+    ray: str | None,
 ) -> None:
     """Measure a model on the held-out part of DATA, as streams, event by event.
 
@@ -69,11 +73,15 @@ def eval_(
     asked = (
         by_name(names, dataset) if names else conditions(dataset.subset(split), by_noise=by_noise)
     )
-    with show.progress() as progress:
-        result = evaluate(model, dataset, split=split, conditions=asked, progress=progress)
-        second = rival and evaluate(
-            rival, dataset, split=split, conditions=asked, progress=progress
-        )
+    with spread_over(ray) as spread, show.progress() as progress:
+
+        def measured(of: WakeWordModel) -> Evaluation:
+            return evaluate(
+                of, dataset, split=split, conditions=asked, progress=progress, spread=spread
+            )
+
+        result = measured(model)
+        second = measured(rival) if rival else None
     if picture:
         from wakeword.evaluation.pictures import det_picture
 

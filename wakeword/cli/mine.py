@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from wakeword import audio, storage, work
+from wakeword import audio, storage
 from wakeword import model as models
-from wakeword.cli import show
+from wakeword.cli import options, show
 from wakeword.data.library import check_broken
 from wakeword.data.manifests import recordings
 from wakeword.errors import ManifestError
 from wakeword.evaluation.mine import mine as find
+from wakeword.evaluation.spread import spread_over
 
 
 @click.command()
@@ -30,7 +31,10 @@ from wakeword.evaluation.mine import mine as find
     help="Keep what scored this or more.",
 )
 @click.option("--most", default=500, show_default=True, type=click.IntRange(1), help="Clips kept.")
-def mine(file: Path, sounds: tuple[Path, ...], output: Path, score: float, most: int) -> None:
+@options.ray
+def mine(
+    file: Path, sounds: tuple[Path, ...], output: Path, score: float, most: int, ray: str | None
+) -> None:
     """Collect what sets a model off in recordings in which nobody says the keyword.
 
     Writes four seconds around each moment as FLAC, and a manifest of them; `wakeword train
@@ -47,8 +51,8 @@ def mine(file: Path, sounds: tuple[Path, ...], output: Path, score: float, most:
         raise ManifestError(f"{manifest}: there already. Give another folder, or remove this one.")
     storage.check_writable(manifest)
     paths = [path for sound in sounds for path in recordings(sound)]
-    with show.progress() as progress, work.one_thread_each():
-        found, broken = find(model, paths, score=score, most=most, progress=progress)
+    with spread_over(ray) as spread, show.progress() as progress:
+        found, broken = find(model, paths, score=score, most=most, progress=progress, spread=spread)
     check_broken(len(broken), len(paths), broken)
     rows = []
     for number, each in enumerate(found):

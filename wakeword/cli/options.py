@@ -50,3 +50,11 @@ def false_accepts(help_text: str) -> Callable[[_Command], _Command]:
 work = click.option(
     "--work", type=click.Path(path_type=Path), help="Folder for features, checkpoints."
 )
+ray = click.option(
+    "--ray",
+    is_flag=False,
+    flag_value="",
+    metavar="[ADDRESS]",
+    help="Spread the work over a Ray cluster that sees the same files. Without ADDRESS (then last "
+    "of all) over one made of this machine.",
+)

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from wakeword import audio, storage
-from wakeword.errors import ManifestError, unknown
+from wakeword.errors import AudioError, ManifestError, unknown
 
 _UNSTATED = "not stated"
 SPLITS = ("train", "dev", "test")
@@ -63,6 +63,15 @@ class Clip:
     def load(self) -> audio.Samples:
         """(samples,) at 16 kHz of this clip's part of its file. Raises AudioError."""
         return audio.load(self.path, offset_s=self.offset_s, duration_s=self.duration_s)
+
+    def seconds(self) -> float:
+        """How long it is, by the file's header where nobody says; 0.0 for what cannot be read."""
+        if self.duration_s is not None:
+            return self.duration_s
+        try:
+            return audio.info(self.path).seconds - self.offset_s
+        except AudioError:
+            return 0.0
 
     def identity(self) -> tuple[str, str]:
         """The clip and the SHA-256 of its file: what a cache may know it by."""

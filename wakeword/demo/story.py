@@ -28,7 +28,7 @@ from wakeword.detector import Detector
 from wakeword.errors import ConfigError
 from wakeword.evaluation import evaluate, streams
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
-from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Evaluation, NearMisses, Row
+from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Evaluation, NearMisses
 from wakeword.mixing import hiss, rms, set_level
 from wakeword.model import WakeWordModel
 from wakeword.training.scenes import SceneConfig
@@ -323,25 +323,25 @@ def measure(model: WakeWordModel, data: Dataset, *, progress: Progress | None = 
     """Evaluate on the held-out voices; near-misses are scored apart and count in no rate."""
     part, near = for_keywords(data, model.keywords).subset("dev").near_misses_apart()
     library = Library([], [], [], {})
-    negatives = evaluate.listen(model, streams.negative_stream(part), library, progress)
-
-    def row(name: str, clips: tuple[Clip, ...], condition: Condition = CLEAN) -> Row:
-        stream = streams.positive_stream(replace(part, keywords=clips), condition)
-        stream = replace(stream, name=f"{name}, {stream.name}")
-        return evaluate.row(model, 0, evaluate.listen(model, stream, library, progress), negatives)
-
     groups = {
         NATURAL: tuple(clip for clip in part.keywords if is_natural(clip)),
         FORMANT: tuple(clip for clip in part.keywords if not is_natural(clip)),
     }
-    rows = [
-        row(name, clips, condition)
+
+    def stream(name: str, clips: tuple[Clip, ...], condition: Condition) -> streams.Stream:
+        said = streams.positive_stream(replace(part, keywords=clips), condition)
+        return replace(said, name=f"{name}, {said.name}")
+
+    words = [
+        stream(name, clips, condition)
         for name, clips in groups.items()
         if clips
         for condition in (CLEAN, noisy(10.0))
     ]
-    said = streams.near_miss_stream(near, model.keywords[0])
-    like_word = evaluate.listen(model, said, library, progress)
+    near_misses = streams.near_miss_stream(near, model.keywords[0])
+    wanted = [streams.negative_stream(part), near_misses, *words]
+    negatives, like_word, *said = evaluate.listen(model, wanted, library, progress)
+    rows = [evaluate.row(model, 0, track, negatives) for track in said]
     notes = [*part.notes, *(f"broken clip skipped: {text}" for text in library.broken.values())]
     return Measured(
         Evaluation(tuple(rows), negatives.hours, tuple(notes)),

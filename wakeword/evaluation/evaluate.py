@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics, streams
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
 from wakeword.evaluation.metrics import Point, Rate
+from wakeword.evaluation.spread import Cores, Spread, Tick
 from wakeword.model import WakeWordModel
 from wakeword.trigger import Scores, trigger_for
 from wakeword.work import Progress
@@ -141,10 +142,12 @@ def evaluate(
     split: str = "dev",
     conditions: Sequence[Condition] = (CLEAN, noisy(10.0)),
     progress: Progress | None = None,
+    spread: Spread | None = None,
 ) -> Evaluation:
     """Play one split of a data set to a model: keyword clips under conditions, and all else.
 
-    Negatives that are near-misses (`Clip.near_miss`) are played apart from the others.
+    Negatives that are near-misses (`Clip.near_miss`) are played apart from the others. `spread` is
+    where the streams are heard; None: on the cores here.
 
     Raises ManifestError where the split has no clips of a keyword, or no negatives.
     """
@@ -159,11 +162,8 @@ def evaluate(
         raise ManifestError(f"{data.root}: no clips of {sorted(missing)} in the {split} split.")
     spoken = [streams.positive_stream(part, condition) for condition in conditions]
     close = [streams.near_miss_stream(near, word) for word in model.keywords if near]
-    with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
-        negatives, *tracks = pool.map(
-            lambda stream: listen(model, stream, library, progress),
-            [streams.negative_stream(part), *spoken, *close],
-        )
+    wanted = [streams.negative_stream(part), *spoken, *close]
+    negatives, *tracks = listen(model, wanted, library, progress, spread)
     tracks, like_words = tracks[: len(spoken)], tracks[len(spoken) :]
     total = len(part.keywords) + len(part.negatives) + len(near) + len(part.noises)
     check_broken(len(library.broken), total, library.broken)
@@ -290,12 +290,61 @@ def curve(model: WakeWordModel, k: int, positives: Track, negatives: Track) -> l
 
 
 def listen(
-    model: WakeWordModel, stream: streams.Stream, library: Library, progress: Progress | None = None
-) -> Track:
-    """Feed a stream to a model in long blocks; its frames are those of the live detector."""
-    heard = streams.Listened(stream, library, progress)
+    model: WakeWordModel,
+    wanted: Sequence[streams.Stream],
+    library: Library,
+    progress: Progress | None = None,
+    spread: Spread | None = None,
+) -> list[Track]:
+    """Feed streams to a model in long blocks; its frames are those of the live detector.
+
+    A stream of several hours is heard in parts (`Stream.parts`), each by a detector that has heard
+    nothing before it and with a second of silence behind it; they are joined to one track.
+    """
+    jobs = [(i, part) for i, stream in enumerate(wanted) for part in stream.parts()]
+    told = [work.Counted(f"listening: {each.name}", len(each.clips), progress) for each in wanted]
+    heard = (spread or Cores()).run(
+        _heard, model, jobs, lambda job, more: told[job[0]](more),
+        size=lambda job: len(job[1].clips), failed=lambda result: bool(result[1]),
+    )  # fmt: skip
+    tracks: list[list[Track]] = [[] for _ in wanted]
+    for (i, _), (track, broken) in zip(jobs, heard, strict=True):
+        tracks[i].append(track)
+        library.broken |= broken
+    return [_joined(parts, model.frame_s) for parts in tracks]
+
+
+def _heard(
+    model: WakeWordModel, job: tuple[int, streams.Stream], tick: Tick
+) -> tuple[Track, dict[Path, str]]:
+    """A part of a stream as a model heard it, and the clips that could not be read."""
+    library = Library([], [], [], {})
+    _, part = job
+    heard = streams.Listened(part, library, lambda *_: tick(1))
     logits = model_logits(model, heard)
-    return Track(stream.name, logits, tuple(heard.spoken), heard.hours, tuple(heard.pieces))
+    track = Track(part.name, logits, tuple(heard.spoken), heard.hours, tuple(heard.pieces))
+    return track, library.broken
+
+
+def _joined(parts: Sequence[Track], frame_s: float) -> Track:
+    """Parts of a stream as the one track that they are, the time of each counted on."""
+    *before, last = parts
+    later_s = [0.0, *np.cumsum([len(part.logits) * frame_s for part in before])]
+    return Track(
+        last.name,
+        np.concatenate([part.logits for part in parts]),
+        tuple(
+            (word, start_s + by, end_s + by)
+            for part, by in zip(parts, later_s, strict=True)
+            for word, start_s, end_s in part.spoken
+        ),
+        later_s[-1] / 3600 + last.hours,
+        tuple(
+            (at + by, clip)
+            for part, by in zip(parts, later_s, strict=True)
+            for at, clip in part.pieces
+        ),
+    )
 
 
 @torch.inference_mode()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from wakeword import audio
+from wakeword import audio, work
 from wakeword.detector import Detector
 from wakeword.errors import AudioError
+from wakeword.evaluation.spread import Cores, Spread, Tick
 from wakeword.model import WakeWordModel
 from wakeword.trigger import Detection
 from wakeword.work import Progress
@@ -41,28 +43,41 @@ def mine(
     score: float,
     most: int,
     progress: Progress | None = None,
+    spread: Spread | None = None,
 ) -> tuple[list[Mined], dict[Path, str]]:
     """The moments with the highest scores, from `score` up, no two within `BEFORE_S`.
 
     Returns at most `most` of them, the highest first, and the recordings that could not be read
-    with the reason.
+    with the reason. `spread` is where the recordings are heard; None: on the cores here.
     """
-    detector = Detector(model, threshold=0.0)
-    found: list[Mined] = []
-    broken: dict[Path, str] = {}
-    for number, recording in enumerate(recordings):
-        detector.reset()
-        peaks: list[Detection] = []
-        try:
-            for block in audio.blocks(recording):
-                peaks += detector.feed(block)
-            peaks += detector.flush()
-        except AudioError as error:
-            broken[recording] = str(error)
-        found += _apart([peak for peak in peaks if peak.score >= score], recording)
-        if progress:
-            progress("listening", number + 1, len(recordings))
+    told = work.Counted("listening", len(recordings), progress)
+    heard = (spread or Cores()).run(
+        partial(_heard, score), model, recordings, lambda _, more: told(more), failed=_broken
+    )
+    found = [mined for each, _ in heard for mined in each]
+    broken = {path: why for path, (_, why) in zip(recordings, heard, strict=True) if why}
     return sorted(found, key=lambda each: (-each.score, each.recording, each.time_s))[:most], broken
+
+
+def _heard(
+    score: float, model: WakeWordModel, recording: Path, tick: Tick
+) -> tuple[list[Mined], str]:
+    """What is found in a recording, and why no more of it could be read ("": it could)."""
+    detector = Detector(model, threshold=0.0)
+    peaks: list[Detection] = []
+    why = ""
+    try:
+        for block in audio.blocks(recording):
+            peaks += detector.feed(block)
+        peaks += detector.flush()
+    except AudioError as error:
+        why = str(error)
+    tick(1)
+    return _apart([peak for peak in peaks if peak.score >= score], recording), why
+
+
+def _broken(heard: tuple[list[Mined], str]) -> bool:
+    return bool(heard[1])
 
 
 def _apart(peaks: Sequence[Detection], recording: Path) -> list[Mined]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,12 +21,18 @@ from wakeword.work import Progress
 GAP_S = 1.5  # before each keyword clip
 NEGATIVE_GAP_S = 0.3
 NEAR_MISSES = "near-misses"  # name of their stream
+PART_S = 3600.0
+"""Longer streams are heard in parts of about this length, side by side."""
 _FLOOR = 10 ** (-65 / 20)  # RMS of the hiss in quiet gaps: -65 dB full scale
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Clips in the order in which they are heard, and what they are heard under."""
+    """Clips in the order in which they are heard, and what they are heard under.
+
+    Attributes:
+        first: number of its first clip in the stream that it is a part of.
+    """
 
     name: str
     clips: tuple[Clip, ...]
@@ -33,12 +40,27 @@ class Stream:
     noises: tuple[Clip, ...] = ()
     rooms: tuple[Clip, ...] = ()
     seed: int = 0
+    first: int = 0
 
     def made_of(self) -> str:
         """A name for its sound: equal clips under equal conditions, equal name."""
         clips = [clip.identity() for clip in (*self.clips, *self.noises, *self.rooms)]
         fits = ["peaks fit"] if self.condition.adds_sound else []  # the name says how it is made
         return fingerprint(asdict(self.condition), self.seed, clips, *fits)
+
+    def parts(self) -> list[Stream]:
+        """The stream cut between clips into parts of about `PART_S` seconds: together they are it,
+        sample by sample. A file that cannot be read takes no time."""
+        cuts, length_s = [0], 0.0
+        for number, clip in enumerate(self.clips):
+            if length_s >= PART_S:
+                cuts.append(number)
+                length_s = 0.0
+            length_s += clip.seconds()
+        return [
+            replace(self, clips=self.clips[start:end], first=self.first + start)
+            for start, end in pairwise([*cuts, len(self.clips)])
+        ]
 
 
 class Piece(NamedTuple):
@@ -85,7 +107,7 @@ def render(stream: Stream, library: Library) -> Iterator[Piece]:
     rooms = [room for room in rooms if room_kind(room) == stream.condition.room]
     if stream.condition.room and not rooms:
         raise ManifestError(f"no room responses of the kind '{stream.condition.name}' in the data.")
-    for number, clip in enumerate(stream.clips):
+    for number, clip in enumerate(stream.clips, stream.first):
         rng = np.random.default_rng((stream.seed, number))
         samples = library.load(clip)
         if samples is None:

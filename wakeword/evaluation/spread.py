@@ -1,0 +1,145 @@
+"""Jobs of an evaluation side by side: on the cores of this machine, or on a Ray cluster.
+
+A job is a function of something that all of them share (a model) and of what is its own. What comes
+back is in the jobs' order and the same wherever they ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+from wakeword import work
+from wakeword.errors import ConfigError
+
+Shared = TypeVar("Shared")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+Tick = Callable[[int], None]
+"""Told how much more of a job is done."""
+
+
+class Spread(Protocol):
+    """A place to run jobs."""
+
+    def run(
+        self,
+        function: Callable[[Shared, Job, Tick], Result],
+        shared: Shared,
+        jobs: Sequence[Job],
+        tick: Callable[[Job, int], None],
+        *,
+        size: Callable[[Job], int] = lambda job: 1,
+        failed: Callable[[Result], bool] = lambda result: False,
+    ) -> list[Result]:
+        """`function(shared, job, tick)` of every job.
+
+        Args:
+            tick: called in this process with a job and how much more of it is done.
+            size: what the ticks of a job add up to.
+            failed: whether a result lacks what another machine may be able to read.
+        """
+
+
+class Cores:
+    """Threads of this process, one a core."""
+
+    def run(
+        self,
+        function: Callable[[Shared, Job, Tick], Result],
+        shared: Shared,
+        jobs: Sequence[Job],
+        tick: Callable[[Job, int], None],
+        *,
+        size: Callable[[Job], int] = lambda job: 1,
+        failed: Callable[[Result], bool] = lambda result: False,
+    ) -> list[Result]:
+        def one(job: Job) -> Result:
+            return function(shared, job, lambda more: tick(job, more))
+
+        if len(jobs) == 1:  # to which all threads of torch are left
+            return [one(job) for job in jobs]
+        with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
+            return list(pool.map(one, jobs))
+
+
+@contextmanager
+def spread_over(ray: str | None) -> Iterator[Spread]:
+    """The cores of this machine for None, else a Ray cluster by its address ("": one made here)."""
+    if ray is None:
+        yield Cores()
+        return
+    cluster = Ray(ray)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+class Ray:
+    """Workers of a Ray cluster, which see the same files under the same names.
+
+    Args:
+        address: of a running cluster, "auto" for the one that this machine belongs to; "": a
+            cluster of this machine alone, started here and stopped by `close`.
+
+    A job whose worker dies is run again by Ray; one whose result `failed` is run once more.
+    Raises ConfigError where Ray is missing or the cluster is not there.
+    """
+
+    def __init__(self, address: str = "") -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise ConfigError(
+                f"Ray is not to be had here ({error}): pip install 'wakeword[ray]'."
+            ) from error
+        self._ray: Any = ray
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        alone: dict[str, Any] = {"num_cpus": work.cores(), "include_dashboard": False}
+        try:
+            ray.init(address=address or "local", **quiet, **({} if address else alone))
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f"no Ray cluster at {address or 'this machine'} ({error}). Start one there by "
+                "`ray start --head`, or leave the address out: then this machine is used."
+            ) from error
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        self._ray.shutdown()
+
+    def run(
+        self,
+        function: Callable[[Shared, Job, Tick], Result],
+        shared: Shared,
+        jobs: Sequence[Job],
+        tick: Callable[[Job, int], None],
+        *,
+        size: Callable[[Job], int] = lambda job: 1,
+        failed: Callable[[Result], bool] = lambda result: False,
+    ) -> list[Result]:
+        there = self._ray.put((function, shared))
+        remote = self._ray.remote(num_cpus=1, max_retries=2, scheduling_strategy="SPREAD")(_remote)
+        results: dict[int, Result] = {}
+        waiting = {remote.remote(there, job): (i, True) for i, job in enumerate(jobs)}
+        while waiting:
+            (done, *_), _ = self._ray.wait(list(waiting))
+            i, first = waiting.pop(done)
+            try:
+                results[i] = self._ray.get(done)
+            except self._ray.exceptions.RayTaskError as error:
+                raise error.cause from None  # what the job itself raised
+            if first and failed(results[i]):
+                waiting[remote.remote(there, jobs[i])] = (i, False)
+            else:
+                tick(jobs[i], size(jobs[i]))
+        return [results[i] for i in range(len(jobs))]
+
+
+def _remote(there: tuple[Callable[[Any, Any, Tick], Any], Any], job: Any) -> Any:
+    function, shared = there
+    with work.one_thread_each():
+        return function(shared, job, lambda more: None)
