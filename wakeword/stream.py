@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from wakeword.errors import ConfigError, unknown
+from wakeword.gate import Gate
 from wakeword.sound import SAMPLE_RATE, Samples, StreamResampler
 from wakeword.trigger import (
     Detection,
@@ -18,6 +20,8 @@ from wakeword.trigger import (
     trigger_for,
 )
 
+_NOTHING = -20.0  # logit of a frame in which nothing was said
+
 
 class StreamDetector:
     """A live stream in, detections out; a subclass runs the model.
@@ -26,6 +30,7 @@ class StreamDetector:
         model: what the blocks are for.
         threshold: for every keyword; None takes what the model file holds; 0 gives every peak.
         rate: of the samples that `feed` gets, in Hz; they are resampled to 16 kHz.
+        gate: while it is closed nothing is computed, and nothing is said; None: all is computed.
 
     Samples are collected into the model's own blocks, so that the pieces in which they come
     change nothing, to the last bit.
@@ -37,9 +42,11 @@ class StreamDetector:
         *,
         threshold: float | Mapping[str, float] | None = None,
         rate: int = SAMPLE_RATE,
+        gate: Gate | None = None,
     ) -> None:
         self.model = model
         self.rate = rate
+        self.gate = gate
         self.thresholds = _thresholds(model, threshold)
         self.trigger = trigger_for(model, [self.thresholds[word] for word in model.keywords])
         self.reset()
@@ -51,15 +58,32 @@ class StreamDetector:
         self._state: object = None
         self._trigger_state: TriggerState | None = None
         self._next_block = self.model.first_block
+        self._heard = 0  # samples of the stream before `_pending`
+        self._asleep = False
+        if self.gate:
+            self.gate.reset()
 
     def feed(self, samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> list[Detection]:
         """(n,) samples, float32 in [-1, 1] or int16, any n → what was heard up to here."""
-        self._collect(samples)
-        return self._run()
+        if not self.gate:
+            self._collect(samples)
+            return self._run()
+        found: list[Detection] = []
+        for sound, is_open in self.gate.feed(self._resampled(samples)):
+            self._asleep = not is_open
+            # step by step, for what is forgotten must not depend on the pieces in which it comes
+            for step in [sound] if is_open else np.split(sound, len(sound) // Gate.STEP):
+                self._pending = np.concatenate([self._pending, step])
+                found += self._run() if is_open else self._forget(self.gate)
+        return found
 
     def flush(self) -> list[Detection]:
         """The stream has ended: let out what still waits for audio, as if silence followed."""
         tail = self._resampler.feed(np.zeros(0, dtype=np.float32), last=True)
+        if self._asleep:
+            return []
+        if self.gate:
+            tail = np.concatenate([self.gate.rest(), tail])
         silence = np.zeros(self.model.first_block + self.model.block, dtype=np.float32)
         self._resampler = StreamResampler(self.rate)
         self._pending = np.concatenate([self._pending, tail, silence])
@@ -68,7 +92,7 @@ class StreamDetector:
     def logits(self, samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> Scores:
         """As `feed`, but (frames, keywords) logits instead of what they set off, for evaluation.
 
-        A stream is heard by one of the two.
+        A stream is heard by one of the two; no gate is asked here.
         """
         self._collect(samples)
         none = np.zeros((0, len(self.model.keywords)))
@@ -91,10 +115,29 @@ class StreamDetector:
 
     def _collect(self, samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> None:
         """Resampled, behind what still waits."""
+        self._pending = np.concatenate([self._pending, self._resampled(samples)])
+
+    def _resampled(self, samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> Samples:
         if samples.dtype == np.int16:
             samples = samples.astype(np.float32) / 32768.0
-        new = self._resampler.feed(np.asarray(samples, dtype=np.float32))
-        self._pending = np.concatenate([self._pending, new])
+        return self._resampler.feed(np.asarray(samples, dtype=np.float32))
+
+    def _forget(self, gate: Gate) -> list[Detection]:
+        """What is longer ago than the gate needs; the model then begins anew behind it, and the
+        trigger is told that nothing was said in all that will not be computed."""
+        keep = round(gate.before_s * SAMPLE_RATE)
+        if len(self._pending) < keep + SAMPLE_RATE:
+            return []
+        frame = round(self.model.frame_s * SAMPLE_RATE)
+        step = math.lcm(frame, self.model.block)  # what is computed together stays together
+        end = self._heard + len(self._pending)
+        begin = (end - keep) // step * step
+        self._pending = self._pending[begin - self._heard :]
+        self._heard = begin
+        self._state, self._next_block = None, self.model.first_block
+        fired_on = self._trigger_state.frame if self._trigger_state else 0
+        nothing = np.full((begin // frame - fired_on, len(self.model.keywords)), _NOTHING)
+        return self._fire(nothing)
 
     def _run(self) -> list[Detection]:
         """All blocks that are there."""
@@ -114,6 +157,7 @@ class StreamDetector:
             return None
         block = self._pending[: self._next_block]
         self._pending = self._pending[self._next_block :]
+        self._heard += self._next_block
         self._next_block = self.model.block
         return block
 

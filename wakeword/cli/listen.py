@@ -25,6 +25,7 @@ from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.capture import Capture
 from wakeword.cli import opening
 from wakeword.errors import ConfigError
+from wakeword.gate import Gate
 from wakeword.microphone import Microphone, RawPcm, list_devices
 from wakeword.stream import StreamDetector
 from wakeword.trigger import Detection
@@ -53,6 +54,7 @@ def _print_devices(context: click.Context, option: click.Parameter, wanted: bool
 @click.option("--channels", type=int, help="Channels of the sound on stdin; else 1.")
 @click.option("--rate", type=int, help="Sample rate in Hz; else the device's, or 16000 on stdin.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Score to detect from.")
+@click.option("--gate", is_flag=True, help="Compute nothing while the level says silence.")
 @click.option("--exec", "command", metavar="CMD", help="Run CMD at each detection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per detection.")
 @click.option(
@@ -84,6 +86,7 @@ def listen(
     channels: int | None,
     rate: int | None,
     threshold: float | None,
+    gate: bool,
     command: str | None,
     as_json: bool,
     save_triggers: Path | None,
@@ -100,7 +103,7 @@ def listen(
     console = Console(stderr=True)
     runner = None if command is None else Runner(command, console)
     sound = open_source(source, device, channel, channels, rate)
-    detector = opening.detector(model, threshold, sound.rate)
+    detector = opening.detector(model, threshold, sound.rate, Gate() if gate else None)
     kept = None
     if save_triggers is not None:
         kept = Capture(save_triggers, sound.rate, detector.thresholds, keep)

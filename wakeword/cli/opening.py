@@ -6,13 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wakeword import runtime
+from wakeword.gate import Gate
 from wakeword.sound import SAMPLE_RATE
 from wakeword.stream import StreamDetector
 
 
-def detector(file: Path, threshold: float | None, rate: int = SAMPLE_RATE) -> StreamDetector:
+def detector(
+    file: Path, threshold: float | None, rate: int = SAMPLE_RATE, gate: Gate | None = None
+) -> StreamDetector:
     """Of a model, or of an exported one (.onnx), for which torch is not loaded."""
-    return source(file, threshold)(rate)
+    made = source(file, threshold)(rate)
+    made.gate = gate
+    return made
 
 
 def source(file: Path, threshold: float | None) -> Callable[[int], StreamDetector]:
