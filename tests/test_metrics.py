@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from wakeword.evaluation.metrics import (
     Point,
+    Rate,
     at_false_accepts,
     bootstrap,
     hits,
@@ -59,6 +60,10 @@ def test_poisson_known_values(count: int, low: float, high: float) -> None:
     """Garwood 1936: the exact 95 % bounds of a count."""
     rate = poisson(count, 1.0)
     assert (rate.value, rate.low, rate.high) == pytest.approx((count, low, high), abs=2e-3)
+
+
+def test_no_hours_say_nothing() -> None:
+    assert poisson(1, 0.0) == poisson(0, 0.0) == Rate(0.0, 0.0, math.inf)
 
 
 @given(st.integers(0, 200), st.floats(0.01, 1000))

@@ -49,12 +49,14 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
     assert {path.name for path in RECIPES.glob("*.py")} == {
         "four_words.py",
         "frontend_level.py",
+        "improve_loop.py",
         "known_words.py",
         "many_words.py",
         "mandarin.py",
         "own_encoder.py",
         "pulse_microphone.py",  # in test_microphone.py
         "serve_load.py",
+        "silence_gate.py",
         "soak.py",
         "speak.py",
         "threshold_holds.py",
@@ -113,6 +115,44 @@ def test_four_words_and_whether_their_thresholds_hold(
     assert len(halvings) == 5 and "of 5 inside" in printed
     assert "of 4 |" not in printed  # all 16 clips of the other table are heard, not its dev split
     assert printed.count("of 16 |") == 2
+
+
+def test_an_evening_makes_a_weak_model_better_or_not(
+    small_trainings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [str(small_trainings), str(tmp_path / "out"), "--word", "ping", "--encoder", "tiny"]
+    run("improve_loop.py", *given, "--hours", "0.1", monkeypatch=monkeypatch)
+    printed = capsys.readouterr().out
+    told = re.findall(r"(\w+): (\d+) clips with the word, (\d+) without", printed)
+    (_, words, others), (_, poisoned, honest) = told
+    assert [name for name, _, _ in told] == ["reviewed", "poisoned"]
+    assert (words, others) == (honest, poisoned) and int(words) + int(others) > 0
+    assert printed.count("false accepts in") == 4  # quiet and 10 dB, for either batch
+    for name in ("reviewed", "poisoned"):
+        written = (tmp_path / "out" / f"{name}.wakeword").is_file()
+        assert written != (f"{name}: exit code 1" in printed)
+
+
+def test_a_gate_beside_none(
+    tiny: EncoderSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = training.write_data(tmp_path / "data")
+    net = tiny_family.model(keywords=("ping",))
+    models.save(net, tmp_path / "ping.wakeword")
+    given = [str(data), str(tmp_path / "ping.wakeword"), "--gap", "12"]
+    run("silence_gate.py", *given, monkeypatch=monkeypatch)
+    printed = capsys.readouterr().out
+    rows = [[c.strip() for c in line.split("|")] for line in printed.splitlines() if "%" in line]
+    assert [row[1:3] for row in rows[:2]] == [["clean", "no"], ["clean", "yes"]] and len(rows) == 6
+    without, gated = (int(row[5].rstrip("%")) for row in rows[:2])
+    assert without > 95 and gated < 70
+    assert all(row[3].endswith("of 4") for row in rows) and "Silero VAD" in printed
 
 
 def test_halves_are_of_equal_length_and_recordings_stay_whole() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -50,7 +51,12 @@ def wilson(count: int, total: int, confidence: float = 0.95) -> Rate:
 
 
 def poisson(count: int, hours: float, confidence: float = 0.95) -> Rate:
-    """A rate per hour with its exact (Garwood) interval; 0 in H hours is bounded by 3.7 / H."""
+    """A rate per hour with its exact (Garwood) interval; 0 in H hours is bounded by 3.7 / H.
+
+    In no hours at all nothing is known: it lies between 0 and infinity.
+    """
+    if not hours:
+        return Rate(0.0, 0.0, math.inf)
     tail = (1 - confidence) / 2
     low = float(scipy.stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
     high = float(scipy.stats.chi2.ppf(1 - tail, 2 * count + 2)) / 2

@@ -1,0 +1,124 @@
+"""From a weak model's false accepts to a better model, and what happens when the labels are wrong.
+
+    python recipes/improve_loop.py CORPUS OUT --word snowboy
+
+A deliberately weak model learns the word from a tenth of the other speech of the train split, for
+two epochs. It then hears one half of the dev split's negatives and words as an evening at home;
+what it detects or nearly detects is kept as `wakeword listen --save-triggers` keeps it, and gets
+the true labels, as `wakeword review` would give them. `wakeword improve` goes on from there; the
+other half of the dev split, other recordings, decides. The same again with every label swapped is
+to be refused.
+
+Prints how many clips were kept, and what `wakeword improve` says of both batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+
+from wakeword import model as models
+from wakeword.audio import SAMPLE_RATE
+from wakeword.capture import Capture, captured, label
+from wakeword.cli import main as wakeword
+from wakeword.cli import show
+from wakeword.data import Clip, Dataset, assign_splits, for_keywords, read_dataset, write_jsonl
+from wakeword.data.library import Library
+from wakeword.detector import Detector
+from wakeword.evaluation import streams
+from wakeword.training.scenes import SceneConfig
+from wakeword.training.train import TrainConfig, train
+
+WEAK = 0.1  # of the negatives to learn from
+BLOCK = 1280
+
+
+@click.command(cls=show.Command)
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--word", default="snowboy", show_default=True)
+@click.option("--encoder", default="wakeword-stream", show_default=True)
+@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
+@click.option("--hours", default=1.6, show_default=True, help="Of training audio to make.")
+def main(
+    corpus: Path, out: Path, word: str, encoder: str, weights: Path | None, hours: float
+) -> None:
+    """A weak model of a word of CORPUS, an evening, and two batches of labels."""
+    data = for_keywords(assign_splits(read_dataset(corpus)), [word])
+    evening, rest = halves(data)
+    write_jsonl(rest, out / "rest.jsonl")
+    weak = out / "weak.wakeword"
+    if not weak.is_file():
+        models.save(weak_model(data, word, encoder, weights, hours), weak)
+    for name, true in (("reviewed", True), ("poisoned", False)):
+        folder = out / name
+        if not folder.is_dir():
+            kept = listen(models.load(weak), evening, folder, word, true)
+            print(f"{name}: {kept[0]} clips with the word, {kept[1]} without, of an evening")
+        command = ["improve", weak, folder, "--data", out / "rest.jsonl"]
+        command += ["-o", out / f"{name}.wakeword", "--hours", hours]
+        try:
+            wakeword([str(part) for part in command], standalone_mode=False)
+        except SystemExit as end:
+            print(f"{name}: exit code {end.code}", flush=True)
+
+
+def weak_model(
+    data: Dataset, word: str, encoder: str, weights: Path | None, hours: float
+) -> models.WakeWordModel:
+    part = data.subset("train")
+    few = np.random.default_rng(0).permutation(len(part.negatives))
+    few = few[: round(WEAK * len(few))]
+    part = replace(part, negatives=tuple(part.negatives[i] for i in few))
+    config = TrainConfig(encoder=encoder, epochs=2, scenes=SceneConfig().of_hours(hours / 2))
+    return train(part, [word], config, weights=weights).model
+
+
+def halves(data: Dataset) -> tuple[Dataset, Dataset]:
+    """One half of the dev split's words and negatives; and the data set without it."""
+    rng = np.random.default_rng(0)
+    heard: set[Clip] = set()
+    dev = data.subset("dev")
+    for clips in (dev.keywords, dev.negatives):
+        heard |= {clips[i] for i in rng.permutation(len(clips))[::2]}
+
+    def of(inside: bool):
+        return lambda clips: tuple(clip for clip in clips if (clip in heard) == inside)
+
+    return data.map(of(True)), data.map(of(False))
+
+
+def listen(
+    model: models.WakeWordModel, evening: Dataset, folder: Path, word: str, true: bool
+) -> tuple[int, int]:
+    """Hear all of it and keep what is or nearly is detected, labelled; how many of each label."""
+    detector = Detector(model)
+    capture = Capture(folder, SAMPLE_RATE, detector.thresholds, most=100_000)
+    order = np.random.default_rng(1).permutation(len(evening.keywords) + len(evening.negatives))
+    clips = (*evening.keywords, *evening.negatives)
+    stream = streams.Stream("evening", tuple(clips[i] for i in order))
+    said: list[tuple[float, float]] = []
+    samples = 0
+    for piece in streams.render(stream, Library([], [], [], {})):
+        if piece.spoken:
+            at = samples / SAMPLE_RATE
+            said.append((at + piece.spoken[1], at + piece.spoken[2]))
+        samples += len(piece.samples)
+        for i in range(0, len(piece.samples), BLOCK):
+            block = piece.samples[i : i + BLOCK]
+            found = detector.feed(block)
+            capture.hear(block, found, detector.scores)
+    capture.finish()
+    counts = [0, 0]
+    for clip, moment in captured(folder):
+        is_word = any(start <= moment.time <= end + 0.8 for start, end in said)
+        label(clip, word if is_word == true else "")
+        counts[is_word != true] += 1
+    return counts[0], counts[1]
+
+
+if __name__ == "__main__":
+    main()
