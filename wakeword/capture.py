@@ -99,8 +99,9 @@ class Capture:
         with storage.whole(clip.with_suffix(".json")) as part:
             part.write_text(json.dumps(asdict(moment)), encoding="utf-8")
         self.kept += 1
-        for old, _ in captured(self._folder)[: -self._most]:
-            remove(old)
+        if len(list(self._folder.glob("*.json"))) > self._most:
+            for old, _ in captured(self._folder)[: -self._most]:
+                remove(old)
 
 
 def captured(folder: Path) -> list[tuple[Path, Captured]]:
