@@ -230,11 +230,12 @@ def test_serve_load(
     point = OperatingPoint({"ping": 0.5}, 0.08, 0.2)
     models.save(WakeWordModel(encoder, head, ["ping"], origin, point), tmp_path / "a.wakeword")
     audio.save(tmp_path / "a.flac", tiny_family.sound(3.0))
-    few = ("--clients", "3", "--minutes", "0.1")
+    few = ("--clients", "3", "--minutes", "0.1", "--hostile", "100")
     given = (str(tmp_path / "a.wakeword"), str(tmp_path / "a.flac"), *few)
     run("serve_load.py", *given, monkeypatch=monkeypatch)
     printed = capsys.readouterr().out
     assert "0 lost, 0 too many" in printed and "streams a core" in printed
+    assert "MB at first" in printed and "100 hostile messages" in printed
     assert int(re.findall(r"(\d+) detections expected", printed)[0]) > 0
 
 

@@ -86,7 +86,7 @@ def on_server(
 
 
 async def heard(port: int, sound: np.ndarray, asked: list[str] | None = None) -> list[Event]:
-    """In the order that Home Assistant keeps: everything that comes up to what ends the stream."""
+    """A stream from its beginning to its end, as satellites send it: everything that comes."""
     async with AsyncTcpClient("127.0.0.1", port) as client:
         await client.write_event(Detect(names=asked).event())
         await client.write_event(AudioStart(RATE, 2, 1, 5000).event())
@@ -127,6 +127,36 @@ def test_a_stream_over_the_network_is_heard_as_at_home(
     assert len(expected) > 3
     found = told(on_server(words, lambda port: heard(port, pcm(), asked)))
     assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+def test_home_assistant_asks_for_one_word_and_hangs_up_when_it_comes(words: Words) -> None:
+    """Its order: describe on one connection; on another, for every turn, detect, audio-start
+    without a time, chunks with times, no stop; it reads while it sends and leaves in the middle."""
+    sound, begins_ms = pcm(4.0), 70_000
+    first = next(ms for word, ms in at_home(words, ["jarvis"], sound))
+
+    async def turn(port: int) -> Detection:
+        async with AsyncTcpClient("127.0.0.1", port) as client:
+            await client.write_event(Detect(names=["jarvis"]).event())
+            await client.write_event(AudioStart(rate=RATE, width=2, channels=1).event())
+            coming = asyncio.create_task(client.read_event())
+            for chunk in chunks(sound, begins_ms):
+                await client.write_event(chunk)
+                done, _ = await asyncio.wait([coming], timeout=0.01)
+                if done:
+                    break
+            event = await coming
+            assert event is not None and Detection.is_type(event.type)
+            return Detection.from_event(event)
+
+    async def turns(port: int) -> list[Detection]:
+        async with AsyncTcpClient("127.0.0.1", port) as client:
+            await client.write_event(Describe().event())
+            assert await client.read_event() is not None
+        return [await turn(port) for _ in range(3)]
+
+    found = on_server(words, turns)
+    assert [(each.name, each.timestamp) for each in found] == 3 * [("jarvis", begins_ms + first)]
 
 
 def test_a_stream_without_the_word_ends_with_not_detected(words: Words) -> None:

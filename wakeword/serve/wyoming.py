@@ -81,8 +81,9 @@ def _size(header: dict[str, Any], key: str, most: int) -> int:
 class Session:
     """One client: an event in, the events that answer it out.
 
-    The order that Home Assistant keeps: describe → info; detect (names), audio-start, audio-chunk,
-    … → detection, as often as a word is heard; audio-stop → not-detected where none was.
+    The order of a stream: describe → info; detect (names), audio-start, audio-chunk, … → detection,
+    as often as a word is heard; audio-stop → not-detected where none was. Home Assistant asks for
+    one name, states times with the chunks alone, and hangs up at the first detection.
     """
 
     def __init__(self, words: Words) -> None:
@@ -124,13 +125,15 @@ class _Form:
 @dataclass
 class _Stream:
     form: _Form
-    begins_ms: int
+    begins_ms: int | None  # None: its first chunk is to say
     ears: Ears
     heard: bool = False
 
     def feed(self, event: Event) -> list[Event]:
         if _form(event) != self.form:
             raise ClientError("the form of the sound changed in the middle: send audio-start")
+        if self.begins_ms is None:
+            self.begins_ms = _timestamp(event) or 0
         return self._told(self.ears.feed(samples(event.payload or b"", self.form.channels)))
 
     def end(self) -> list[Event]:
@@ -140,7 +143,7 @@ class _Stream:
     def _told(self, found: Sequence[Heard]) -> list[Event]:
         self.heard = self.heard or bool(found)
         return [
-            Detection(each.keyword, self.begins_ms + round(1000 * each.time)).event()
+            Detection(each.keyword, (self.begins_ms or 0) + round(1000 * each.time)).event()
             for each in found
         ]
 
@@ -154,9 +157,9 @@ def _form(event: Event) -> _Form:
     return _Form(rate, channels)
 
 
-def _timestamp(event: Event) -> int:
+def _timestamp(event: Event) -> int | None:
     stamp = event.data.get("timestamp")
-    return stamp if type(stamp) is int and abs(stamp) < 1 << 53 else 0
+    return stamp if type(stamp) is int and abs(stamp) < 1 << 53 else None
 
 
 def info(words: Words) -> Info:
