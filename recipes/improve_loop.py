@@ -6,7 +6,7 @@ A deliberately weak model learns the word from a tenth of the other speech of th
 two epochs. It then hears one half of the dev split's negatives and words as an evening at home;
 what it detects or nearly detects is kept as `wakeword listen --save-triggers` keeps it, and gets
 the true labels, as `wakeword review` would give them. `wakeword improve` goes on from there; the
-other half of the dev split, other recordings, decides. The same again with every label swapped is
+other half of the dev split, by other people, decides. The same again with every label swapped is
 to be refused.
 
 Prints how many clips were kept, and what `wakeword improve` says of both batches.
@@ -78,12 +78,16 @@ def weak_model(
 
 
 def halves(data: Dataset) -> tuple[Dataset, Dataset]:
-    """One half of the dev split's words and negatives; and the data set without it."""
-    rng = np.random.default_rng(0)
-    heard: set[Clip] = set()
+    """What half of the dev split's people say (and half of what nobody is named for); and the data
+    set without it."""
     dev = data.subset("dev")
-    for clips in (dev.keywords, dev.negatives):
-        heard |= {clips[i] for i in rng.permutation(len(clips))[::2]}
+    by_whom: dict[object, list[Clip]] = {}
+    for clip in (*dev.keywords, *dev.negatives):
+        by_whom.setdefault(clip.speaker or clip, []).append(clip)
+    groups = list(by_whom.values())
+    np.random.default_rng(0).shuffle(groups)
+    groups.sort(key=lambda clips: -sum(clip.label is not None for clip in clips))
+    heard = {clip for clips in groups[1::2] for clip in clips}  # about as many words as the rest
 
     def of(inside: bool):
         return lambda clips: tuple(clip for clip in clips if (clip in heard) == inside)
