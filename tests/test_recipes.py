@@ -201,7 +201,7 @@ def test_the_depth_study_goes_on_and_adds_to_its_table(
     third = capsys.readouterr().out
     (row,) = (line for line in rows_of(third) if "| examples |" in line)
     # six clips of 1.5 s; nothing learns
-    assert "| examples | none | 6 | 0.1 | 0.00 M | 1 × 1 |" in row
+    assert "| examples | none | 6 | 0.1 | – | 0.00 M | 1 × 1 |" in row
     assert [line for line in rows_of(third) if line != row] == rows_of(second)
 
 

@@ -304,9 +304,9 @@ def table(cells: Sequence[Cell]) -> str:
     """Means over words and draws. The interval (Wilson, 95 %) is that of one draw's clips: other
     draws hear the same ones again."""
     lines = [
-        "| encoder | head | strategy | clips a word | minutes | learns | words × draws | missed "
-        "| each draw | at 0 dB | false accepts per hour at 5 % missed | trained in |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| encoder | head | strategy | clips a word | minutes | scenes | learns | words × draws "
+        "| missed | each draw | at 0 dB | false accepts per hour at 5 % missed | trained in |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (how, asked), draws in grouped(cells).items():
         all_of = [cell for draw in draws.values() for cell in draw]
@@ -322,6 +322,7 @@ def table(cells: Sequence[Cell]) -> str:
             f"| {how.encoder} ({how.streaming}{f', {how.hop_ms} ms' if how.hop_ms else ''}) "
             f"| {how.head} | {' + '.join((how.strategy, *how.beside))} "
             f"| {asked or 'all'} | {np.mean([cell.minutes for cell in all_of]):.1f} "
+            f"| {'–' if how.head == 'examples' else f'{how.hours:g} h'} "
             f"| {np.mean([cell.trainable for cell in all_of]) / 1e6:.2f} M "
             f"| {len({cell.word for cell in all_of})} × {len(draws)} "
             f"| {rate:.1%} ({about.low:.1%}–{about.high:.1%}) | {each_draw} | {loud:.1%} "
