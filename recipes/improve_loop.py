@@ -2,12 +2,12 @@
 
     python recipes/improve_loop.py CORPUS OUT --word snowboy
 
-A deliberately weak model learns the word from a tenth of the other speech of the train split, for
-two epochs. It then hears one half of the dev split's negatives and words as an evening at home;
-what it detects or nearly detects is kept as `wakeword listen --save-triggers` keeps it, and gets
-the true labels, as `wakeword review` would give them. `wakeword improve` goes on from there; the
-other half of the dev split, by other people, decides. The same again with every label swapped is
-to be refused.
+A deliberately weak model learns the word from a tenth of the other sound of the train split, for
+two epochs. It then hears one half of the dev split as an evening at home; what it detects or nearly
+detects is kept as `wakeword listen --save-triggers` keeps it, and gets the true labels, as
+`wakeword review` would give them. `wakeword improve` goes on from there with no more than what the
+weak model had; the other half of the dev split, by other people, decides. To the better model the
+same clips are then offered with every label swapped: that batch is to be refused.
 
 Prints how many clips were kept, and what `wakeword improve` says of both batches.
 """
@@ -48,17 +48,18 @@ def main(
 ) -> None:
     """A weak model of a word of CORPUS, an evening, and two batches of labels."""
     data = for_keywords(assign_splits(read_dataset(corpus)), [word])
-    evening, rest = halves(data)
+    evening, rest = halves(few_negatives(data))
     write_jsonl(rest, out / "rest.jsonl")
-    weak = out / "weak.wakeword"
+    weak, better = out / "weak.wakeword", out / "reviewed.wakeword"
     if not weak.is_file():
-        models.save(weak_model(data, word, encoder, weights, hours), weak)
+        models.save(weak_model(rest, word, encoder, weights, hours), weak)
     for name, true in (("reviewed", True), ("poisoned", False)):
         folder = out / name
         if not folder.is_dir():
             kept = listen(models.load(weak), evening, folder, word, true)
             print(f"{name}: {kept[0]} clips with the word, {kept[1]} without, of an evening")
-        command = ["improve", weak, folder, "--data", out / "rest.jsonl"]
+        model = better if better.is_file() else weak
+        command = ["improve", model, folder, "--data", out / "rest.jsonl"]
         command += ["-o", out / f"{name}.wakeword", "--hours", hours]
         try:
             wakeword([str(part) for part in command], standalone_mode=False)
@@ -66,15 +67,19 @@ def main(
             print(f"{name}: exit code {end.code}", flush=True)
 
 
+def few_negatives(data: Dataset) -> Dataset:
+    """The data set with a tenth of what its train split holds without the word."""
+    learnt = data.subset("train").negatives
+    order = np.random.default_rng(0).permutation(len(learnt))
+    left_out = {learnt[i] for i in order[round(WEAK * len(learnt)) :]}
+    return replace(data, negatives=tuple(c for c in data.negatives if c not in left_out))
+
+
 def weak_model(
     data: Dataset, word: str, encoder: str, weights: Path | None, hours: float
 ) -> models.WakeWordModel:
-    part = data.subset("train")
-    few = np.random.default_rng(0).permutation(len(part.negatives))
-    few = few[: round(WEAK * len(few))]
-    part = replace(part, negatives=tuple(part.negatives[i] for i in few))
     config = TrainConfig(encoder=encoder, epochs=2, scenes=SceneConfig().of_hours(hours / 2))
-    return train(part, [word], config, weights=weights).model
+    return train(data, [word], config, weights=weights).model
 
 
 def halves(data: Dataset) -> tuple[Dataset, Dataset]:

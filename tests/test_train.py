@@ -18,7 +18,7 @@ from safetensors import safe_open
 
 from wakeword import model as models
 from wakeword.cli import main
-from wakeword.data import read_dataset
+from wakeword.data import assign_splits, read_dataset
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation.evaluate import evaluate
@@ -240,6 +240,28 @@ def test_the_summary_as_json(tiny: EncoderSpec, data: Path, weights: Path, tmp_p
     assert summary["keywords"] == ["ping"]
     assert summary["training"]["strategy"] == "head"
     assert 0 < summary["thresholds"]["ping"] < 1
+
+
+def test_what_states_no_splits_is_divided_for_training_and_eval_alike(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in data.read_text("utf-8").splitlines()]
+    lines = [json.dumps({key: row[key] for key in row if key != "split"}) for row in rows]
+    data.write_text("\n".join(lines), encoding="utf-8")
+    dev = assign_splits(read_dataset(data)).subset("dev")
+    assert len(dev.keywords) == 4 and dev.negatives  # one speaker of four
+    for clip in (*dev.keywords, *dev.negatives):  # whoever learned from them would have read them
+        clip.path.rename(clip.path.with_suffix(".kept"))
+        clip.path.write_bytes(b"RIFF nothing")
+    file = tmp_path / "a.wakeword"
+    result = run(*training.arguments(data, weights, file, tmp_path / "work", "--json"))
+    assert result.exit_code == 0 and "skipped" not in result.stderr
+    for clip in (*dev.keywords, *dev.negatives):
+        clip.path.with_suffix(".kept").replace(clip.path)
+    result = CliRunner().invoke(main, ["eval", str(file), str(data), "--json"])
+    assert result.exit_code == 0, result.output
+    (clean, *_) = json.loads(result.stdout)["rows"]
+    assert clean["shipped"]["clips"] == 4
 
 
 def test_what_is_learned_beside_is_never_held_out(

@@ -14,7 +14,7 @@ import click
 from wakeword import model as models
 from wakeword import storage
 from wakeword.cli import options, show
-from wakeword.data import Clip, Dataset, for_keywords, read_dataset
+from wakeword.data import Clip, Dataset, assign_splits, for_keywords, read_dataset
 from wakeword.data.library import Library, check_broken
 from wakeword.data.manifests import recordings
 from wakeword.errors import ManifestError
@@ -69,7 +69,7 @@ def calibrate(
     storage.check_writable(target)
     dataset = Dataset(file.parent, "recordings")
     if data:
-        dataset = for_keywords(read_dataset(data), model.keywords).subset(split)
+        dataset = for_keywords(assign_splits(read_dataset(data)), model.keywords).subset(split)
     more = tuple(Clip(path) for folder in negatives for path in recordings(folder))
     dataset = replace(dataset, negatives=(*dataset.negatives, *more))
     if not dataset.negatives:

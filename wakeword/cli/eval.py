@@ -11,7 +11,7 @@ from rich.table import Table
 
 from wakeword import model as models
 from wakeword.cli import options, show
-from wakeword.data import read_dataset
+from wakeword.data import assign_splits, read_dataset
 from wakeword.evaluation import evaluate as measuring
 from wakeword.evaluation import metrics
 from wakeword.evaluation.compare import compare
@@ -69,7 +69,7 @@ def eval_(
     """
     model = models.load(file)
     rival = models.load(other) if other else None
-    dataset = read_dataset(data)
+    dataset = assign_splits(read_dataset(data))
     asked = (
         by_name(names, dataset) if names else conditions(dataset.subset(split), by_noise=by_noise)
     )
