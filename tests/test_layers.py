@@ -14,7 +14,7 @@ import pytest
 import wakeword
 
 PACKAGE = Path(wakeword.__file__).parent
-BASE = ("errors", "storage", "work", "licence", "sound", "audio", "trigger", "stream")
+BASE = ("errors", "storage", "work", "licence", "sound", "audio", "trigger", "gate", "stream")
 ORDER = (
     *(*BASE, "runtime"),
     *("frontend", "convolution", "encoders", "heads", "model", "detector", "export"),
