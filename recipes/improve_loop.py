@@ -29,6 +29,7 @@ from wakeword.data import Clip, Dataset, assign_splits, for_keywords, read_datas
 from wakeword.data.library import Library
 from wakeword.detector import Detector
 from wakeword.evaluation import streams
+from wakeword.evaluation.evaluate import HIT_TOLERANCE_S
 from wakeword.training.scenes import SceneConfig
 from wakeword.training.train import TrainConfig, train
 
@@ -123,7 +124,7 @@ def listen(
     capture.finish()
     counts = [0, 0]
     for clip, moment in captured(folder):
-        is_word = any(start <= moment.time <= end + 0.8 for start, end in said)
+        is_word = any(start <= moment.time <= end + HIT_TOLERANCE_S for start, end in said)
         label(clip, word if is_word == true else "")
         counts[is_word != true] += 1
     return counts[0], counts[1]

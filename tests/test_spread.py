@@ -20,7 +20,7 @@ from wakeword.encoders import EncoderSpec
 from wakeword.evaluation import evaluate, streams
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.mine import mine
-from wakeword.evaluation.spread import Cores, Ray, Spread, Tick
+from wakeword.evaluation.spread import Cores, Ray, Spread, Task, Tick
 
 
 @pytest.fixture
@@ -152,17 +152,18 @@ def test_what_failed_is_tried_once_more(ray: Ray, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     ticks: list[tuple[str, int]] = []
-    times = ray.run(
+    task = Task(
         _read, tmp_path, ["a", "b"], lambda job, more: ticks.append((job, more)),
         size=lambda job: 7, failed=lambda times: times < 3,
     )  # fmt: skip
+    times = ray.run(task)
     assert times == [2, 2] and sorted(ticks) == [("a", 7), ("b", 7)]
     (tmp_path / "c").mkdir()
-    assert ray.run(_read, tmp_path, ["c"], lambda *_: None) == [1]
+    assert ray.run(Task(_read, tmp_path, ["c"], lambda *_: None)) == [1]
 
 
 def test_a_worker_that_dies_ends_nothing(ray: Ray, tmp_path: Path) -> None:
-    assert ray.run(_die_once, tmp_path, ["5"], lambda *_: None) == [5]
+    assert ray.run(Task(_die_once, tmp_path, ["5"], lambda *_: None)) == [5]
 
 
 def test_no_cluster_is_an_error_that_teaches(

@@ -19,7 +19,7 @@ from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics, streams
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
 from wakeword.evaluation.metrics import Point, Rate
-from wakeword.evaluation.spread import Cores, Spread, Tick
+from wakeword.evaluation.spread import Cores, Spread, Task, Tick
 from wakeword.model import WakeWordModel
 from wakeword.trigger import Scores, trigger_for
 from wakeword.work import Progress
@@ -303,10 +303,11 @@ def listen(
     """
     jobs = [(i, part) for i, stream in enumerate(wanted) for part in stream.parts()]
     told = [work.Counted(f"listening: {each.name}", len(each.clips), progress) for each in wanted]
-    heard = (spread or Cores()).run(
+    task = Task(
         _heard, model, jobs, lambda job, more: told[job[0]](more),
         size=lambda job: len(job[1].clips), failed=lambda result: bool(result[1]),
     )  # fmt: skip
+    heard = (spread or Cores()).run(task)
     tracks: list[list[Track]] = [[] for _ in wanted]
     for (i, _), (track, broken) in zip(jobs, heard, strict=True):
         tracks[i].append(track)

@@ -10,7 +10,7 @@ from pathlib import Path
 from wakeword import audio, work
 from wakeword.detector import Detector
 from wakeword.errors import AudioError
-from wakeword.evaluation.spread import Cores, Spread, Tick
+from wakeword.evaluation.spread import Cores, Spread, Task, Tick
 from wakeword.model import WakeWordModel
 from wakeword.trigger import Detection
 from wakeword.work import Progress
@@ -51,9 +51,11 @@ def mine(
     with the reason. `spread` is where the recordings are heard; None: on the cores here.
     """
     told = work.Counted("listening", len(recordings), progress)
-    heard = (spread or Cores()).run(
-        partial(_heard, score), model, recordings, lambda _, more: told(more), failed=_broken
-    )
+    task = Task(
+        partial(_heard, score), model, recordings, lambda _, more: told(more),
+        failed=lambda each: bool(each[1]),
+    )  # fmt: skip
+    heard = (spread or Cores()).run(task)
     found = [mined for each, _ in heard for mined in each]
     broken = {path: why for path, (_, why) in zip(recordings, heard, strict=True) if why}
     return sorted(found, key=lambda each: (-each.score, each.recording, each.time_s))[:most], broken
@@ -74,10 +76,6 @@ def _heard(
         why = str(error)
     tick(1)
     return _apart([peak for peak in peaks if peak.score >= score], recording), why
-
-
-def _broken(heard: tuple[list[Mined], str]) -> bool:
-    return bool(heard[1])
 
 
 def _apart(peaks: Sequence[Detection], recording: Path) -> list[Mined]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 from wakeword import work
 from wakeword.errors import ConfigError
@@ -21,48 +22,42 @@ Tick = Callable[[int], None]
 """Told how much more of a job is done."""
 
 
+@dataclass(frozen=True)
+class Task(Generic[Shared, Job, Result]):
+    """`function(shared, job, tick)` of every job.
+
+    Attributes:
+        tick: called in this process with a job and how much more of it is done.
+        size: what the ticks of a job add up to.
+        failed: whether a result lacks what another machine may be able to read.
+    """
+
+    function: Callable[[Shared, Job, Tick], Result]
+    shared: Shared
+    jobs: Sequence[Job]
+    tick: Callable[[Job, int], None]
+    size: Callable[[Job], int] = lambda job: 1
+    failed: Callable[[Result], bool] = lambda result: False
+
+
 class Spread(Protocol):
     """A place to run jobs."""
 
-    def run(
-        self,
-        function: Callable[[Shared, Job, Tick], Result],
-        shared: Shared,
-        jobs: Sequence[Job],
-        tick: Callable[[Job, int], None],
-        *,
-        size: Callable[[Job], int] = lambda job: 1,
-        failed: Callable[[Result], bool] = lambda result: False,
-    ) -> list[Result]:
-        """`function(shared, job, tick)` of every job.
-
-        Args:
-            tick: called in this process with a job and how much more of it is done.
-            size: what the ticks of a job add up to.
-            failed: whether a result lacks what another machine may be able to read.
-        """
+    def run(self, task: Task[Shared, Job, Result]) -> list[Result]:
+        """The results, in the order of the jobs."""
 
 
 class Cores:
     """Threads of this process, one a core."""
 
-    def run(
-        self,
-        function: Callable[[Shared, Job, Tick], Result],
-        shared: Shared,
-        jobs: Sequence[Job],
-        tick: Callable[[Job, int], None],
-        *,
-        size: Callable[[Job], int] = lambda job: 1,
-        failed: Callable[[Result], bool] = lambda result: False,
-    ) -> list[Result]:
+    def run(self, task: Task[Shared, Job, Result]) -> list[Result]:
         def one(job: Job) -> Result:
-            return function(shared, job, lambda more: tick(job, more))
+            return task.function(task.shared, job, lambda more: task.tick(job, more))
 
-        if len(jobs) == 1:  # to which all threads of torch are left
-            return [one(job) for job in jobs]
+        if len(task.jobs) == 1:  # to which all threads of torch are left
+            return [one(job) for job in task.jobs]
         with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
-            return list(pool.map(one, jobs))
+            return list(pool.map(one, task.jobs))
 
 
 @contextmanager
@@ -111,20 +106,11 @@ class Ray:
         """Leave the cluster; one that was started here ends."""
         self._ray.shutdown()
 
-    def run(
-        self,
-        function: Callable[[Shared, Job, Tick], Result],
-        shared: Shared,
-        jobs: Sequence[Job],
-        tick: Callable[[Job, int], None],
-        *,
-        size: Callable[[Job], int] = lambda job: 1,
-        failed: Callable[[Result], bool] = lambda result: False,
-    ) -> list[Result]:
-        there = self._ray.put((function, shared))
+    def run(self, task: Task[Shared, Job, Result]) -> list[Result]:
+        there = self._ray.put((task.function, task.shared))
         remote = self._ray.remote(num_cpus=1, max_retries=2, scheduling_strategy="SPREAD")(_remote)
         results: dict[int, Result] = {}
-        waiting = {remote.remote(there, job): (i, True) for i, job in enumerate(jobs)}
+        waiting = {remote.remote(there, job): (i, True) for i, job in enumerate(task.jobs)}
         while waiting:
             (done, *_), _ = self._ray.wait(list(waiting))
             i, first = waiting.pop(done)
@@ -132,11 +118,11 @@ class Ray:
                 results[i] = self._ray.get(done)
             except self._ray.exceptions.RayTaskError as error:
                 raise error.cause from None  # what the job itself raised
-            if first and failed(results[i]):
-                waiting[remote.remote(there, jobs[i])] = (i, False)
+            if first and task.failed(results[i]):
+                waiting[remote.remote(there, task.jobs[i])] = (i, False)
             else:
-                tick(jobs[i], size(jobs[i]))
-        return [results[i] for i in range(len(jobs))]
+                task.tick(task.jobs[i], task.size(task.jobs[i]))
+        return [results[i] for i in range(len(task.jobs))]
 
 
 def _remote(there: tuple[Callable[[Any, Any, Tick], Any], Any], job: Any) -> Any:
