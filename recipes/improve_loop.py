@@ -69,10 +69,10 @@ def main(
 
 
 def few_negatives(data: Dataset) -> Dataset:
-    """The data set with a tenth of what its train split holds without the word."""
+    """The data set with a tenth, but no less than six, of what it has to learn without the word."""
     learnt = data.subset("train").negatives
     order = np.random.default_rng(0).permutation(len(learnt))
-    left_out = {learnt[i] for i in order[round(WEAK * len(learnt)) :]}
+    left_out = {learnt[i] for i in order[max(6, round(WEAK * len(learnt))) :]}
     return replace(data, negatives=tuple(c for c in data.negatives if c not in left_out))
 
 
