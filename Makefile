@@ -47,6 +47,7 @@ $(BIN)/python:
 
 .venv/.test: .venv/.torch pyproject.toml
 	$(PIP) install -e ".[offline,demo,export,test]"
+	$(PIP) install --no-deps resemblyzer==0.1.4  # its weights alone, for --only-voices
 	touch $@
 
 # The most natural voices of the demo are in no package that could be installed: 26 MB, fetched once.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 import tiny as tiny_family
@@ -40,6 +43,47 @@ def model_file(tiny: EncoderSpec, tmp_path: Path) -> Path:
     path = tmp_path / "tiny.wakeword"
     models.save(tiny_family.model(), path)
     return path
+
+
+@pytest.fixture
+def sd(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A sound system whose one microphone hears `takes`, one each time it is opened.
+
+    Where a take has ended, silence does not follow, but Ctrl-C.
+    """
+    fake = ModuleType("sounddevice")
+
+    class Stream:
+        @property
+        def active(self) -> bool:
+            raise KeyboardInterrupt
+
+        def __init__(self, **options: Any) -> None:
+            self.options = options
+
+        def start(self) -> None:
+            size, take = self.options["blocksize"], fake.takes.pop(0)
+            for block in (take[at : at + size] for at in range(0, len(take), size)):
+                status = SimpleNamespace(input_overflow=False)
+                self.options["callback"](block[:, None], len(block), None, status)
+
+        def close(self) -> None:
+            pass
+
+    names = {"name": "Mic", "max_input_channels": 1, "default_samplerate": 48_000.0, "hostapi": 0}
+    fake.__dict__.update(
+        PortAudioError=OSError,
+        default=SimpleNamespace(device=[0, 0]),
+        takes=[],
+        played=[],
+        query_devices=lambda: [names],
+        query_hostapis=lambda: ({"name": "ALSA"},),
+        InputStream=Stream,
+        play=lambda samples, rate: fake.played.append(len(samples) / rate),
+        wait=lambda: None,
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    return fake
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,29 @@
-"""Every command on the pages is one that there is, with options that it has."""
+"""Every command on the pages is one that there is, with options that it has, and can be run."""
 
 from __future__ import annotations
 
 import re
 import runpy
 import shlex
+import shutil
+import signal
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pytest
+import test_huggingface
+import tiny as tiny_family
+import training
+from click.testing import CliRunner
 
+from wakeword import audio, encoders, voices
+from wakeword import model as models
 from wakeword.cli import main
+from wakeword.sound import SAMPLE_RATE as RATE
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *ROOT.glob("recipes/**/*.md")]
@@ -79,3 +90,107 @@ def test_the_check_notices() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+# ---------------------------------------------------------------- run
+
+ELSEWHERE = {"recipes": "test_recipes.py", "--ray": "test_spread.py"}  # where the others are run
+
+
+def small(place: Path) -> dict[str, dict[str, Any]]:
+    """What the commands take by default here: seconds of training instead of minutes."""
+    weights = str(training.write_weights(place / "weights"))
+    encoder = {"encoder": "tiny", "weights": weights}
+    return {
+        "train": {**encoder, "hours": 0.1, "epochs": 4, "work": str(place / "work")},
+        "enroll": encoder,
+        "improve": {"hours": 0.1, "epochs": 2},
+        "mine": {"score": 1e-3},
+        "serve": {"port": 0},
+        "bench": {"seconds": 3},
+        "verify-export": {"audio": "evening.flac"},
+    }
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What somebody has who reads the pages: recordings, evenings, a model and its export."""
+    place = tmp_path_factory.mktemp("home")
+    training.write_data(place / "recordings", 24, "computer")
+    for number in (1, 2, 3):
+        audio.save(place / f"{number}.wav", training.word(1) + tiny_family.sound(1.5, number) / 50)
+    evening = np.concatenate([training.word(50 + i) for i in range(6)] + [tiny_family.sound(20.0)])
+    for name in ("evening.flac", "evenings/monday.flac", "monday.flac"):
+        audio.save(place / name, evening)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(encoders._SPECS, "tiny", tiny_family.spec())
+        patch.chdir(place)
+        for word in ("alexa", "jarvis"):
+            models.save(tiny_family.model(keywords=(word,)), Path(f"{word}.wakeword"))
+        for line in (
+            "train recordings/ -k computer -o computer.wakeword",
+            "export computer.wakeword --audio evening.flac -o computer.onnx",
+            "export jarvis.wakeword --audio evening.flac -o jarvis.onnx",
+        ):
+            run(line, small(place))
+    for copy in ("word.wakeword", "other.wakeword"):
+        shutil.copy(place / "computer.wakeword", place / copy)
+    test_huggingface.write(place / "facebook" / "hubert-base-ls960", "hubert")
+    return place
+
+
+def run(line: str, defaults: dict[str, dict[str, Any]], keys: str = "") -> str:
+    arguments = shlex.split(line, comments=True)
+    if "--encoder" in arguments:
+        defaults["train"].pop("weights")
+    result = CliRunner().invoke(main, arguments, input=keys, default_map=defaults)
+    assert result.exit_code == 0, (line, result.output, result.exception)
+    return result.output
+
+
+def heard(line: str) -> list[np.ndarray]:
+    """What the microphone hears while a command runs: as many takes as it asks for."""
+    count = re.search(r"--count (\d+)", line)
+    quiet = np.zeros(RATE, dtype=np.float32)
+    other = "--other" in line
+    takes = []
+    begin = zlib.crc32(line.encode())  # nobody says the same twice
+    for number in range(begin, begin + (int(count[1]) if count else 20)):
+        said = tiny_family.sound(1.5, seed=number)
+        if not other:
+            said = training.word(number) + said / 5
+        takes.append(audio.resample(np.concatenate([quiet, said, quiet, quiet]), RATE, 48_000))
+    return takes if line.startswith("record") else [np.concatenate(takes)]
+
+
+def stop_when_listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is told to stop as soon as it has said where it listens."""
+    monkeypatch.setattr(click, "echo", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+
+
+def pages_with_commands() -> list[str]:
+    of_the_tool = {page for page, line in commands() if line.startswith("wakeword")}
+    return sorted(page for page in of_the_tool if not page.startswith("recipes"))
+
+
+@pytest.mark.parametrize("page", pages_with_commands())
+def test_a_page_can_be_followed(
+    page: str, home: Path, tiny: object, sd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commands, one after the other, do what the page says."""
+    place = tmp_path / "home"
+    shutil.copytree(home, place)
+    if page == "docs/first-word.md":
+        shutil.rmtree(place / "recordings")  # which it makes
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(voices, "_load", lambda: voices._Network().eval())
+    for of, line in commands():
+        name, _, rest = line.partition(" ")
+        if of != page or name != "wakeword" or any(word in line for word in ELSEWHERE):
+            continue
+        sd.takes = heard(rest)
+        keys = "y" * 20 if rest.startswith("review") else "\r" * 50
+        with monkeypatch.context() as patch:
+            if rest.startswith("serve"):
+                stop_when_listening(patch)
+            run(rest.replace("--web 8080", "--web 0"), small(place), keys)

@@ -19,7 +19,10 @@ ORDER = (
     *(*BASE, "runtime"),
     *("frontend", "convolution", "encoders", "heads", "model", "detector", "export"),
 )
-UPWARDS = (*BASE, "runtime", "mixing", "data", "evaluation", "training", "demo", "serve", "cli")
+UPWARDS = (
+    *(*BASE, "runtime", "mixing", "voices"),
+    *("data", "evaluation", "training", "demo", "serve", "cli"),
+)
 
 Graph = Mapping[str, set[str]]  # module → modules of ours that it imports
 

@@ -19,7 +19,7 @@ import torch
 import training
 
 import wakeword.training.train
-from wakeword import audio
+from wakeword import audio, voices
 from wakeword import model as models
 from wakeword.audio import Samples
 from wakeword.data import Clip, Dataset, read_dataset
@@ -53,6 +53,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "known_words.py",
         "many_words.py",
         "mandarin.py",
+        "only_voices.py",
         "own_encoder.py",
         "pulse_microphone.py",  # in test_microphone.py
         "serve_load.py",
@@ -153,6 +154,24 @@ def test_a_gate_beside_none(
     without, gated = (int(row[5].rstrip("%")) for row in rows[:2])
     assert without > 95 and gated < 70
     assert all(row[3].endswith("of 4") for row in rows) and "Silero VAD" in printed
+
+
+def test_the_known_voice_beside_others(
+    tiny: EncoderSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(voices, "_load", lambda: voices._Network().eval())
+    data = training.write_data(tmp_path / "data", 28)
+    models.save(tiny_family.model(keywords=("ping",), seed=1), tmp_path / "ping.wakeword")
+    given = [str(data), str(tmp_path / "ping.wakeword"), "--split", "train", "--like", "-1"]
+    run("only_voices.py", *given, monkeypatch=monkeypatch)
+    rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if "%" in line]
+    assert [row[1].strip() for row in rows] == ["clean", "10 dB", "0 dB"]
+    for row in rows:
+        unheard, missed, of, through, others = map(int, re.findall(r"\d+", row[3] + row[4])[:5])
+        assert (missed, of, others) == (0, 3 * 3, 3 * 14) and unheard < of and through > 0
 
 
 def test_halves_are_of_equal_length_and_recordings_stay_whole() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -64,41 +62,6 @@ def test_silence_is_nothing_and_endless_noise_is_cut_off() -> None:
 def test_flaws_are_told(rms: float, expected: list[str]) -> None:
     found = flaws(sound((1.0, rms)))
     assert [flaw.split(":")[0].split(" (")[0] for flaw in found] == expected
-
-
-@pytest.fixture
-def sd(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A sound system whose one microphone hears `takes`, one each time it is opened."""
-    fake = ModuleType("sounddevice")
-
-    class Stream:
-        active = True
-
-        def __init__(self, **options: Any) -> None:
-            self.options = options
-
-        def start(self) -> None:
-            for block in blocks(fake.takes.pop(0), self.options["blocksize"]):
-                status = SimpleNamespace(input_overflow=False)
-                self.options["callback"](block[:, None], len(block), None, status)
-
-        def close(self) -> None:
-            self.active = False
-
-    names = {"name": "Mic", "max_input_channels": 1, "default_samplerate": 48_000.0, "hostapi": 0}
-    fake.__dict__.update(
-        PortAudioError=OSError,
-        default=SimpleNamespace(device=[0, 0]),
-        takes=[],
-        played=[],
-        query_devices=lambda: [names],
-        query_hostapis=lambda: ({"name": "ALSA"},),
-        InputStream=Stream,
-        play=lambda samples, rate: fake.played.append(len(samples) / rate),
-        wait=lambda: None,
-    )
-    monkeypatch.setitem(sys.modules, "sounddevice", fake)
-    return fake
 
 
 def record(folder: Path, keys: str, *more: str) -> Result:

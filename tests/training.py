@@ -36,15 +36,16 @@ def word(seed: int) -> audio.Samples:
     return samples.astype(np.float32)
 
 
-def write_data(folder: Path, clips: int = 16) -> Path:
+def write_data(folder: Path, clips: int = 16, label: str = "ping") -> Path:
     """A manifest of words and other sounds by four speakers, one of whom is for dev."""
     rows = []
     for i in range(clips):
-        for label, samples in (("ping", word(i)), ("", tiny_family.sound(2.5, seed=100 + i))):
-            path = folder / f"{label or 'other'}-{i}.wav"
+        sounds = (label, word(i)), ("", tiny_family.sound(2.5, seed=100 + i))
+        for said, samples in sounds:
+            path = folder / f"{said or 'other'}-{i}.wav"
             audio.save(path, samples)
             row = {"audio_filepath": path.name, "duration": len(samples) / audio.SAMPLE_RATE}
-            row |= {"label": label, "speaker": f"s{i % 4}{label}"}
+            row |= {"label": said, "speaker": f"s{i % 4}{said}"}
             rows.append(row | {"split": "dev" if i % 4 == 3 else "train"})
     manifest = folder / "data.jsonl"
     manifest.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")

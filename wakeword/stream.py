@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,10 @@ from wakeword.trigger import (
     trigger_for,
 )
 
+Verify = Callable[[Samples], bool]
+"""(samples,) at 16 kHz, the last two seconds up to a detection → does it stand?"""
+
+_VERIFIED_S = 2.0
 _NOTHING = -20.0  # logit of a frame in which nothing was said
 
 
@@ -31,6 +35,7 @@ class StreamDetector:
         threshold: for every keyword; None takes what the model file holds; 0 gives every peak.
         rate: of the samples that `feed` gets, in Hz; they are resampled to 16 kHz.
         gate: while it is closed nothing is computed, and nothing is said; None: all is computed.
+        verify: a second stage, asked at each detection; what it refuses is not given.
 
     Samples are collected into the model's own blocks, so that the pieces in which they come
     change nothing, to the last bit.
@@ -43,10 +48,12 @@ class StreamDetector:
         threshold: float | Mapping[str, float] | None = None,
         rate: int = SAMPLE_RATE,
         gate: Gate | None = None,
+        verify: Verify | None = None,
     ) -> None:
         self.model = model
         self.rate = rate
         self.gate = gate
+        self.verify = verify
         self.thresholds = _thresholds(model, threshold)
         self.trigger = trigger_for(model, [self.thresholds[word] for word in model.keywords])
         self.reset()
@@ -59,6 +66,7 @@ class StreamDetector:
         self._trigger_state: TriggerState | None = None
         self._next_block = self.model.first_block
         self._heard = 0  # samples of the stream before `_pending`
+        self._recent: Samples = np.zeros(0, dtype=np.float32)  # the last before it, for `verify`
         self._asleep = False
         if self.gate:
             self.gate.reset()
@@ -134,6 +142,7 @@ class StreamDetector:
         begin = (end - keep) // step * step
         self._pending = self._pending[begin - self._heard :]
         self._heard = begin
+        self._recent = self._recent[:0]
         self._state, self._next_block = None, self.model.first_block
         fired_on = self._trigger_state.frame if self._trigger_state else 0
         nothing = np.full((begin // frame - fired_on, len(self.model.keywords)), _NOTHING)
@@ -158,12 +167,22 @@ class StreamDetector:
         block = self._pending[: self._next_block]
         self._pending = self._pending[self._next_block :]
         self._heard += self._next_block
+        if self.verify:
+            kept = round(_VERIFIED_S * SAMPLE_RATE) + self.model.first_block
+            self._recent = np.concatenate([self._recent, block])[-kept:]
         self._next_block = self.model.block
         return block
 
     def _fire(self, logits: Scores) -> list[Detection]:
         events, self._trigger_state = self.trigger.run(logits, self._trigger_state)
-        return detections(events, self.model)
+        found = detections(events, self.model)
+        return [each for each in found if not self.verify or self.verify(self._before(each.time))]
+
+    def _before(self, time_s: float) -> Samples:
+        """The last two seconds up to a time that has just been heard."""
+        begins = self._heard - len(self._recent)
+        end = round(time_s * SAMPLE_RATE) - begins
+        return self._recent[max(0, end - round(_VERIFIED_S * SAMPLE_RATE)) : end]
 
 
 def _thresholds(model: StreamModel, asked: float | Mapping[str, float] | None) -> dict[str, float]:

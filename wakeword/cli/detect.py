@@ -16,9 +16,14 @@ from wakeword.trigger import Detection
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--threshold", type=click.FloatRange(0.0, 1.0), help="Instead of the model's own.")
+@opening.only_voices
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def detect(
-    file: Path, recordings: tuple[Path, ...], threshold: float | None, as_json: bool
+    file: Path,
+    recordings: tuple[Path, ...],
+    threshold: float | None,
+    only_voices: Path | None,
+    as_json: bool,
 ) -> None:
     """Find keywords in recordings of any length, rate and format.
 
@@ -32,7 +37,7 @@ def detect(
       wakeword detect alexa.wakeword monday.flac tuesday.flac
       wakeword detect alexa.wakeword *.wav --json --threshold 0 > peaks.jsonl
     """
-    detector = opening.detector(file, threshold)
+    detector = opening.detector(file, threshold, verify=opening.verifier(only_voices))
     for recording in recordings:
         audio.info(recording)  # a file that cannot be read is named before any is heard
     click.echo(f"threshold: {detector.describe()}", err=True)

@@ -55,6 +55,7 @@ def _print_devices(context: click.Context, option: click.Parameter, wanted: bool
 @click.option("--rate", type=int, help="Sample rate in Hz; else the device's, or 16000 on stdin.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Score to detect from.")
 @click.option("--gate", is_flag=True, help="Compute nothing while the level says silence.")
+@opening.only_voices
 @click.option("--exec", "command", metavar="CMD", help="Run CMD at each detection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per detection.")
 @click.option(
@@ -87,6 +88,7 @@ def listen(
     rate: int | None,
     threshold: float | None,
     gate: bool,
+    only_voices: Path | None,
     command: str | None,
     as_json: bool,
     save_triggers: Path | None,
@@ -103,7 +105,8 @@ def listen(
     console = Console(stderr=True)
     runner = None if command is None else Runner(command, console)
     sound = open_source(source, device, channel, channels, rate)
-    detector = opening.detector(model, threshold, sound.rate, Gate() if gate else None)
+    verify = opening.verifier(only_voices)
+    detector = opening.detector(model, threshold, sound.rate, Gate() if gate else None, verify)
     kept = None
     if save_triggers is not None:
         kept = Capture(save_triggers, sound.rate, detector.thresholds, keep)

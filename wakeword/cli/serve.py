@@ -39,6 +39,7 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM file, for https and wss.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file of its key.")
 @click.option("--threshold", type=click.FloatRange(0.0, 1.0), help="Instead of the models' own.")
+@opening.only_voices
 @click.option("--clients", default=100, show_default=True, type=click.IntRange(1), help="At once.")
 @click.option("--idle", default=300.0, show_default=True, help="Seconds until who is silent goes.")
 def serve(
@@ -51,6 +52,7 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     threshold: float | None,
+    only_voices: Path | None,
     clients: int,
     idle: float,
 ) -> None:
@@ -88,7 +90,8 @@ def serve(
                 f"--host {host} --web {web}: reachable from other machines. Choose a --token that "
                 "they must know, or set WAKEWORD_TOKEN."
             )
-    words = Words({file: opening.source(file, threshold) for file in files})
+    verify = opening.verifier(only_voices)
+    words = Words({file: opening.source(file, threshold, verify) for file in files})
     networks = [_network(each) for each in (*_LOOPBACK, *allow)]
     limits = Limits(clients=clients, idle_s=idle)
     server = Server(words, networks, limits)
