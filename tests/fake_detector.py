@@ -20,7 +20,7 @@ class Detection:
 class Detector:
     """One detection each time the peak of 10 ms rises over the threshold after 0.5 s of quiet."""
 
-    def __init__(self, model, *, threshold=None, rate=16_000):
+    def __init__(self, model, *, threshold=None, rate=16_000, verify=None):
         self.thresholds = {"loud": 0.05 if threshold is None else threshold}
         self.scores = {"loud": 0.0}
         self.rate = rate

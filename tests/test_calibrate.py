@@ -56,16 +56,17 @@ def test_what_was_counted_is_never_more_than_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "highest", "expected"),
+    ("threshold", "highest", "expected", "in_minutes"),
     [
-        (9.0, 2.0, 5.0),  # too far out: back to where 19 of 20 words are heard
-        (4.0, 2.0, 4.0),  # within reach: stays
-        (9.0, 7.0, 7.0),  # never below what was heard without the word
-        (4.0, 7.0, 4.0),  # not beyond what was heard: stays
+        (9.0, 2.0, 5.0, 3.5),  # too far out: back to where 19 of 20 words are heard, or halfway
+        (4.0, 2.0, 4.0, 3.5),  # within reach: stays
+        (3.0, 2.0, 3.0, 3.0),
+        (9.0, 7.0, 7.0, 7.0),  # never below what was heard without the word
+        (4.0, 7.0, 4.0, 4.0),  # not beyond what was heard: stays
     ],
 )
 def test_a_line_drawn_too_far_ends_within_reach_of_the_word(
-    tiny: EncoderSpec, threshold: float, highest: float, expected: float
+    tiny: EncoderSpec, threshold: float, highest: float, expected: float, in_minutes: float
 ) -> None:
     trained = tiny_family.model()
     trained.point = replace(trained.point, smoothing_s=trained.frame_s)
@@ -74,11 +75,13 @@ def test_a_line_drawn_too_far_ends_within_reach_of_the_word(
     times = [(at * trained.frame_s, (at + 5) * trained.frame_s) for at in range(48, 2000, 100)]
     spoken = tuple((word, *bounds) for word in trained.keywords for bounds in times)
     heard = Track("clean", logits, spoken, 0.1)
-    rate = metrics.poisson(0, 1.0)
-    scores = [1 / (1 + np.exp(-value)) for value in (threshold, highest, expected)]
+    rate = metrics.Rate(0.5, 0.0, 1.0)
+    scores = [1 / (1 + np.exp(-v)) for v in (threshold, highest, expected, in_minutes)]
     found = calibrate.Calibrated(scores[0], rate, 0, 1.0, scores[1])
-    reached = calibrate.within_reach(trained, dict.fromkeys(trained.keywords, found), [heard])
-    assert reached == pytest.approx(dict.fromkeys(trained.keywords, scores[2]))
+    for hours, score in ((1.0, scores[2]), (0.05, scores[3])):
+        each = dict.fromkeys(trained.keywords, replace(found, hours=hours))
+        reached = calibrate.within_reach(trained, each, [heard])
+        assert reached == pytest.approx(dict.fromkeys(trained.keywords, score))
 
 
 def test_silence_leaves_the_middle() -> None:

@@ -11,7 +11,7 @@ import tiny as tiny_family
 import training
 from click.testing import CliRunner
 
-from wakeword import audio, model
+from wakeword import audio, capture, model
 from wakeword.cli import main
 from wakeword.data import read_dataset
 from wakeword.detector import Detector
@@ -54,6 +54,24 @@ def test_a_broken_recording_is_skipped_and_named(file: Path) -> None:
         model.load(file), [broken, broken.with_name("0.flac")], score=0.01, most=9
     )
     assert found and list(reasons) == [broken]
+
+
+def test_what_may_be_the_word_is_asked_about(file: Path, tmp_path: Path) -> None:
+    found = tmp_path / "found"
+    command = ["mine", file, file.parent / "evenings", "-o", found, "--to-review", "--most", "6"]
+    told = CliRunner().invoke(main, [str(part) for part in command])
+    assert told.exit_code == 0 and "6 clips" in told.output, told.output
+    waiting = capture.captured(found)
+    assert len(waiting) == 6 and not (found / "mined.jsonl").exists()
+    assert all(about.heard == (about.score >= 0.5) for _, about in waiting)
+    assert all(audio.info(clip).seconds <= 4.0 for clip, _ in waiting)
+    asked = CliRunner().invoke(main, ["review", str(found)], input="ynynsq")
+    assert "4 labelled" in asked.output, asked.output
+    data = read_dataset(found / "reviewed" / "reviewed.jsonl")
+    assert [clip.label for clip in data.keywords] == [about.keyword for _, about in waiting[:3:2]]
+    assert len(data.negatives) == 2
+    again = CliRunner().invoke(main, [str(part) for part in command])
+    assert again.exit_code == 2 and "there already" in again.output
 
 
 def test_what_is_mined_can_be_trained_on(file: Path, tmp_path: Path) -> None:

@@ -94,14 +94,19 @@ class Capture:
         )
         stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%f")
         word = re.sub(r"\W+", "-", moment.keyword)
-        clip = self._folder / f"{stamp}-{word}.flac"
-        audio.save(clip, resample(self._sound[first:last], self._rate, audio.SAMPLE_RATE))
-        with storage.whole(clip.with_suffix(".json")) as part:
-            part.write_text(json.dumps(asdict(moment)), encoding="utf-8")
+        sound = resample(self._sound[first:last], self._rate, audio.SAMPLE_RATE)
+        keep(self._folder / f"{stamp}-{word}.flac", sound, moment)
         self.kept += 1
         if len(list(self._folder.glob("*.json"))) > self._most:
             for old, _ in captured(self._folder)[: -self._most]:
                 remove(old)
+
+
+def keep(clip: Path, sound: Samples, moment: Captured) -> None:
+    """Write a clip that waits for a label: (samples,) at 16 kHz, and what is said of it."""
+    audio.save(clip, sound)
+    with storage.whole(clip.with_suffix(".json")) as part:
+        part.write_text(json.dumps(asdict(moment)), encoding="utf-8")
 
 
 def captured(folder: Path) -> list[tuple[Path, Captured]]:

@@ -90,7 +90,7 @@ def load(path: Path | str) -> ExportedModel:
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+            str(path), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # its errors have no common base but this
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]

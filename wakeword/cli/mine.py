@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wakeword import audio, storage
+from wakeword import audio, capture, storage
 from wakeword import model as models
 from wakeword.cli import options, show
 from wakeword.data.library import check_broken
@@ -31,24 +31,41 @@ from wakeword.evaluation.spread import spread_over
     help="Keep what scored this or more.",
 )
 @click.option("--most", default=500, show_default=True, type=click.IntRange(1), help="Clips kept.")
+@click.option(
+    "--to-review",
+    is_flag=True,
+    help="The keyword may be said: make clips for `wakeword review` instead of negatives.",
+)
 @options.ray
 def mine(
-    file: Path, sounds: tuple[Path, ...], output: Path, score: float, most: int, ray: str | None
+    file: Path,
+    sounds: tuple[Path, ...],
+    output: Path,
+    score: float,
+    most: int,
+    to_review: bool,
+    ray: str | None,
 ) -> None:
     """Collect what sets a model off in recordings in which nobody says the keyword.
 
     Writes four seconds around each moment as FLAC, and a manifest of them; `wakeword train
     --negatives` takes the folder.
 
+    With --to-review the recordings may hold the keyword: a model made by `wakeword enroll` from
+    three clips finds more of them in what was recorded anyway, and `wakeword review` asks of each
+    whether it is one.
+
     \b
     Examples:
       wakeword mine alexa.wakeword evenings/ -o mined/
       wakeword train recordings/ --negatives mined/ -o better.wakeword
+      wakeword mine enrolled.wakeword meetings/ -o found/ --to-review
     """
     model = models.load(file)
     manifest = output / "mined.jsonl"
-    if manifest.exists():
-        raise ManifestError(f"{manifest}: there already. Give another folder, or remove this one.")
+    for there in (manifest, *output.glob("*.json")):
+        if there.exists():
+            raise ManifestError(f"{there}: there already. Give another folder, or remove this one.")
     storage.check_writable(manifest)
     paths = [path for sound in sounds for path in recordings(sound)]
     with spread_over(ray) as spread, show.progress() as progress:
@@ -57,7 +74,14 @@ def mine(
     rows = []
     for number, each in enumerate(found):
         clip = output / f"{number:05d}.flac"
-        audio.save(clip, audio.load(each.recording, offset_s=each.start_s, duration_s=each.seconds))
+        sound = audio.load(each.recording, offset_s=each.start_s, duration_s=each.seconds)
+        if to_review:
+            heard = each.score >= model.point.thresholds[each.keyword]
+            capture.keep(
+                clip, sound, capture.Captured(each.keyword, heard, each.score, each.time_s)
+            )
+            continue
+        audio.save(clip, sound)
         rows.append(
             {
                 "audio_filepath": clip.name,
@@ -69,8 +93,9 @@ def mine(
                 "score": each.score,
             }
         )
-    with storage.whole(manifest) as part:
-        part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    if not to_review:
+        with storage.whole(manifest) as part:
+            part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     for reason in broken.values():
         click.echo(f"note: skipped {reason}", err=True)
-    show.console().print(f"{len(rows)} clips in {output}", highlight=False)
+    show.console().print(f"{len(found)} clips in {output}", highlight=False)

@@ -25,6 +25,7 @@ TAIL = 20  # highest events that the line goes through
 SMOOTHING_S = (0.04, 0.08, 0.12, 0.16, 0.24)
 REFRACTORY_S = (0.5, 1.0, 1.5, 2.0)
 HEARD_SHARE = 0.95
+_FAR = 0.1  # false accepts expected in the hours heard
 
 Peaks = npt.NDArray[np.float64]
 
@@ -107,13 +108,19 @@ def _score(logit: float) -> float:
     return 1.0 / (1.0 + math.exp(-logit))
 
 
+def _logit(score: float) -> float:
+    return math.log(score) - math.log1p(-score)
+
+
 def within_reach(
     model: WakeWordModel, found: Mapping[str, Calibrated], positives: Sequence[Track]
 ) -> dict[str, float]:
     """Thresholds, those beyond every event lowered until `HEARD_SHARE` of the words are heard.
 
     Little audio places a threshold far above all that was heard in it, and a line drawn too far may
-    end above the keyword itself. None is lowered below the highest event.
+    end above the keyword itself. None is lowered below the highest event. A line drawn to less than
+    `_FAR` of a false accept in these hours says little: the threshold is then no higher than
+    halfway, in logits, from the highest event to what the words reach.
     """
     smoothing, _ = in_frames(model.point, model.frame_s)
     thresholds = {}
@@ -127,6 +134,8 @@ def within_reach(
         ]
         allowed = int((1 - HEARD_SHARE) * len(best) + 1e-9)  # words that may be missed
         lowered = sorted(best)[allowed] if best else 1.0
+        if c.expected.value * c.hours < _FAR and c.highest < lowered < 1.0:
+            lowered = _score((_logit(c.highest) + _logit(lowered)) / 2)
         thresholds[word] = max(min(c.threshold, lowered), min(c.threshold, c.highest))
     return thresholds
 

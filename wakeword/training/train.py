@@ -477,7 +477,7 @@ class _Run:
         told = evidence(asked, held_out.hours, "held out of the training data")
         reached = within_reach(model, found, [clean, noisy_])
         if reached != point.thresholds:
-            told += f", lowered until {HEARD_SHARE:.0%} of the words held out are heard"
+            told += f", lowered until at least {HEARD_SHARE:.0%} of the words held out are heard"
         model.point = replace(point, thresholds=reached, evidence=told)
         best = min(history, key=lambda row: (row["miss"], -row["epoch"]))
         model.origin = replace(
