@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -15,7 +16,7 @@ N_FFT = 400  # 25 ms
 HOP = 160  # 10 ms: 100 feature frames a second
 FRAME_RATE_HZ = SAMPLE_RATE / HOP
 
-Kind = Literal["log-mel", "waveform"]
+Kind = Literal["log-mel", "piecewise-log-mel", "waveform"]
 
 RANGE = 8.0  # log10 units: what lies 80 dB below the reference level is floor
 FIXED_LEVEL = 1.5
@@ -51,19 +52,17 @@ class FrontEnd(nn.Module):
         raise NotImplementedError
 
 
-class LogMelState(NamedTuple):
+class MelState(NamedTuple):
     """Samples that later frames still need; `started` once the reflected start has been laid."""
 
     pending: Tensor  # (batch, samples)
     started: bool
 
 
-class LogMel(FrontEnd):
-    """Whisper's log-mel spectrogram as a stream.
+class Mel(FrontEnd):
+    """Power in bands of the mel scale, made smaller by a logarithm of the subclass's kind.
 
-    Frame t looks at samples [160 t - 200, 160 t + 200), the first ones reflected at the start, as
-    in Whisper's own front end. With `level=None` the floor is set by the maximum of what is fed
-    in one call, which equals Whisper's features; that is for reference, not for streams.
+    Frame t looks at samples [160 t - 200, 160 t + 200), the first ones reflected at the start.
 
     Look-ahead: a frame of 10 ms begins at its middle sample, so its reach of 200 samples goes
     2.5 ms beyond its end.
@@ -72,12 +71,9 @@ class LogMel(FrontEnd):
     window: Tensor
     filters: Tensor
 
-    def __init__(self, mels: int = 80, level: float | None = FIXED_LEVEL) -> None:
+    def __init__(self, mels: int, scale: str, norm: str | None) -> None:
         super().__init__()
         self.width = mels
-        self.level = level
-        level = FIXED_LEVEL if level is None else level
-        self.silence = (level - RANGE + 4.0) / 4.0
         self.look_ahead_ms = 1000 * (N_FFT // 2 - HOP) / SAMPLE_RATE
         filters = torchaudio.functional.melscale_fbanks(
             N_FFT // 2 + 1,
@@ -85,34 +81,68 @@ class LogMel(FrontEnd):
             SAMPLE_RATE / 2,
             mels,
             SAMPLE_RATE,
-            norm="slaney",
-            mel_scale="slaney",
+            norm=norm,
+            mel_scale=scale,
         )
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.register_buffer("filters", filters, persistent=False)
 
-    def forward(
-        self, samples: Tensor, state: LogMelState | None = None
-    ) -> tuple[Tensor, LogMelState]:
+    def forward(self, samples: Tensor, state: MelState | None = None) -> tuple[Tensor, MelState]:
         if state is None:
-            state = LogMelState(samples[:, :0], started=False)
+            state = MelState(samples[:, :0], started=False)
         pending = torch.cat([state.pending, samples], dim=1)
         if not state.started:
             reach = N_FFT // 2
             if pending.shape[1] <= reach:
-                return samples.new_zeros(len(samples), 0, self.width), LogMelState(pending, False)
+                return samples.new_zeros(len(samples), 0, self.width), MelState(pending, False)
             pending = torch.cat([pending[:, 1 : reach + 1].flip(1), pending], dim=1)
         frames = max(0, (pending.shape[1] - N_FFT) // HOP + 1)
-        state = LogMelState(pending[:, frames * HOP :], started=True)
+        state = MelState(pending[:, frames * HOP :], started=True)
         if frames == 0:
             return samples.new_zeros(len(samples), 0, self.width), state
         power = _power(pending.unfold(1, N_FFT, HOP) * self.window)
-        log = (power @ self.filters).clamp_min(1e-10).log10()
-        level = log.amax(dim=(1, 2), keepdim=True) if self.level is None else self.level
-        return (torch.maximum(log, torch.as_tensor(level) - RANGE) + 4.0) / 4.0, state
+        return self.smaller(power @ self.filters), state
+
+    def smaller(self, power: Tensor) -> Tensor:
+        """(batch, frames, mels) of power, of samples in [-1, 1] → as the network is to get it."""
+        raise NotImplementedError
 
     def samples_for(self, frames: int) -> int:
         return (frames - 1) * HOP + N_FFT // 2
+
+
+class LogMel(Mel):
+    """Whisper's log-mel spectrogram as a stream.
+
+    With `level=None` the floor is set by the maximum of what is fed in one call, which equals
+    Whisper's features; that is for reference, not for streams.
+    """
+
+    def __init__(self, mels: int = 80, level: float | None = FIXED_LEVEL) -> None:
+        super().__init__(mels, scale="slaney", norm="slaney")
+        self.level = level
+        level = FIXED_LEVEL if level is None else level
+        self.silence = (level - RANGE + 4.0) / 4.0
+
+    def smaller(self, power: Tensor) -> Tensor:
+        log = power.clamp_min(1e-10).log10()
+        level = log.amax(dim=(1, 2), keepdim=True) if self.level is None else self.level
+        return (torch.maximum(log, torch.as_tensor(level) - RANGE) + 4.0) / 4.0
+
+
+class PiecewiseLogMel(Mel):
+    """What torchaudio's Emformer hears: the power of 16-bit samples, its logarithm above e, and a
+    line, x / e, of what is then no more than e: of small powers, and of small logarithms too."""
+
+    silence = 0.0
+
+    def __init__(self, mels: int = 80) -> None:
+        super().__init__(mels, scale="htk", norm=None)
+
+    def smaller(self, power: Tensor) -> Tensor:
+        power = power * float(torch.iinfo(torch.int16).max) ** 2
+        log = torch.where(power > math.e, power.clamp_min(math.e).log(), power)
+        return torch.where(log > math.e, log, log / math.e)
 
 
 class Waveform(FrontEnd):
@@ -134,6 +164,7 @@ class Waveform(FrontEnd):
 
 FRONT_ENDS: dict[str, Callable[[int], FrontEnd]] = {
     "log-mel": LogMel,
+    "piecewise-log-mel": PiecewiseLogMel,
     "waveform": lambda mels: Waveform(),
 }
 

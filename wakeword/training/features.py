@@ -22,7 +22,7 @@ from wakeword.encoders import Encoder
 from wakeword.evaluation import streams
 from wakeword.evaluation.evaluate import Track
 from wakeword.evaluation.streams import Stream
-from wakeword.frontend import FrontEnd, LogMel
+from wakeword.frontend import FrontEnd, Mel
 from wakeword.model import WakeWordModel
 from wakeword.training.augment import Augmenter, mask_features
 from wakeword.training.scenes import ScenePlan, Spoken, render
@@ -156,7 +156,7 @@ class FeatureStore:
         features, _ = self.frontend(audio)
         for i, (plan, share) in enumerate(masks):
             rng = np.random.default_rng((*plan.seed, 1))
-            if isinstance(self.frontend, LogMel) and rng.random() < share:  # samples have no bands
+            if isinstance(self.frontend, Mel) and rng.random() < share:  # samples have no bands
                 features[i] = mask_features(features[i], rng)
         firsts = [np.random.default_rng((*plan.seed, 2)).integers(1 << 20) for plan, _ in masks]
         frames: Tensor = features
