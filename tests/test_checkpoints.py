@@ -110,6 +110,15 @@ def test_a_download_is_fetched_proved_and_kept(home: Home) -> None:
     assert torch.equal(tensors["conv1.weight"], tiny_family.weights(spec)["conv1.weight"])
 
 
+def test_what_belongs_to_a_download_is_fetched_before_it(home: Home) -> None:
+    beside = home.source.location.replace("tiny.pt", "statistics.json")
+    assert beside != home.source.location
+    spec = tiny_family.spec(replace(home.source, beside=beside))
+    found = checkpoints.find(spec)
+    assert files(cache(spec)) == ["statistics.json", "tiny.pt"]
+    assert found.path.name == "tiny.pt" and len(home.asked) == 2
+
+
 def begun(home: Home, content: bytes) -> EncoderSpec:
     spec = tiny_family.spec(home.source)
     cache(spec).mkdir(parents=True)

@@ -23,12 +23,14 @@ class Source:
     """One place that holds the very same weights, and how its file is proved.
 
     Where the publisher states no hash, `sha256` is "": the connection is all that vouches for it.
+    Another file that belongs to it lies beside it, under the name that its address ends with.
     """
 
     kind: Literal["package", "url"]
     location: str  # "package:path inside it", or the address
     sha256: str
     format: Format
+    beside: str = ""  # address of the other file
 
 
 @dataclass(frozen=True)

@@ -120,12 +120,20 @@ def _in_package(source: Source) -> Path | None:
 
 
 def _download(spec: EncoderSpec, source: Source, progress: Progress | None) -> Path:
-    """Fetch into `.part`, going on where an earlier try stopped, and rename once it is proved."""
+    """The checkpoint, in the cache; what belongs to it comes first, so that both are there."""
     path = _cached(spec, source)
+    if source.beside:
+        other = path.with_name(source.beside.rsplit("/", 1)[-1])
+        _fetch(source.beside, other, "", spec.name, progress)
+    return _fetch(source.location, path, source.sha256, spec.name, progress)
+
+
+def _fetch(address: str, path: Path, sha256: str, name: str, progress: Progress | None) -> Path:
+    """Fetch into `.part`, going on where an earlier try stopped, and rename once it is proved."""
     part = path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(source.location)
+    request = urllib.request.Request(address)
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
@@ -141,13 +149,13 @@ def _download(spec: EncoderSpec, source: Source, progress: Progress | None) -> P
                 file.write(piece)
                 have += len(piece)
                 if progress:
-                    progress(f"downloading {spec.name}", have, total)
+                    progress(f"downloading {name}", have, total)
             if have < total:
                 raise OSError(f"the connection closed after {have} of {total} bytes")
-    if source.sha256 and storage.sha256(part) != source.sha256:
+    if sha256 and storage.sha256(part) != sha256:
         part.unlink()
         raise CheckpointError(
-            f"{source.location}: the download does not have SHA-256 {source.sha256} and was "
+            f"{address}: the download does not have SHA-256 {sha256} and was "
             "deleted. Run the same command again; if it persists, a proxy alters downloads."
         )
     part.replace(path)
@@ -164,6 +172,8 @@ def _remedies(spec: EncoderSpec, trouble: str) -> str:
         else:
             lines.append(f"  - go online once; or fetch {source.location}")
             lines.append(f"    and place it at {_cached(spec, source)}")
+            if source.beside:
+                lines.append(f"    with {source.beside} beside it")
     kinds = FAMILIES[spec.family].weights
     lines.append(f"  - point at a file you have: --weights PATH ({kinds})")
     return "\n".join(lines)
