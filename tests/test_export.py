@@ -44,6 +44,16 @@ def compact_model() -> WakeWordModel:
     return WakeWordModel(encoder, head, ["alexa"], origin, point).eval()
 
 
+def emformer_model() -> WakeWordModel:
+    torch.manual_seed(2)
+    encoder = encoders.build("segments", taps=(1, 2))
+    head = build_head("conv", encoder.dim, 1, 2, encoder.frame_rate_hz)
+    torch.nn.init.normal_(head.out.weight, std=2.0)
+    point = OperatingPoint({"alexa": 0.5}, 0.08, 0.2, "made up")
+    origin = Origin("segments", "exact", "0" * 64, "MIT", "conv")
+    return WakeWordModel(encoder, head, ["alexa"], origin, point).eval()
+
+
 def talkative(model: WakeWordModel) -> WakeWordModel:
     """The model with thresholds in the middle of its own scores, so that it has much to say."""
     with torch.inference_mode():
@@ -58,6 +68,7 @@ MODELS = {
     "exact, convolutions": tiny_family.model,
     "window, recurrent": lambda: tiny_family.model("window", "gru", ("alexa",)),
     "compact, attention": compact_model,
+    "emformer, convolutions": emformer_model,
 }
 
 
@@ -68,7 +79,10 @@ def pair(
     """A model and its exported file."""
     with pytest.MonkeyPatch.context() as patch:
         compact = EncoderSpec("small", "compact", (), "MIT", "nothing", 0, 80, 16, 3, 0, 25.0)
-        for spec in (tiny_family.spec(), compact):
+        segments = EncoderSpec(
+            "segments", "emformer", (), "MIT", "nothing", 0, 80, 16, 2, 2, 25.0, "piecewise-log-mel"
+        )
+        for spec in (tiny_family.spec(), compact, segments):
             patch.setitem(encoders._SPECS, spec.name, spec)
         model = talkative(MODELS[request.param]())
         path = tmp_path_factory.mktemp("exported") / "model.onnx"

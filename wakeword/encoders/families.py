@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wakeword.encoders import (
     compact,
+    emformer,
     huggingface,
     moonshine,
     moonshine_streaming,
@@ -17,6 +18,7 @@ FAMILIES: dict[str, Family] = {
     "whisper": whisper.FAMILY,
     "moonshine": moonshine.FAMILY,
     "moonshine-streaming": moonshine_streaming.FAMILY,
+    "emformer": emformer.FAMILY,
     **wav2vec2.FAMILIES,
     "huggingface": huggingface.FAMILY,
 }
