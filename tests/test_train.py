@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from safetensors import safe_open
 
 from wakeword import model as models
-from wakeword.cli import main
+from wakeword.cli import main, options
 from wakeword.data import assign_splits, read_dataset
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import ConfigError, ManifestError
@@ -329,3 +329,17 @@ def test_transfer_is_compared_with_random_weights(
 )
 def test_what_transfer_is_worth_is_said(pretrained: float, scratch: float, words: str) -> None:
     assert words in str(Gain(pretrained, scratch, 50))
+
+
+def test_without_the_default_s_weights_the_embedded_encoder_is_taken(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "is_at_hand", lambda name: "")
+    file = tmp_path / "m.wakeword"
+    small = ["--hours", "0.1", "--epochs", "1", "--work", str(tmp_path / "w")]
+    result = run("train", str(data), "-o", str(file), *small)
+    assert result.exit_code == 0 and "pip install 'wakeword[offline]'" in result.stderr
+    assert models.load(file).origin.encoder == "wakeword-stream"
+    monkeypatch.undo()
+    assert options.chosen("moonshine-tiny", None) == "moonshine-tiny"
+    assert options.chosen(None, tmp_path / "tiny.en.pt") == "whisper-tiny.en"

@@ -43,7 +43,7 @@ def enroll(
     output: Path,
     negatives: tuple[Path, ...],
     fa_per_hour: float,
-    encoder: str,
+    encoder: str | None,
     weights: Path | None,
     streaming: str,
 ) -> None:
@@ -63,7 +63,7 @@ def enroll(
         model = from_examples(
             word,
             [audio.load(path) for path in clips],
-            encoder=encoder,
+            encoder=options.chosen(encoder, weights),
             streaming=streaming,
             weights=weights,
             progress=progress,

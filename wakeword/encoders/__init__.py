@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 DEFAULT = "whisper-tiny.en"
+EMBEDDED = "wakeword-stream"
+"""Its weights are inside this package: what there is where the default's are not at hand."""
 _SPECS = {each.name: each for family in FAMILIES.values() for each in family.specs}
 
 
