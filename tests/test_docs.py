@@ -106,6 +106,7 @@ def small(place: Path) -> dict[str, dict[str, Any]]:
         "enroll": encoder,
         "improve": {"hours": 0.1, "epochs": 2},
         "mine": {"score": 1e-3},
+        "record": {"countdown": 0},
         "serve": {"port": 0},
         "bench": {"seconds": 3},
         "verify-export": {"audio": "evening.flac"},

@@ -22,7 +22,8 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from wakeword import audio
-from wakeword.cli.listen import Meter, Session, level_db, listen
+from wakeword.cli.level import level_db
+from wakeword.cli.listen import Meter, Session, listen
 from wakeword.errors import AudioError, ConfigError
 from wakeword.microphone import Device, Microphone, RawPcm, list_devices
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from wakeword import audio
 from wakeword.cli import main
+from wakeword.cli.level import metered
 from wakeword.data import read_dataset
 from wakeword.recording import MARGIN_S, flaws, utterance
 from wakeword.sound import Samples
@@ -65,7 +68,8 @@ def test_flaws_are_told(rms: float, expected: list[str]) -> None:
 
 
 def record(folder: Path, keys: str, *more: str) -> Result:
-    given = ["record", "ping", "-o", str(folder), "--speaker", "ada", *more]
+    fixed = ["-o", str(folder), "--speaker", "ada", "--countdown", "0"]
+    given = ["record", "ping", *fixed, *more]
     return CliRunner().invoke(main, given, input=keys)
 
 
@@ -95,6 +99,27 @@ def test_stopping_keeps_what_is_there(sd: Any, tmp_path: Path) -> None:
     result = record(tmp_path, "\nq")
     assert result.exit_code == 0 and "1 clips added" in result.output
     assert len(read_dataset(tmp_path / "recordings.jsonl").keywords) == 1
+
+
+def test_on_a_terminal_the_level_is_seen_and_the_clip_is_the_same() -> None:
+    screen = io.StringIO()
+    heard = sound((0.5, 0.001), (0.6, 0.1), (1.0, 0.001))
+    seen = utterance(metered(blocks(heard), Console(file=screen, force_terminal=True)), RATE)
+    np.testing.assert_array_equal(seen, utterance(blocks(heard), RATE))
+    assert "dBFS" in screen.getvalue()
+    silent = io.StringIO()
+    assert utterance(metered(blocks(heard), Console(file=silent)), RATE) is not None
+    assert silent.getvalue() == ""
+
+
+def test_a_countdown_comes_before_each_clip(
+    sd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    sd.takes = [take(), take()]
+    result = record(tmp_path, "\r\r", "--count", "2", "--countdown", "3")
+    assert waited == [1] * 6 and "1/2  3 2 1 say 'ping'" in result.output
 
 
 def test_a_silent_microphone_teaches(sd: Any, tmp_path: Path) -> None:

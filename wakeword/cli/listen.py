@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shlex
 import subprocess
@@ -18,19 +17,17 @@ import click
 import numpy as np
 from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 
 from wakeword.audio import SAMPLE_RATE, Samples
 from wakeword.capture import Capture
 from wakeword.cli import opening
+from wakeword.cli.level import LOWEST_DB, level_db, line
 from wakeword.errors import ConfigError
 from wakeword.gate import Gate
 from wakeword.microphone import Microphone, RawPcm, list_devices
 from wakeword.stream import StreamDetector
 from wakeword.trigger import Detection
 
-_FLOOR_DB = -90.0
 _ZEROS_S = 5.0  # exact zeros for so long: muted, or no permission
 _EXEC_GRACE_S = 5.0  # how long the end waits for commands that still run
 
@@ -261,18 +258,12 @@ class Meter:
 
     def __init__(self, detector: StreamDetector) -> None:
         self.detector = detector
-        self.level_db = _FLOOR_DB
+        self.level_db = LOWEST_DB
 
     def render(self) -> RenderableType:
         scores = dict(self.detector.scores)
         best = max(scores, key=lambda keyword: scores[keyword], default="")
-        line = Table.grid(padding=(0, 1))
-        line.add_row(
-            f"{self.level_db:4.0f} dBFS",
-            ProgressBar(total=-_FLOOR_DB, completed=self.level_db - _FLOOR_DB, width=30),
-            f"{best} {scores[best]:.2f}" if best else "",
-        )
-        return line
+        return line(self.level_db, f"{best} {scores[best]:.2f}" if best else "")
 
 
 class Runner:
@@ -325,12 +316,6 @@ def split_command(command: str) -> list[str] | str:
     if not arguments:
         raise ConfigError("--exec is empty: expected a command, such as 'aplay ding.wav'.")
     return command if os.name == "nt" else arguments
-
-
-def level_db(block: Samples) -> float:
-    """(samples,) → its RMS in dB below full scale, not under the meter's floor."""
-    power = float(np.mean(np.square(block))) if block.size else 0.0
-    return max(_FLOOR_DB, 10 * math.log10(power)) if power > 0 else _FLOOR_DB
 
 
 def _as_text(detection: Detection) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from wakeword import audio, storage
+from wakeword.cli.level import metered
 from wakeword.errors import AudioError, ConfigError
 from wakeword.microphone import Microphone, play
 from wakeword.recording import flaws, utterance
@@ -26,6 +29,13 @@ _KEYS = "Enter keep · r again · p play · q stop"
 @click.option("--speaker", required=True, help="Who speaks: keeps a voice in one split.")
 @click.option("--distance", help="From the microphone, such as 2m; a column of the manifest.")
 @click.option("--room", help="Where, such as kitchen; a column of the manifest.")
+@click.option(
+    "--countdown",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0, 10),
+    help="Seconds before each clip.",
+)
 @click.option("--other", is_flag=True, help="Record anything but the word, as negatives.")
 @click.option("--device", metavar="NAME|INDEX", help="Microphone; part of a name is enough.")
 def record(
@@ -35,6 +45,7 @@ def record(
     speaker: str,
     distance: str | None,
     room: str | None,
+    countdown: int,
     other: bool,
     device: str | None,
 ) -> None:
@@ -56,9 +67,14 @@ def record(
     say = f"say anything but '{word}'" if other else f"say '{word}'"
     kept = 0
     while kept < count:
-        click.echo(f"{kept + 1}/{count}  {say} …", nl=False)
+        click.echo(f"{kept + 1}/{count}  ", nl=False)
+        for left in range(countdown, 0, -1):
+            click.echo(f"{left} ", nl=False)
+            time.sleep(1)
+        click.echo(f"{say} …")
         with microphone:
-            sound = utterance(microphone, microphone.rate, longest_s=8.0 if other else 4.0)
+            blocks = metered(microphone, Console(stderr=True))
+            sound = utterance(blocks, microphone.rate, longest_s=8.0 if other else 4.0)
         if sound is None:
             raise AudioError(
                 f"microphone '{microphone.device.name}': nothing was heard for 8 s. Is it muted? "
