@@ -46,6 +46,8 @@ def main() -> int:
     if absent:
         print(f"missing: {'; '.join(absent)}", file=sys.stderr)
         return 2
+    # started in the background, a process ignores Ctrl-C, and so would what it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     samples = audio.load(arguments.recording)
     with tempfile.TemporaryDirectory(prefix="wakeword-") as name, ExitStack() as processes:
         folder = Path(name)
