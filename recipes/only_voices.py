@@ -1,8 +1,10 @@
 """Whose word it was: how often a detector hears those it is to hear, and how often the others.
 
     pip install --no-deps resemblyzer==0.1.4
-    python recipes/only_voices.py CORPUS MODEL --split train    # how LIKE was chosen
     python recipes/only_voices.py CORPUS MODEL
+    python recipes/only_voices.py CORPUS MODEL --split train --like 0.65 --like 0.7 --like 0.75
+
+By the second line the cosine was chosen from which on a voice counts.
 
 Each speaker of the split with seven clips of the word or more is the one to be heard once: four of
 the clips say how the voice sounds, by chance of a fixed seed, and the others and all clips of

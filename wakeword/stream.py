@@ -21,7 +21,7 @@ from wakeword.trigger import (
 )
 
 Verify = Callable[[Samples], bool]
-"""(samples,) at 16 kHz, the last two seconds up to a detection → does it stand?"""
+"""(samples,) at 16 kHz, the last two seconds heard when a detection comes → does it stand?"""
 
 _VERIFIED_S = 2.0
 _NOTHING = -20.0  # logit of a frame in which nothing was said
@@ -168,7 +168,7 @@ class StreamDetector:
         self._pending = self._pending[self._next_block :]
         self._heard += self._next_block
         if self.verify:
-            kept = round(_VERIFIED_S * SAMPLE_RATE) + self.model.first_block
+            kept = round(_VERIFIED_S * SAMPLE_RATE)
             self._recent = np.concatenate([self._recent, block])[-kept:]
         self._next_block = self.model.block
         return block
@@ -176,13 +176,7 @@ class StreamDetector:
     def _fire(self, logits: Scores) -> list[Detection]:
         events, self._trigger_state = self.trigger.run(logits, self._trigger_state)
         found = detections(events, self.model)
-        return [each for each in found if not self.verify or self.verify(self._before(each.time))]
-
-    def _before(self, time_s: float) -> Samples:
-        """The last two seconds up to a time that has just been heard."""
-        begins = self._heard - len(self._recent)
-        end = round(time_s * SAMPLE_RATE) - begins
-        return self._recent[max(0, end - round(_VERIFIED_S * SAMPLE_RATE)) : end]
+        return [each for each in found if not self.verify or self.verify(self._recent)]
 
 
 def _thresholds(model: StreamModel, asked: float | Mapping[str, float] | None) -> dict[str, float]:

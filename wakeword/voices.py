@@ -61,7 +61,7 @@ class Voices:
         self._people = {name: self._known(clips) for name, clips in people.items()}
 
     def __call__(self, samples: Samples) -> bool:
-        """(samples,) at 16 kHz up to a detection → does it stand?"""
+        """(samples,) at 16 kHz, as a detector gives them → does its detection stand?"""
         return self.who(samples)[1] >= self.like
 
     def who(self, samples: Samples) -> tuple[str, float]:
