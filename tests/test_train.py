@@ -19,11 +19,11 @@ from safetensors import safe_open
 from wakeword import model as models
 from wakeword.cli import main, options
 from wakeword.data import assign_splits, read_dataset
-from wakeword.encoders import EncoderSpec
+from wakeword.encoders import EncoderSpec, spec
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.training.scenes import SceneConfig
-from wakeword.training.train import Gain, TrainConfig, _too_thin, train
+from wakeword.training.train import Gain, TrainConfig, _little_source, _too_thin, train
 
 SMALL = TrainConfig(
     encoder="tiny", epochs=2, scenes=SceneConfig(positive_hours=0.02, negative_hours=0.03)
@@ -214,6 +214,13 @@ def test_what_few_held_out_clips_can_show_is_told(
     assert note.startswith(f"{trained.held_out} clips") and f" {bound:.0%} of all" in note
     assert not _too_thin(35, 100) and _too_thin(34, 100)
     assert [len(_too_thin(1, clips)) for clips in (10, 11)] == [2, 1]
+
+
+def test_as_much_of_the_word_as_the_recogniser_heard_is_told() -> None:
+    of = spec("wakeword-stream")
+    assert _little_source(of, of.hours - 0.1) == []
+    assert "--compare-scratch" in _little_source(of, of.hours)[0]
+    assert _little_source(replace(of, hours=0), 100.0) == []  # not stated
 
 
 def test_a_broken_clip_is_named_skipped_and_counted(

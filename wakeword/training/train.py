@@ -201,6 +201,7 @@ def train(
     model = run.finish(validation, minutes, clips, history, made_of)
     held_out = len(validation[0].spoken)
     notes = [*parts.notes, *_broken_notes(library), *_too_thin(held_out, clips)]
+    notes += _little_source(encoder.spec, minutes / 60)
     return Trained(model, told, strategy, tuple(notes), tuple(history), held_out)
 
 
@@ -240,6 +241,16 @@ def _broken_notes(library: Library) -> list[str]:
         return []
     names = ", ".join(path.name for path in list(library.broken)[:5])
     return [f"{len(library.broken)} broken clip(s) skipped: {names}"]
+
+
+def _little_source(of: encoders.EncoderSpec, hours: float) -> list[str]:
+    """Where so much of the word is there that the recogniser's knowledge may be worth nothing."""
+    if not 0 < of.hours <= hours:
+        return []
+    return [
+        f"{hours:.0f} h of the word are no less than {of.name} learned from ({of.hours} h): the same "
+        "network from random weights may do as well (--compare-scratch)."
+    ]
 
 
 def _too_thin(held_out: int, clips: int) -> list[str]:
