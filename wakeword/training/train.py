@@ -248,8 +248,8 @@ def _little_source(of: encoders.EncoderSpec, hours: float) -> list[str]:
     if not 0 < of.hours <= hours:
         return []
     return [
-        f"{hours:.0f} h of the word are no less than {of.name} learned from ({of.hours} h): the same "
-        "network from random weights may do as well (--compare-scratch)."
+        f"{hours:.0f} h of the word are no less than {of.name} learned from ({of.hours} h): the "
+        "same network from random weights may do as well (--compare-scratch)."
     ]
 
 
