@@ -20,7 +20,7 @@ from wakeword.sound import SAMPLE_RATE, Samples
 Direction = npt.NDArray[np.float32]
 
 LIKE = 0.7
-"""Cosine from which on a voice is taken for a known one: `recipes/only_voices.py` has what of."""
+"""Cosine from which on a voice is taken for a known one: see `recipes/only_voices.py`."""
 SPAN_S = 1.6  # of sound, on which the network was trained
 _LEAST = 3  # clips of a person
 _NOISES_DB = (15.0, 5.0)  # a voice in noise is less like itself than like itself in other noise
