@@ -294,6 +294,7 @@ def train_config(seed: int = 0) -> TrainConfig:
     """
     return TrainConfig(
         encoder="wakeword-stream",
+        strategy="head",
         seed=seed,
         epochs=8,
         patience=8,
