@@ -2,12 +2,12 @@
 
     python recipes/improve_loop.py CORPUS OUT --word snowboy
 
-A deliberately weak model learns the word from a tenth of the other sound of the train split, for
-two epochs. It then hears one half of the dev split as an evening at home; what it detects or nearly
-detects is kept as `wakeword listen --save-triggers` keeps it, and gets the true labels, as
-`wakeword review` would give them. `wakeword improve` goes on from there with no more than what the
-weak model had; the other half of the dev split, by other people, decides. To the better model the
-same clips are then offered with every label swapped: that batch is to be refused.
+A deliberately weak model, its head alone, learns the word from a tenth of the other sound of the
+train split, for two epochs. It then hears one half of the dev split as an evening at home; what it
+detects or nearly detects is kept as `wakeword listen --save-triggers` keeps it, and gets the true
+labels, as `wakeword review` would give them. `wakeword improve` goes on from there with no more
+than what the weak model had; the other half of the dev split, by other people, decides. To the
+better model the same clips are then offered with every label swapped: that batch is to be refused.
 
 Prints how many clips were kept, and what `wakeword improve` says of both batches.
 """
@@ -79,7 +79,8 @@ def few_negatives(data: Dataset) -> Dataset:
 def weak_model(
     data: Dataset, word: str, encoder: str, weights: Path | None, hours: float
 ) -> models.WakeWordModel:
-    config = TrainConfig(encoder=encoder, epochs=2, scenes=SceneConfig().of_hours(hours / 2))
+    scenes = SceneConfig().of_hours(hours / 2)
+    config = TrainConfig(encoder=encoder, strategy="head", epochs=2, scenes=scenes)
     return train(data, [word], config, weights=weights).model
 
 
