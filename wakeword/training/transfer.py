@@ -55,7 +55,7 @@ def choose(asked: str, encoder: Encoder, keyword_minutes: float) -> Strategy:
         name = "full"
         reason = (
             f"{encoder.spec.name} learned from {encoder.spec.hours} h alone, so all of it goes on "
-            "learning: recipes/depth has 31% missed so with ten clips, 52% with the head alone"
+            "learning: recipes/depth has 3% missed so with all clips, 6% with the head alone"
         )
     elif asked == "auto":
         if keyword_minutes < 20:
