@@ -5,9 +5,10 @@
 A deliberately weak model, its head alone, learns the word from a tenth of the other sound of the
 train split, for two epochs. It then hears one half of the dev split as an evening at home; what it
 detects or nearly detects is kept as `wakeword listen --save-triggers` keeps it, and gets the true
-labels, as `wakeword review` would give them. `wakeword improve` goes on from there with no more
-than what the weak model had; the other half of the dev split, by other people, decides. To the
-better model the same clips are then offered with every label swapped: that batch is to be refused.
+labels, as `wakeword review` would give them. `wakeword improve` goes on from there, all layers
+learning, with no more than what the weak model had; the other half of the dev split, by other
+people, decides. To the better model the same clips are then offered with every label swapped: that
+batch is to be refused.
 
 Prints how many clips were kept, and what `wakeword improve` says of both batches.
 """
@@ -61,7 +62,7 @@ def main(
             print(f"{name}: {kept[0]} clips with the word, {kept[1]} without, of an evening")
         model = better if better.is_file() else weak
         command = ["improve", model, folder, "--data", out / "rest.jsonl"]
-        command += ["-o", out / f"{name}.wakeword", "--hours", hours]
+        command += ["-o", out / f"{name}.wakeword", "--hours", hours, "--strategy", "full"]
         try:
             wakeword([str(part) for part in command], standalone_mode=False)
         except SystemExit as end:

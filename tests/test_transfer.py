@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import tiny as tiny_family
 import torch
@@ -152,16 +150,6 @@ def test_auto_goes_by_minutes(tiny: EncoderSpec, minutes: float, name: str, froz
     assert (strategy.name, strategy.frozen) == (name, frozen)
     assert f"{minutes:.0f} min" in strategy.reason
     assert strategy.pretrained and strategy.gradual == (name == "gradual")
-
-
-@pytest.mark.parametrize(("hours", "name"), [(0, "head"), (8, "full"), (100, "head")])
-def test_auto_goes_by_what_the_encoder_learned_from(
-    tiny: EncoderSpec, hours: int, name: str
-) -> None:
-    encoder = tiny_family.model().encoder
-    encoder.spec = replace(encoder.spec, hours=hours)
-    strategy = transfer.choose("auto", encoder, 5)
-    assert strategy.name == name and (f"{hours} h" in strategy.reason) == (name == "full")
 
 
 def test_scratch_forgets_what_was_learned(tiny: EncoderSpec) -> None:

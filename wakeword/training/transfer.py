@@ -14,7 +14,6 @@ from torch.nn.utils import parametrize
 from wakeword.encoders import Encoder
 from wakeword.errors import ConfigError, unknown
 
-_FEW_HOURS = 100  # of transcribed speech: an encoder that learned from less has more to learn
 STRATEGIES = ("auto", "head", "top:N", "lora:R", "full", "layerwise", "gradual", "scratch")
 
 
@@ -47,17 +46,10 @@ class Strategy:
 def choose(asked: str, encoder: Encoder, keyword_minutes: float) -> Strategy:
     """The strategy for a name: head, top:N, lora:R, full, layerwise, gradual, scratch or auto.
 
-    `auto` goes by what the encoder learned from: all layers of one that did from few hours go on
-    learning. Else by minutes of keyword audio: below 20 only the head learns; below 120 the top
-    layer too; above, all layers by and by. Raises ConfigError for other names.
+    `auto` goes by minutes of keyword audio: below 20 only the head learns; below 120 the top layer
+    too; above, all layers by and by. Raises ConfigError for other names.
     """
-    if asked == "auto" and 0 < encoder.spec.hours < _FEW_HOURS:
-        name = "full"
-        reason = (
-            f"{encoder.spec.name} learned from {encoder.spec.hours} h alone, so all of it goes on "
-            "learning: recipes/depth has 3% missed so with all clips, 6% with the head alone"
-        )
-    elif asked == "auto":
+    if asked == "auto":
         if keyword_minutes < 20:
             name, why = "head", "under 20: the new layers alone"
         elif keyword_minutes < 120:
