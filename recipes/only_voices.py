@@ -48,17 +48,17 @@ def main(corpus: Path, file: Path, split: str, like: tuple[float, ...]) -> None:
     for clip in part.keywords:
         by_speaker[clip.speaker].append(clip)
     rng = np.random.default_rng(0)
-    known: dict[str, list[Clip]] = {}
+    known: dict[str, tuple[list[Clip], Voices]] = {}
     for speaker, clips in sorted(by_speaker.items(), key=str):
         if speaker and len(clips) > KNOWN + 2:
-            known[speaker] = [clips[i] for i in rng.permutation(len(clips))[:KNOWN]]
+            heard = [clips[i] for i in rng.permutation(len(clips))[:KNOWN]]
+            known[speaker] = heard, Voices({speaker: [clip.load() for clip in heard]})
     print("| heard | like | own words missed, before and by the voice | others' words heard |")
     print("|---|---|---|---|")
     for condition in (CLEAN, noisy(10.0), noisy(0.0)):
         asked = questions(file, streams.positive_stream(part, condition))
         unheard, own, others = 0, [], []
-        for speaker, clips in known.items():
-            voices = Voices({speaker: [clip.load() for clip in clips]})
+        for speaker, (clips, voices) in known.items():
             for clip, samples in asked:
                 if clip in clips:
                     continue

@@ -108,7 +108,7 @@ def test_features_are_what_torchaudio_makes() -> None:
 @pytest.mark.parametrize("sizes", [[1], [7, 1, 30], [1000]])
 @torch.no_grad()
 def test_a_stream_is_what_torchaudio_streams(encoder: EmformerExact, sizes: list[int]) -> None:
-    """Longer than the left context, so that it is cut off; the lower layers by hooks."""
+    """Longer than the left context, so that it is cut off; the lowest layer's too."""
     x = features(5.0)
     found = tiny_family.stream(encoder, x, sizes)
     theirs = recogniser().transcriber

@@ -34,23 +34,14 @@ from wakeword.trigger import OperatingPoint
 SOUND = tiny_family.sound(4.0)
 
 
-def compact_model() -> WakeWordModel:
-    torch.manual_seed(0)
-    encoder = encoders.build("small", hop=3, taps=(1, 2))
-    head = build_head("attention", encoder.dim, 1, 2, encoder.frame_rate_hz)
+def drawn(name: str, kind: str, seed: int, **settings: int) -> WakeWordModel:
+    """Of an encoder known here alone, with a head of a kind, at random."""
+    torch.manual_seed(seed)
+    encoder = encoders.build(name, taps=(1, 2), **settings)
+    head = build_head(kind, encoder.dim, 1, 2, encoder.frame_rate_hz)
     torch.nn.init.normal_(head.out.weight, std=2.0)
     point = OperatingPoint({"alexa": 0.5}, 0.08, 0.2, "made up")
-    origin = Origin("small", "exact", "0" * 64, "MIT", "attention")
-    return WakeWordModel(encoder, head, ["alexa"], origin, point).eval()
-
-
-def emformer_model() -> WakeWordModel:
-    torch.manual_seed(2)
-    encoder = encoders.build("segments", taps=(1, 2))
-    head = build_head("conv", encoder.dim, 1, 2, encoder.frame_rate_hz)
-    torch.nn.init.normal_(head.out.weight, std=2.0)
-    point = OperatingPoint({"alexa": 0.5}, 0.08, 0.2, "made up")
-    origin = Origin("segments", "exact", "0" * 64, "MIT", "conv")
+    origin = Origin(name, "exact", "0" * 64, "MIT", kind)
     return WakeWordModel(encoder, head, ["alexa"], origin, point).eval()
 
 
@@ -67,8 +58,8 @@ def talkative(model: WakeWordModel) -> WakeWordModel:
 MODELS = {
     "exact, convolutions": tiny_family.model,
     "window, recurrent": lambda: tiny_family.model("window", "gru", ("alexa",)),
-    "compact, attention": compact_model,
-    "emformer, convolutions": emformer_model,
+    "compact, attention": lambda: drawn("small", "attention", 0, hop=3),
+    "emformer, convolutions": lambda: drawn("segments", "conv", 2),
 }
 
 

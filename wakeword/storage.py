@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 from collections.abc import Iterator
@@ -39,6 +40,18 @@ def whole(path: Path) -> Iterator[Path]:
                 "Choose a folder that you may write to, with space left on its disk."
             ) from error
         raise
+
+
+def in_package(package: str, inside: str) -> Path | None:
+    """A file inside an installed package, which is not imported; None where there is none."""
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    for place in (found.submodule_search_locations or []) if found else []:
+        if (Path(place) / inside).is_file():
+            return Path(place) / inside
+    return None
 
 
 def add_line(path: Path, line: str) -> None:

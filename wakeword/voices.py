@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -121,11 +119,9 @@ def _features(word: Samples) -> Tensor:
 
 
 def _load() -> _Network:
-    found = importlib.util.find_spec("resemblyzer")
-    places = list(found.submodule_search_locations or []) if found else []
-    path = Path(places[0] if places else "resemblyzer") / "pretrained.pt"
-    if not path.is_file():
-        raise CheckpointError(f"no {path}. {_REMEDY}")
+    path = storage.in_package("resemblyzer", "pretrained.pt")
+    if path is None:
+        raise CheckpointError(_REMEDY)
     if storage.sha256(path) != _SHA256:
         raise CheckpointError(f"{path}: damaged, or of another version. {_REMEDY}")
     tensors = torch.load(path, map_location="cpu", weights_only=True)["model_state"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import importlib.util
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -108,15 +107,7 @@ def _cached(spec: EncoderSpec, source: Source) -> Path:
 
 
 def _in_package(source: Source) -> Path | None:
-    package, inside = source.location.split(":")
-    try:
-        found = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        return None
-    for place in (found.submodule_search_locations or []) if found else []:
-        if (Path(place) / inside).is_file():
-            return Path(place) / inside
-    return None
+    return storage.in_package(*source.location.split(":"))
 
 
 def _download(spec: EncoderSpec, source: Source, progress: Progress | None) -> Path:
