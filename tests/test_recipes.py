@@ -60,6 +60,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "silence_gate.py",
         "soak.py",
         "speak.py",
+        "stand_in.py",
         "threshold_holds.py",
     }
 
@@ -284,6 +285,21 @@ def test_own_encoder(
     with pytest.raises(ConfigError, match="known already"):
         wakeword.encoders.register(own["SPEC"], families.FAMILIES["whisper"])
     del families.FAMILIES["my-family"]
+
+
+def test_stand_ins_are_read_stripped_and_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(wakeword.encoders, "_SPECS", dict(wakeword.encoders._SPECS))
+    data = training.write_data(tmp_path / "data")
+    less = ["--word", "ping", "--hours", "0.05", "--epochs", "1"]
+    run("stand_in.py", str(data), str(tmp_path / "out"), *less, monkeypatch=monkeypatch)
+    printed = capsys.readouterr().out.splitlines()
+    assert sum("stripped the transcription head" in line for line in printed) == 2
+    rows = [line.split("|")[1:-1] for line in printed if line.startswith("|")]
+    assert [row[3].strip() for row in rows] == ["exact", "window"]
+    for name in ("emformer", "wav2vec2"):
+        assert models.load(tmp_path / "out" / f"{name}.wakeword").keywords == ("ping",)
 
 
 def test_speak_and_learn_from_it(

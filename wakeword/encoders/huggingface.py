@@ -160,12 +160,12 @@ class HuggingFaceFull(Full):
             for name, module in self.trunk.named_modules()
             if name.split(".")[-1] == "layers" and len(module) == self.spec.layers
         )
-        inside = {id(module) for module in layers.modules()}
-        below = [
-            module
-            for module in self.trunk.modules()
-            if id(module) not in inside and any(True for _ in module.parameters(recurse=False))
-        ]
+        taken = {id(module) for module in layers.modules()}
+        below: list[nn.Module] = []
+        for module in self.trunk.modules():  # what is within a module comes after it
+            if id(module) not in taken and any(True for _ in module.parameters(recurse=False)):
+                below.append(module)
+                taken |= {id(each) for each in module.modules()}
         return [below, *([layer] for layer in layers)]
 
     def settings(self) -> Settings:

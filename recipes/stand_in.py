@@ -1,0 +1,95 @@
+"""Recognisers whose weights are not at hand: a tiny stand-in of each family goes the whole way.
+
+    python recipes/stand_in.py CORPUS OUT --word computer
+
+Writes two checkpoints as their publishers lay them out, of networks far smaller and with random
+weights: torchaudio's Emformer transducer and a wav2vec 2.0 folder of Hugging Face's (extra
+`offline`). Each is read, stripped, trained with, measured on the dev split and timed like any
+other. That shows that a family works and nothing of what its recognisers know.
+
+Data: any layout that `wakeword train` reads. Prints a line of the table in `README.md` for each.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import torch
+
+from wakeword import model as models
+from wakeword.cli import show
+from wakeword.data import assign_splits, read_dataset
+from wakeword.encoders import build, register, spec, ways_to_stream
+from wakeword.encoders.families import FAMILIES
+from wakeword.evaluation import speed
+from wakeword.evaluation.evaluate import evaluate
+from wakeword.training.train import TrainConfig, train
+
+EMFORMER = "stand-in-emformer"
+
+
+def emformer(folder: Path) -> tuple[str, Path]:
+    """Its name here and its file, with the statistics of its features beside it."""
+    small = replace(
+        spec("emformer-base-960h"), name=EMFORMER, sources=(), hours=0, dim=64, layers=3, heads=2
+    )
+    register(small, FAMILIES["emformer"])
+    torch.manual_seed(0)
+    tensors = {f"transcriber.{name}": t for name, t in build(EMFORMER).trunk.state_dict().items()}
+    statistics = {"mean": [0.0] * small.mels, "invstddev": [1.0] * small.mels}
+    (folder / "global_stats_rnnt_librispeech.json").write_text(json.dumps(statistics), "utf-8")
+    torch.save(tensors | {"joiner.linear.weight": torch.randn(29, 64)}, folder / "emformer.pt")
+    return EMFORMER, folder / "emformer.pt"
+
+
+def wav2vec2(folder: Path) -> tuple[str, None]:
+    """Its name here, which is where it lies."""
+    import transformers
+
+    config = transformers.Wav2Vec2Config(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        conv_dim=[16] * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
+        vocab_size=29,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    transformers.Wav2Vec2ForCTC(config).save_pretrained(folder / "wav2vec2")
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder / "wav2vec2")
+    return f"hf:{folder / 'wav2vec2'}", None
+
+
+@click.command(cls=show.Command)
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--word", required=True)
+@click.option("--strategy", default="full", show_default=True)
+@click.option("--epochs", default=TrainConfig.epochs, show_default=True)
+@click.option("--hours", default=TrainConfig().scenes.hours, show_default=True)
+def main(corpus: Path, out: Path, word: str, strategy: str, epochs: int, hours: float) -> None:
+    """Train and measure with a tiny stand-in of each family."""
+    data = assign_splits(read_dataset(corpus))
+    out.mkdir(parents=True, exist_ok=True)
+    for write in (emformer, wav2vec2):
+        name, weights = write(out)
+        config = TrainConfig(
+            encoder=name, strategy=strategy, epochs=epochs,
+            scenes=TrainConfig().scenes.of_hours(hours),
+        )  # fmt: skip
+        with show.progress() as progress:
+            trained = train(data, [word], config, weights=weights, progress=progress)
+            models.save(trained.model, out / f"{write.__name__}.wakeword")
+            result = evaluate(trained.model, data, progress=progress)
+        print(trained.stripped)
+        cost = speed.encoder_cost(trained.model.encoder)
+        points = [dict(row.at)[0.5] for row in result.rows]
+        heard = [f"{p.missed} of {p.spoken}" if p else "no threshold" for p in points]
+        print(
+            f"| {write.__name__}, random weights | 0 | {cost.parameters / 1e6:.2f} M "
+            f"| {ways_to_stream(name)[0]} | {' | '.join(heard)} | {cost.real_time_factor:.3f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
