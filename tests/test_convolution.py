@@ -12,7 +12,7 @@ from wakeword.convolution import convolved
 @pytest.mark.parametrize("size", [1, 3, 5])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("dilation", [1, 2, 5])
-@pytest.mark.parametrize("length", [0, 1, 8, 21, 40])
+@pytest.mark.parametrize("length", [0, 1, 8, 21, 40, 140])
 @torch.no_grad()
 def test_it_is_torchs_own(size: int, stride: int, dilation: int, length: int) -> None:
     torch.manual_seed(0)

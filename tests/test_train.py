@@ -330,6 +330,17 @@ def test_transfer_is_compared_with_random_weights(
     assert models.load(file).origin.training["strategy"] == "head"  # not the one from scratch
 
 
+def test_what_no_weights_were_needed_for_is_computed_once(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    made: list[set[Path]] = []
+    for strategy in ("full", "scratch"):
+        config = replace(SMALL, strategy=strategy, epochs=1)
+        train(read_dataset(data), ["ping"], config, weights=weights, work=tmp_path)
+        made.append(set(tmp_path.glob("features-*/*")))
+    assert made[0] and made[0] == made[1]
+
+
 @pytest.mark.parametrize(
     ("pretrained", "scratch", "words"),
     [(0.02, 0.4, "Transfer pays"), (0.10, 0.15, "may be chance"), (0.1, 0.1, "does not pay")],

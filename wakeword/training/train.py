@@ -329,7 +329,7 @@ class _Run:
             [clip.identity() for clip in around],
             model.origin.encoder,
             model.origin.streaming,
-            self.begins_from or model.origin.encoder_sha256,
+            (self.begins_from or model.origin.encoder_sha256) if self.depth else "",
             model.encoder.settings(),
             model.frontend.level,
             self.depth,
