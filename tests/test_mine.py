@@ -56,6 +56,13 @@ def test_a_broken_recording_is_skipped_and_named(file: Path) -> None:
     assert found and list(reasons) == [broken]
 
 
+def test_where_nothing_is_found_nothing_is_written(file: Path, tmp_path: Path) -> None:
+    command = ["mine", file, file.parent / "evenings", "-o", tmp_path / "mined", "--score", "1"]
+    told = CliRunner().invoke(main, [str(part) for part in command])
+    assert told.exit_code == 0 and "nothing scored 1 or more" in told.output, told.output
+    assert not (tmp_path / "mined").exists()
+
+
 def test_what_may_be_the_word_is_asked_about(file: Path, tmp_path: Path) -> None:
     found = tmp_path / "found"
     command = ["mine", file, file.parent / "evenings", "-o", found, "--to-review", "--most", "6"]

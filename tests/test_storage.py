@@ -75,6 +75,7 @@ def test_check_writable_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "some.bin"
     path.write_bytes(b"old")
     storage.check_writable(path)
+    storage.check_writable(tmp_path / "new" / "newer" / "some.bin")
     assert names(tmp_path) == ["some.bin"]
     with pytest.raises(ConfigError, match="cannot be written"):
         storage.check_writable(path / "below.bin")

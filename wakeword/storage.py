@@ -62,11 +62,17 @@ def add_line(path: Path, line: str) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raises ConfigError before long work rather than after it."""
+    """Raises ConfigError before long work rather than after it; nothing stays behind."""
+    missing = [folder for folder in path.parents if not folder.exists()]  # the deepest first
     probe = path.with_name(f"{path.name}.probe")
-    with whole(probe) as part:
-        part.touch()
-    probe.unlink()
+    try:
+        with whole(probe) as part:
+            part.touch()
+        probe.unlink()
+    finally:
+        with suppress(OSError):
+            for folder in missing:
+                folder.rmdir()
 
 
 def fingerprint(*parts: object) -> str:

@@ -71,6 +71,11 @@ def mine(
     with spread_over(ray) as spread, show.progress() as progress:
         found, broken = find(model, paths, score=score, most=most, progress=progress, spread=spread)
     check_broken(len(broken), len(paths), broken)
+    for reason in broken.values():
+        click.echo(f"note: skipped {reason}", err=True)
+    if not found:
+        show.console().print(f"nothing scored {score:g} or more: nothing written", highlight=False)
+        return
     rows = []
     for number, each in enumerate(found):
         clip = output / f"{number:05d}.flac"
@@ -96,6 +101,4 @@ def mine(
     if not to_review:
         with storage.whole(manifest) as part:
             part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    for reason in broken.values():
-        click.echo(f"note: skipped {reason}", err=True)
     show.console().print(f"{len(found)} clips in {output}", highlight=False)
