@@ -300,9 +300,16 @@ def missed(cells: Sequence[Cell]) -> float:
     return float(np.mean([cell.missed / cell.spoken for cell in cells]))
 
 
-def table(cells: Sequence[Cell]) -> str:
-    """Means over words and draws. The interval (Wilson, 95 %) is that of one draw's clips: other
+def missed_in(draws: dict[int, list[Cell]]) -> metrics.Rate:
+    """Mean over words and draws. The interval (Wilson, 95 %) is that of one draw's clips: other
     draws hear the same ones again."""
+    rate = missed([cell for draw in draws.values() for cell in draw])
+    spoken = sum(cell.spoken for cell in max(draws.values(), key=len))
+    return replace(metrics.wilson(round(rate * spoken), spoken), value=rate)
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """A line for each thing compared and number of clips."""
     lines = [
         "| encoder | head | strategy | clips a word | minutes | scenes | learns | words × draws "
         "| missed | each draw | at 0 dB | false accepts per hour at 5 % missed | trained in |",
@@ -310,9 +317,7 @@ def table(cells: Sequence[Cell]) -> str:
     ]
     for (how, asked), draws in grouped(cells).items():
         all_of = [cell for draw in draws.values() for cell in draw]
-        rate = missed(all_of)
-        spoken = sum(cell.spoken for cell in max(draws.values(), key=len))
-        about = metrics.wilson(round(rate * spoken), spoken)
+        rate = missed_in(draws)
         loud = np.mean([2 * cell.missed_0db / cell.spoken for cell in all_of])
         few = [cell.false_accepts_per_hour for cell in all_of]
         price = np.median([np.inf if each is None else each for each in few])
@@ -325,42 +330,53 @@ def table(cells: Sequence[Cell]) -> str:
             f"| {'–' if how.head == 'examples' else f'{how.hours:g} h'} "
             f"| {np.mean([cell.trainable for cell in all_of]) / 1e6:.2f} M "
             f"| {len({cell.word for cell in all_of})} × {len(draws)} "
-            f"| {rate:.1%} ({about.low:.1%}–{about.high:.1%}) | {each_draw} | {loud:.1%} "
+            f"| {rate.value:.1%} ({rate.low:.1%}–{rate.high:.1%}) | {each_draw} | {loud:.1%} "
             f"| {f'{price:.2f}' if np.isfinite(price) else 'never'} | {cost_s / 60:.1f} min |"
         )
     return "\n".join(lines)
 
 
+def panel_of(how: How) -> str:
+    scenes = "examples" if how.head == "examples" else f"{how.hours:g} h of scenes"
+    return f"{how.encoder}, {how.streaming}, {scenes}"
+
+
 def picture(cells: Sequence[Cell], path: Path) -> None:
-    """Missed over minutes of the word: a panel for each encoder; bands hold all draws."""
+    """Missed over minutes of the word: a panel for each encoder and hours of scenes. A band is the
+    interval in the table, a dot a draw."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = sorted({(cell.how.encoder, cell.how.streaming) for cell in cells})
+    panels = sorted({panel_of(cell.how) for cell in cells})
     figure = Figure(figsize=(5 * len(panels), 4), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, panel in zip(
-        np.ravel(figure.subplots(1, len(panels), sharey=True)), panels, strict=True
-    ):
-        curves: dict[str, list[tuple[float, list[float]]]] = defaultdict(list)
+    all_axes = np.ravel(figure.subplots(1, len(panels), sharex=True, sharey=True))
+    for axes, panel in zip(all_axes, panels, strict=True):
+        curves: dict[str, list[tuple[float, metrics.Rate, list[float]]]] = defaultdict(list)
         for (how, _), draws in grouped(cells).items():
-            if (how.encoder, how.streaming) == panel:
+            if panel_of(how) == panel:
                 minutes = float(np.mean([c.minutes for draw in draws.values() for c in draw]))
                 name = ", ".join((how.strategy, how.head, *how.beside))
-                curves[name].append((minutes, [100 * missed(draw) for draw in draws.values()]))
+                each_draw = [100 * missed(draw) for draw in draws.values()]
+                curves[name].append((minutes, missed_in(draws), each_draw))
         for name, points in curves.items():
-            minutes, rates = zip(*sorted(points), strict=True)
-            (line,) = axes.plot(minutes, [np.mean(each) for each in rates], "o-", label=name)
+            minutes, rates, each_draw = zip(*sorted(points, key=lambda p: p[0]), strict=True)
+            (line,) = axes.plot(minutes, [100 * rate.value for rate in rates], "o-", label=name)
             axes.fill_between(
-                minutes, [min(each) for each in rates], [max(each) for each in rates],
+                minutes, [100 * rate.low for rate in rates], [100 * rate.high for rate in rates],
                 color=line.get_color(), alpha=0.15, linewidth=0,
             )  # fmt: skip
-        axes.set_title(f"{panel[0]}, {panel[1]}", fontsize=10)
+            for x, draws_there in zip(minutes, each_draw, strict=True):
+                axes.plot([x] * len(draws_there), draws_there, ".", color=line.get_color(), ms=3)
+        axes.set_title(panel, fontsize=10)
         axes.set_xscale("log")
-        axes.set_yscale("symlog", linthresh=1)
+        axes.set_xticks([0.5, 1, 2, 5, 10], ["½", "1", "2", "5", "10"])
+        axes.minorticks_off()
         axes.set_xlabel("minutes of the word to learn from")
         axes.grid(True, linewidth=0.5, alpha=0.6)
         axes.legend(fontsize=8)
+    figure.axes[0].set_yscale("log")
+    figure.axes[0].set_yticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
     figure.axes[0].set_ylabel(f"% missed at {FALSE_ACCEPTS:g} false accepts per hour")
     with storage.whole(path) as part:
         figure.savefig(part, format="png", dpi=130)
