@@ -52,6 +52,7 @@ from wakeword.training.scenes import SceneConfig
 
 FALSE_ACCEPTS = 0.5  # per hour
 MISS = 0.05
+EPOCHS = training.TrainConfig.epochs
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Cell:
 @click.option(
     "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."
 )
-@click.option("--epochs", default=training.TrainConfig.epochs, show_default=True)
+@click.option("--epochs", default=EPOCHS, show_default=True)
 @click.option(
     "--spoken",
     type=click.Path(path_type=Path),
@@ -327,7 +328,7 @@ def table(cells: Sequence[Cell]) -> str:
             f"| {how.encoder} ({how.streaming}{f', {how.hop_ms} ms' if how.hop_ms else ''}) "
             f"| {how.head} | {' + '.join((how.strategy, *how.beside))} "
             f"| {asked or 'all'} | {np.mean([cell.minutes for cell in all_of]):.1f} "
-            f"| {'–' if how.head == 'examples' else f'{how.hours:g} h'} "
+            f"| {'–' if how.head == 'examples' else f'{how.hours:g} h, {how.epochs} times'} "
             f"| {np.mean([cell.trainable for cell in all_of]) / 1e6:.2f} M "
             f"| {len({cell.word for cell in all_of})} × {len(draws)} "
             f"| {rate.value:.1%} ({rate.low:.1%}–{rate.high:.1%}) | {each_draw} | {loud:.1%} "
@@ -356,7 +357,8 @@ def picture(cells: Sequence[Cell], path: Path) -> None:
         for (how, _), draws in grouped(cells).items():
             if panel_of(how) == panel:
                 minutes = float(np.mean([c.minutes for draw in draws.values() for c in draw]))
-                name = ", ".join((how.strategy, how.head, *how.beside))
+                epochs = () if how.epochs == EPOCHS else (f"{how.epochs} epochs",)
+                name = ", ".join((how.strategy, how.head, *epochs, *how.beside))
                 each_draw = [100 * missed(draw) for draw in draws.values()]
                 curves[name].append((minutes, missed_in(draws), each_draw))
         for name, points in curves.items():
