@@ -64,7 +64,7 @@ def wav2vec2(folder: Path) -> tuple[str, None]:
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", required=True)
-@click.option("--strategy", default="full", show_default=True)
+@click.option("--strategy", default="auto", show_default=True)
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
 @click.option("--hours", default=TrainConfig().scenes.hours, show_default=True)
 def main(corpus: Path, out: Path, word: str, strategy: str, epochs: int, hours: float) -> None:
