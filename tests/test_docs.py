@@ -103,7 +103,7 @@ def small(place: Path) -> dict[str, dict[str, Any]]:
         "train": {**encoder, "hours": 0.1, "epochs": 4, "work": str(place / "work")},
         "enroll": encoder,
         "improve": {"hours": 0.1, "epochs": 2},
-        "mine": {"score": 1e-3},
+        "mine": {"score": 1e-12},
         "record": {"countdown": 0},
         "serve": {"port": 0},
         "bench": {"seconds": 3},
