@@ -22,7 +22,7 @@ import torch
 from wakeword import model as models
 from wakeword.cli import show
 from wakeword.data import assign_splits, read_dataset
-from wakeword.encoders import build, register, spec, ways_to_stream
+from wakeword.encoders import build, register, spec
 from wakeword.encoders.families import FAMILIES
 from wakeword.evaluation import speed
 from wakeword.evaluation.evaluate import evaluate
@@ -33,15 +33,15 @@ EMFORMER = "stand-in-emformer"
 
 def emformer(folder: Path) -> tuple[str, Path]:
     """Its name here and its file, with the statistics of its features beside it."""
-    small = replace(
-        spec("emformer-base-960h"), name=EMFORMER, sources=(), hours=0, dim=64, layers=3, heads=2
-    )
+    real = spec("emformer-base-960h")
+    small = replace(real, name=EMFORMER, sources=(), hours=0, dim=64, layers=3, heads=2)
     register(small, FAMILIES["emformer"])
     torch.manual_seed(0)
     tensors = {f"transcriber.{name}": t for name, t in build(EMFORMER).trunk.state_dict().items()}
     statistics = {"mean": [0.0] * small.mels, "invstddev": [1.0] * small.mels}
-    (folder / "global_stats_rnnt_librispeech.json").write_text(json.dumps(statistics), "utf-8")
-    torch.save(tensors | {"joiner.linear.weight": torch.randn(29, 64)}, folder / "emformer.pt")
+    (folder / Path(real.sources[0].beside).name).write_text(json.dumps(statistics), "utf-8")
+    joiner = {"joiner.linear.weight": torch.randn(29, small.dim)}
+    torch.save(tensors | joiner, folder / "emformer.pt")
     return EMFORMER, folder / "emformer.pt"
 
 
@@ -87,7 +87,8 @@ def main(corpus: Path, out: Path, word: str, strategy: str, epochs: int, hours: 
         heard = [f"{p.missed} of {p.spoken}" if p else "no threshold" for p in points]
         print(
             f"| {write.__name__}, random weights | 0 | {cost.parameters / 1e6:.2f} M "
-            f"| {ways_to_stream(name)[0]} | {' | '.join(heard)} | {cost.real_time_factor:.3f} |"
+            f"| {trained.model.origin.streaming} | {' | '.join(heard)} "
+            f"| {cost.real_time_factor:.3f} |"
         )
 
 

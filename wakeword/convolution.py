@@ -7,7 +7,7 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_FEW = 100
+_FEW = 100  # frames
 
 
 def convolved(conv: nn.Conv1d, x: Tensor) -> Tensor:
