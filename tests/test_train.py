@@ -136,7 +136,8 @@ def test_two_processes_make_the_model_of_one(
     (one, made), (two, made_together) = found
     assert made == made_together
     for tensor, other in zip(one.state_dict().values(), two.state_dict().values(), strict=True):
-        torch.testing.assert_close(other, tensor, atol=1e-4, rtol=1e-3)
+        # other batches, other roundings: with bfloat16 they are those of 8 bits
+        torch.testing.assert_close(other, tensor, atol=3e-4, rtol=1e-3)
     assert one.point.thresholds == pytest.approx(two.point.thresholds, abs=1e-3)
 
 

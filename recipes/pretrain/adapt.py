@@ -185,8 +185,7 @@ class Scenes:
         scene = render(plan, self.library, self.augmenter, [], samples)
         rng = np.random.default_rng((*plan.seed, 1))
         features = _features(self.streamed, scene.samples)
-        if rng.random() < MASK_SHARE:
-            features = mask_features(features, rng)
+        features = mask_features(features, rng, MASK_SHARE)
         whole = _features(self.whole, scene.dry if self.dry else scene.samples)
         return features, whole, int(rng.integers(1 << 20))
 

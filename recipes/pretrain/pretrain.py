@@ -203,7 +203,7 @@ def heard(
         # the last features of a scene are those of its reflected end, which a stream has not
         features = mel(F.pad(torch.from_numpy(samples), (0, 400))[None])[0][0]
         features = features[: 4 * len(scenes.units[i])]
-        return mask_features(features, rng) if augmenter and rng.random() < MASK_SHARE else features
+        return mask_features(features, rng, MASK_SHARE) if augmenter else features
 
     def batch(pick: Sequence[int]) -> Batch:
         with torch.inference_mode():

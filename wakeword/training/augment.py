@@ -76,8 +76,11 @@ def limit_band(samples: Samples, rng: Generator) -> Samples:
     return cast(Samples, scipy.signal.sosfilt(sos, samples).astype(np.float32))
 
 
-def mask_features(features: torch.Tensor, rng: Generator) -> torch.Tensor:
-    """SpecAugment on (T, bands): up to two stripes of bands and of time take the mean value."""
+def mask_features(features: torch.Tensor, rng: Generator, share: float = 1.0) -> torch.Tensor:
+    """SpecAugment on (T, bands), in this share of cases: up to two stripes of bands and of time
+    take the mean value."""
+    if share < 1 and rng.random() >= share:
+        return features
     features = features.clone()
     mean = features.mean()
     for axis, longest in ((1, 14), (0, 12)):

@@ -156,8 +156,8 @@ class FeatureStore:
         features, _ = self.frontend(audio)
         for i, (plan, share) in enumerate(masks):
             rng = np.random.default_rng((*plan.seed, 1))
-            if isinstance(self.frontend, Mel) and rng.random() < share:  # samples have no bands
-                features[i] = mask_features(features[i], rng)
+            if self.depth and isinstance(self.frontend, Mel):  # samples have no bands
+                features[i] = mask_features(features[i], rng, share)
         firsts = [np.random.default_rng((*plan.seed, 2)).integers(1 << 20) for plan, _ in masks]
         frames: Tensor = features
         if self.depth:

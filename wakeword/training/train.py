@@ -26,10 +26,11 @@ from wakeword.evaluation import evaluate, metrics, streams
 from wakeword.evaluation.calibrate import HEARD_SHARE, calibrate, evidence, within_reach
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.metrics import Point
+from wakeword.frontend import Mel
 from wakeword.heads import ExamplesHead, build_head
 from wakeword.model import Origin, WakeWordModel
 from wakeword.training import transfer
-from wakeword.training.augment import Augmenter
+from wakeword.training.augment import Augmenter, mask_features
 from wakeword.training.features import FeatureStore, Heard, has_bfloat16
 from wakeword.training.losses import frame_targets, loss_by_name
 from wakeword.training.scenes import SceneConfig, plan_beside, plan_scenes
@@ -38,7 +39,7 @@ from wakeword.training.transfer import Strategy
 from wakeword.trigger import OperatingPoint
 from wakeword.work import Progress
 
-_FEATURES_VERSION = 5  # to be raised with every change to what scenes or features are
+_FEATURES_VERSION = 6  # to be raised with every change to what scenes or features are
 _AT_ONCE = 16  # scenes of a batch whose gradients are computed at once: they fit the caches
 _VALIDATION_POINTS = (0.5, 1, 2, 4, 8, 16, 32)  # false accepts per hour
 
@@ -408,7 +409,7 @@ class _Run:
                 optimiser.zero_grad(set_to_none=True)
                 own = self.team.share(pick)
                 for part in torch.split(own, _AT_ONCE) if len(own) else ():
-                    frames = torch.from_numpy(scenes.frames[part.numpy()]).float()
+                    frames = self._frames(scenes, part, epoch)
                     loss = self.loss(self._logits(frames), scenes.targets[part])
                     loss = loss * (len(part) / len(pick))
                     loss.backward()  # type: ignore[no-untyped-call]
@@ -440,6 +441,18 @@ class _Run:
             return 0.0
         warm = min(1.0, (at - begin) / 0.03 + 1e-3)
         return warm * 0.5 * (1.0 + math.cos(math.pi * at))
+
+    def _frames(self, scenes: _Scenes, part: Tensor, epoch: int) -> Tensor:
+        """Of some scenes. Where all layers learn, masks are drawn anew in every epoch: such a
+        network would learn fixed ones by heart."""
+        frames = torch.from_numpy(scenes.frames[part.numpy()]).float()
+        if self.depth or not isinstance(self.model.frontend, Mel):
+            return frames
+        share, seed = self.config.scenes.augment.mask_share, self.config.seed
+        drawn = [np.random.default_rng((seed, epoch, int(number))) for number in part]
+        return torch.stack(
+            [mask_features(each, rng, share) for each, rng in zip(frames, drawn, strict=True)]
+        )
 
     def _logits(self, frames: Tensor) -> Tensor:
         if self.depth < self.model.encoder.depth:
