@@ -31,6 +31,7 @@ from wakeword.errors import ConfigError
 from wakeword.evaluation.evaluate import Track
 from wakeword.heads import build_head
 from wakeword.model import Origin, WakeWordModel
+from wakeword.training import depth
 from wakeword.training.train import TrainConfig, Trained
 from wakeword.trigger import OperatingPoint
 
@@ -236,6 +237,16 @@ def test_a_draw_of_clips_and_the_same_draw_again() -> None:
     few = [drawn(task, 6, draw).keywords for draw in (0, 0, 1)]
     assert few[0] == few[1] != few[2] and {len(each) for each in few} == {6}
     assert drawn(task, 0, 1).keywords == clips
+
+
+def test_auto_goes_by_what_the_depth_study_measured() -> None:
+    study = runpy.run_path(str(RECIPES / "depth" / "study.py"))
+    cells = study["read"](*sorted((RECIPES / "depth" / "measured").glob("*.jsonl")))
+    assert study["rows"](cells) == list(depth.measured())
+    one_word = [cell for cell in cells if (cell.word, cell.how.strategy) != ("snowboy", "full")]
+    assert {row.strategy for row in study["rows"](one_word)} == (
+        {row.strategy for row in depth.measured()} - {"full"}  # compared on the same words alone
+    )
 
 
 def test_serve_load(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import tiny as tiny_family
 import torch
@@ -9,7 +11,7 @@ from torch import nn
 
 from wakeword.encoders import EncoderSpec
 from wakeword.errors import ConfigError
-from wakeword.training import transfer
+from wakeword.training import depth, transfer
 
 ASKED = ("head", "top:1", "top:2", "top:3", "full", "layerwise", "gradual", "scratch")
 
@@ -18,7 +20,7 @@ ASKED = ("head", "top:1", "top:2", "top:3", "full", "layerwise", "gradual", "scr
 @pytest.mark.parametrize("asked", ASKED)
 def test_groups_hold_what_learns_once(tiny: EncoderSpec, streaming: str, asked: str) -> None:
     model = tiny_family.model(streaming)
-    strategy = transfer.choose(asked, model.encoder, 10)
+    strategy = transfer.choose(asked, model.encoder, 10, 50)
     frozen = transfer.freeze(model.encoder, strategy.frozen)
     sizes = {name: parameter.numel() for name, parameter in model.encoder.named_parameters()}
     groups = transfer.parameter_groups(model.encoder, model.head, strategy, 1e-3)
@@ -45,7 +47,7 @@ def test_groups_hold_what_learns_once(tiny: EncoderSpec, streaming: str, asked: 
 )
 def test_rates_fall_from_the_top(tiny: EncoderSpec, asked: str, rates: list[float]) -> None:
     model = tiny_family.model()
-    strategy = transfer.choose(asked, model.encoder, 10)
+    strategy = transfer.choose(asked, model.encoder, 10, 50)
     groups = transfer.parameter_groups(model.encoder, model.head, strategy, 1.0)
     assert [group["lr"] for group in groups] == pytest.approx(rates)
     if len(groups) > 1:
@@ -56,7 +58,7 @@ def test_rates_fall_from_the_top(tiny: EncoderSpec, asked: str, rates: list[floa
 @pytest.mark.parametrize("asked", ["head", "top:1", "top:2"])
 def test_frozen_weights_do_not_move(tiny: EncoderSpec, asked: str) -> None:
     model = tiny_family.model()
-    strategy = transfer.choose(asked, model.encoder, 10)
+    strategy = transfer.choose(asked, model.encoder, 10, 50)
     transfer.freeze(model.encoder, strategy.frozen)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     groups = transfer.parameter_groups(model.encoder, model.head, strategy, 0.1)
@@ -80,7 +82,7 @@ def test_low_rank_products_learn_beside_the_matrices_and_are_merged(tiny: Encode
     unchanged = model(sound)[0]
     transfer.adapt(model.encoder, 2)
     assert torch.equal(model(sound)[0], unchanged)
-    strategy = transfer.choose("lora:2", model.encoder, 10)
+    strategy = transfer.choose("lora:2", model.encoder, 10, 50)
     groups = transfer.parameter_groups(model.encoder, model.head, strategy, 0.01)
     optimiser = torch.optim.Adam(groups)
     for _ in range(2):  # the first step moves one side of the product alone
@@ -145,15 +147,57 @@ def test_frozen_is_for_good() -> None:
         (1e6, "gradual", 0),
     ],
 )
-def test_auto_goes_by_minutes(tiny: EncoderSpec, minutes: float, name: str, frozen: int) -> None:
-    strategy = transfer.choose("auto", tiny_family.model().encoder, minutes)
+def test_auto_goes_by_minutes_where_nothing_was_measured(
+    tiny: EncoderSpec, minutes: float, name: str, frozen: int
+) -> None:
+    strategy = transfer.choose("auto", tiny_family.model().encoder, minutes, 50)
     assert (strategy.name, strategy.frozen) == (name, frozen)
-    assert f"{minutes:.0f} min" in strategy.reason
+    assert f"{minutes:.0f} min" in strategy.reason and "not measured" in strategy.reason
     assert strategy.pretrained and strategy.gradual == (name == "gradual")
 
 
+def row(strategy: str, clips: int, missed: float, trainable: int = 9) -> depth.Row:
+    return depth.Row("tiny", strategy, clips, trainable, missed, missed / 2, missed * 2)
+
+
+@pytest.mark.parametrize(
+    ("clips", "minutes", "name", "of"),
+    [
+        (0, 0, "top:1", 10),
+        (22, 1, "top:1", 10),
+        (23, 1, "head", 50),  # half a point behind, and fewer learn
+        (50, 2, "head", 50),
+        (5000, 19, "full", 200),
+        (5000, 20, "top:1", None),  # by minutes again
+    ],
+)
+def test_auto_goes_by_the_nearest_measured_row(
+    clips: int,
+    minutes: float,
+    name: str,
+    of: int | None,
+    tiny: EncoderSpec,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = (
+        *(row("head", 10, 0.3, 1), row("top:1", 10, 0.2, 2), row("full", 10, 0.25)),
+        *(row("head", 50, 0.105, 1), row("full", 50, 0.1)),
+        *(row("head", 200, 0.056, 1), row("full", 200, 0.05), row("scratch", 200, 0.4)),
+        replace(row("full", 50, 0.0), encoder="another"),
+    )
+    monkeypatch.setattr(depth, "measured", lambda: rows)
+    strategy = transfer.choose("auto", tiny_family.model().encoder, minutes, clips)
+    assert strategy.name == name
+    if of is None:
+        assert "not measured" in strategy.reason
+        return
+    assert f"with {of}, {name} missed" in strategy.reason
+    if of == 200:
+        assert "full missed 5.0% (2.5%–10.0%), head 5.6%, scratch 40.0%" in strategy.reason
+
+
 def test_scratch_forgets_what_was_learned(tiny: EncoderSpec) -> None:
-    assert not transfer.choose("scratch", tiny_family.model().encoder, 10).pretrained
+    assert not transfer.choose("scratch", tiny_family.model().encoder, 10, 50).pretrained
 
 
 @pytest.mark.parametrize(
@@ -172,13 +216,13 @@ def test_scratch_forgets_what_was_learned(tiny: EncoderSpec) -> None:
 )
 def test_unknown_strategies_teach(tiny: EncoderSpec, asked: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        transfer.choose(asked, tiny_family.model().encoder, 10)
+        transfer.choose(asked, tiny_family.model().encoder, 10, 50)
 
 
 def test_every_listed_strategy_is_known(tiny: EncoderSpec) -> None:
     for name in transfer.STRATEGIES:
         transfer.choose(
-            name.replace(":N", ":1").replace(":R", ":1"), tiny_family.model().encoder, 10
+            name.replace(":N", ":1").replace(":R", ":1"), tiny_family.model().encoder, 10, 50
         )
 
 

@@ -18,7 +18,8 @@ the false accepts per hour at which no more than 5 % of the clips in quiet and a
 
 Words are trained side by side, one on each core. Each training is a line of OUT/<word>.jsonl, so a
 run that is cut off goes on, and runs over other encoders add to the same table. Prints the table of
-everything in OUT and draws OUT/depth.png.
+everything in OUT, draws OUT/depth.png, and writes OUT/depth.json: the rows that compare strategies
+with all else at its default. The package has those of `measured/`: `--strategy auto` goes by them.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from wakeword.evaluation import evaluate, metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.streams import negative_stream, positive_stream
 from wakeword.model import WakeWordModel
+from wakeword.training import depth
 from wakeword.training import train as training
 from wakeword.training.enroll import enroll
 from wakeword.training.features import FeatureStore
@@ -158,12 +160,11 @@ def main(
         for done, each in enumerate(as_completed(waiting)):
             each.result()
             progress("words", done + 1, len(words))
-    cells = sorted(
-        read(*sorted(out.glob("*.jsonl"))),
-        key=lambda cell: (str(cell.how), cell.asked or 10**9, cell.word),
-    )
+    cells = read(*sorted(out.glob("*.jsonl")))
     print(table(cells))
     picture(cells, out / "depth.png")
+    with storage.whole(out / "depth.json") as part:
+        part.write_text(depth.to_json(rows(cells)), "utf-8")
 
 
 def of_word(
@@ -252,11 +253,11 @@ def measured(
 
     Frames below what learned are the same for all models of a word: kept in half precision.
     """
-    depth = max(d for d in model.encoder.splits() if d <= frozen)
+    split = max(d for d in model.encoder.splits() if d <= frozen)
     name = storage.fingerprint(
         model.origin.encoder, model.origin.streaming, model.encoder.settings()
     )
-    store = FeatureStore(folder / f"dev-{name}-{depth}", model.frontend, model.encoder, depth)
+    store = FeatureStore(folder / f"dev-{name}-{split}", model.frontend, model.encoder, split)
     library = Library([], [], [], {})
     conditions = (CLEAN, noisy(10.0), noisy(0.0))
     wanted = [negative_stream(part), *(positive_stream(part, each) for each in conditions)]
@@ -276,14 +277,14 @@ def measured(
 
 
 def read(*files: Path) -> list[Cell]:
-    """Every cell in the files that are there."""
+    """Every cell in the files that are there, in the order of the table."""
     lines = [line for f in files if f.is_file() for line in f.read_text("utf-8").splitlines()]
     cells = []
     for line in lines:
         about = json.loads(line)
         how = about.pop("how")
         cells.append(Cell(How(**{**how, "beside": tuple(how["beside"])}), **about))
-    return cells
+    return sorted(cells, key=lambda c: (str(c.how), c.asked or 10**9, c.word, c.draw))
 
 
 Group = tuple[How, int]
@@ -335,6 +336,33 @@ def table(cells: Sequence[Cell]) -> str:
             f"| {f'{price:.2f}' if np.isfinite(price) else 'never'} | {cost_s / 60:.1f} min |"
         )
     return "\n".join(lines)
+
+
+def rows(cells: Sequence[Cell]) -> list[depth.Row]:
+    """What `--strategy auto` can go by: every setting but the strategy at its default, and of each
+    encoder and number of clips the strategies that were measured on all of the words there."""
+    usual = training.TrainConfig()
+    alike: dict[tuple[str, int], dict[str, dict[int, list[Cell]]]] = defaultdict(dict)
+    for (how, asked), draws in grouped(cells).items():
+        default = How(
+            how.encoder, ways_to_stream(how.encoder)[0], None, usual.head, how.strategy,
+            SceneConfig().hours, usual.epochs, (),
+        )  # fmt: skip
+        if how == default:
+            alike[how.encoder, asked][how.strategy] = draws
+    found = []
+    for (encoder, _), strategies in alike.items():
+        of = {
+            name: [c for draw in draws.values() for c in draw] for name, draws in strategies.items()
+        }
+        words = {cell.word for each in of.values() for cell in each}
+        compared = [name for name, each in of.items() if {cell.word for cell in each} == words]
+        clips = round(float(np.mean([cell.clips for name in compared for cell in of[name]])))
+        for name in compared:
+            rate = missed_in(strategies[name])
+            shares = (round(share, 4) for share in (rate.value, rate.low, rate.high))
+            found.append(depth.Row(encoder, name, clips, of[name][0].trainable, *shares))
+    return found
 
 
 def panel_of(how: How) -> str:

@@ -183,7 +183,9 @@ def train(
         train_part = train_part.with_clips_of(replace(of_words, negatives=()))
     library = Library.read(train_part, progress)
     minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
-    strategy = transfer.choose(config.strategy, encoder, minutes)
+    strategy = transfer.choose(
+        config.strategy, encoder, minutes, len(library.keywords) / len(keywords)
+    )
     run = _Run(config, keywords, encoder, sha256, strategy, start, team or Team())
     folder = Path(work) if work else storage.cache_dir() / "training"
     features = run.features_of([*train_part.noises, *train_part.rooms])

@@ -13,8 +13,10 @@ from torch.nn.utils import parametrize
 
 from wakeword.encoders import Encoder
 from wakeword.errors import ConfigError, unknown
+from wakeword.training import depth
 
 STRATEGIES = ("auto", "head", "top:N", "lora:R", "full", "layerwise", "gradual", "scratch")
+_MEASURED_MINUTES = 20  # of keyword audio: depths were compared below
 
 
 @dataclass(frozen=True)
@@ -43,22 +45,17 @@ class Strategy:
     pretrained: bool = True
 
 
-def choose(asked: str, encoder: Encoder, keyword_minutes: float) -> Strategy:
+def choose(asked: str, encoder: Encoder, keyword_minutes: float, clips: float) -> Strategy:
     """The strategy for a name: head, top:N, lora:R, full, layerwise, gradual, scratch or auto.
 
-    `auto` goes by minutes of keyword audio: below 20 only the head learns; below 120 the top layer
+    `auto` takes what missed least where depths were measured (`training.depth`) with the number of
+    clips nearest to `clips`, of each word. Where no row reaches, by encoder or from 20 minutes of
+    keyword audio on, it goes by minutes: below 20 only the head learns; below 120 the top layer
     too; above, all layers by and by. Raises ConfigError for other names.
     """
-    if asked == "auto":
-        if keyword_minutes < 20:
-            name, why = "head", "under 20: the new layers alone"
-        elif keyword_minutes < 120:
-            name, why = "top:1", "20 to 120: the new layers and the top one of the encoder"
-        else:
-            name, why = "gradual", "over 120: all layers, unfrozen from the top"
-        reason = f"{keyword_minutes:.0f} min of keyword audio is {why}"
-    else:
-        name, reason = asked, "asked for"
+    name, reason = (
+        _auto(encoder, keyword_minutes, clips) if asked == "auto" else (asked, "asked for")
+    )
     top = re.fullmatch(r"top:(\d+)", name)
     if name == "head":
         return Strategy(name, reason, encoder.depth)
@@ -82,6 +79,25 @@ def choose(asked: str, encoder: Encoder, keyword_minutes: float) -> Strategy:
     if name == "scratch":
         return Strategy(name, reason, 0, encoder_rate=0.25, decay=1.0, pretrained=False)
     raise ConfigError(unknown("strategy", asked, STRATEGIES))
+
+
+def _auto(encoder: Encoder, minutes: float, clips: float) -> tuple[str, str]:
+    """A strategy's name, and why in one sentence."""
+    rows = depth.near(encoder.spec.name, clips) if minutes < _MEASURED_MINUTES else []
+    if rows:
+        best = depth.best(rows)
+        others = [row for row in rows if row is not best]
+        beside = "".join(f", {row.strategy} {row.missed:.1%}" for row in others)
+        return best.strategy, (
+            f"{clips:.0f} clips a word: where it was measured, with {best.clips}, {best}{beside}"
+        )
+    if minutes < _MEASURED_MINUTES:
+        name, why = "head", "under 20: the new layers alone"
+    elif minutes < 120:
+        name, why = "top:1", "20 to 120: the new layers and the top one of the encoder"
+    else:
+        name, why = "gradual", "over 120: all layers, unfrozen from the top"
+    return name, f"{minutes:.0f} min of keyword audio is {why}; not measured"
 
 
 def freeze(encoder: Encoder, stages: int) -> list[str]:
