@@ -340,7 +340,8 @@ def table(cells: Sequence[Cell]) -> str:
 
 def rows(cells: Sequence[Cell]) -> list[depth.Row]:
     """What `--strategy auto` can go by: every setting but the strategy at its default, and of each
-    encoder and number of clips the strategies that were measured on all of the words there."""
+    encoder and number of clips the strategies that were measured on all words and draws there: one
+    draw of ten clips is easier than another."""
     usual = training.TrainConfig()
     alike: dict[tuple[str, int], dict[str, dict[int, list[Cell]]]] = defaultdict(dict)
     for (how, asked), draws in grouped(cells).items():
@@ -355,8 +356,8 @@ def rows(cells: Sequence[Cell]) -> list[depth.Row]:
         of = {
             name: [c for draw in draws.values() for c in draw] for name, draws in strategies.items()
         }
-        words = {cell.word for each in of.values() for cell in each}
-        compared = [name for name, each in of.items() if {cell.word for cell in each} == words]
+        met = {name: {(cell.word, cell.draw) for cell in each} for name, each in of.items()}
+        compared = [name for name in of if met[name] == set().union(*met.values())]
         clips = round(float(np.mean([cell.clips for name in compared for cell in of[name]])))
         for name in compared:
             rate = missed_in(strategies[name])
