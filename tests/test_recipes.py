@@ -246,6 +246,7 @@ def test_auto_goes_by_what_the_depth_study_measured() -> None:
     for missing in (("snowboy", 0), ("alexa", 2)):  # compared on the same words and draws alone
         fewer = [c for c in cells if c.how.strategy != "head" or (c.word, c.draw) != missing]
         assert "head" not in {row.strategy for row in study["rows"](fewer)}
+    assert study["rows"]([c for c in cells if c.how.strategy == "head"]) == []
 
 
 def test_serve_load(

@@ -340,8 +340,8 @@ def table(cells: Sequence[Cell]) -> str:
 
 def rows(cells: Sequence[Cell]) -> list[depth.Row]:
     """What `--strategy auto` can go by: every setting but the strategy at its default, and of each
-    encoder and number of clips the strategies that were measured on all words and draws there: one
-    draw of ten clips is easier than another."""
+    encoder and number of clips the strategies, two at least, that were measured on all words and
+    draws there: one draw of ten clips is easier than another."""
     usual = training.TrainConfig()
     alike: dict[tuple[str, int], dict[str, dict[int, list[Cell]]]] = defaultdict(dict)
     for (how, asked), draws in grouped(cells).items():
@@ -358,6 +358,8 @@ def rows(cells: Sequence[Cell]) -> list[depth.Row]:
         }
         met = {name: {(cell.word, cell.draw) for cell in each} for name, each in of.items()}
         compared = [name for name in of if met[name] == set().union(*met.values())]
+        if len(compared) < 2:
+            continue
         clips = round(float(np.mean([cell.clips for name in compared for cell in of[name]])))
         for name in compared:
             rate = missed_in(strategies[name])
