@@ -357,7 +357,8 @@ def rows(cells: Sequence[Cell]) -> list[depth.Row]:
             name: [c for draw in draws.values() for c in draw] for name, draws in strategies.items()
         }
         met = {name: {(cell.word, cell.draw) for cell in each} for name, each in of.items()}
-        compared = [name for name in of if met[name] == set().union(*met.values())]
+        everything = set().union(*met.values())
+        compared = [name for name in of if met[name] == everything]
         if len(compared) < 2:
             continue
         clips = round(float(np.mean([cell.clips for name in compared for cell in of[name]])))
