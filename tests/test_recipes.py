@@ -23,7 +23,7 @@ from wakeword import audio, voices
 from wakeword import model as models
 from wakeword.audio import Samples
 from wakeword.data import Clip, Dataset, read_dataset
-from wakeword.data.task import in_text
+from wakeword.data.task import in_text, write_jsonl
 from wakeword.demo import synthesis
 from wakeword.demo.synthesis import Voice
 from wakeword.encoders import Encoder, EncoderSpec, Stripped, build, families
@@ -191,16 +191,23 @@ def test_halves_are_of_equal_length_and_recordings_stay_whole() -> None:
         assert not set(one.logits[:, 0]) & set(rest.logits[:, 0])
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other processes would not know the tiny encoder."""
+
+    def threads(cores: int, context: object) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(cores)
+
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", threads)
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_the_depth_study_goes_on_and_adds_to_its_table(
     small_trainings: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def threads(cores: int, context: object) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(cores)  # other processes would not know the tiny encoder
-
-    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", threads)
     few = ("--clips", "6", "--clips", "0", "--draws", "2", "--hours", "0.05", "--epochs", "1")
     study = [str(small_trainings), str(tmp_path / "out"), "--encoder", "tiny", *few]
     run("depth/study.py", *study, monkeypatch=monkeypatch)
@@ -224,6 +231,24 @@ def test_the_depth_study_goes_on_and_adds_to_its_table(
     # six clips of 1.5 s; nothing learns
     assert "| examples | none | 6 | 0.1 | – | 0.00 M | 1 × 1 |" in row
     assert [line for line in rows_of(third) if line != row] == rows_of(second)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_the_depth_study_counts_synthetic_clips_beside_those_of_people(
+    small_trainings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    voices_of = tmp_path / "kokoro"
+    voices_of.mkdir()
+    spoken = read_dataset(small_trainings).subset("train").keywords[:5]
+    write_jsonl(Dataset(voices_of, "jsonl", keywords=spoken), voices_of / "ping.jsonl")
+    few = ("--clips", "6", "--draws", "1", "--hours", "0.05", "--epochs", "1", "--word", "ping")
+    study = [str(small_trainings), str(tmp_path / "out"), "--encoder", "tiny", *few]
+    run("depth/study.py", *study, "--spoken", str(voices_of), monkeypatch=monkeypatch)
+    (row,) = rows_of(capsys.readouterr().out)
+    assert "| head + synthetic kokoro | 6, 10 in all |" in row  # one is held out
 
 
 def rows_of(printed: str) -> list[str]:

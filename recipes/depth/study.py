@@ -104,8 +104,9 @@ class Cell:
 @click.option("--epochs", default=EPOCHS, show_default=True)
 @click.option(
     "--spoken",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="Folder of speak.py: learn from its <word>.jsonl too.",
+    help="Folder of speak.py: learn from its <word>.jsonl too; may be repeated.",
 )
 @click.option(
     "--more",
@@ -127,7 +128,7 @@ def main(
     words: tuple[str, ...],
     hours: float,
     epochs: int,
-    spoken: Path | None,
+    spoken: tuple[Path, ...],
     more: tuple[Path, ...],
     encoder: str,
     weights: Path | None,
@@ -136,7 +137,7 @@ def main(
 ) -> None:
     """Train on some or all clips of each word of CORPUS, to every depth, again and again."""
     streaming = streaming or ways_to_stream(encoder)[0]
-    beside = tuple([*(path.stem for path in more), *(["synthetic voices"] if spoken else [])])
+    beside = (*(path.stem for path in more), *(f"synthetic {folder.name}" for folder in spoken))
     kinds = [(head, strategy) for strategy in strategies for head in heads if head != "examples"]
     kinds += [("examples", "none")] if "examples" in heads else []
     hows = [
@@ -153,7 +154,7 @@ def main(
         waiting = [
             pool.submit(
                 of_word, corpus, out, word, [job[1:] for job in jobs if job[0] == word], draws,
-                weights, [*more, *([spoken / f"{word}.jsonl"] if spoken else [])],
+                weights, [*more, *(folder / f"{word}.jsonl" for folder in spoken)],
             )
             for word in words
         ]  # fmt: skip
@@ -325,10 +326,13 @@ def table(cells: Sequence[Cell]) -> str:
         price = np.median([np.inf if each is None else each for each in few])
         each_draw = ", ".join(f"{missed(draw):.1%}" for _, draw in sorted(draws.items()))
         cost_s = np.mean([cell.took_s for cell in all_of])
+        clips = f"{asked}" if asked else "all"
+        if how.beside:
+            clips += f", {np.mean([cell.clips for cell in all_of]):,.0f} in all"
         lines.append(
             f"| {how.encoder} ({how.streaming}{f', {how.hop_ms} ms' if how.hop_ms else ''}) "
             f"| {how.head} | {' + '.join((how.strategy, *how.beside))} "
-            f"| {asked or 'all'} | {np.mean([cell.minutes for cell in all_of]):.1f} "
+            f"| {clips} | {np.mean([cell.minutes for cell in all_of]):.1f} "
             f"| {'–' if how.head == 'examples' else f'{how.hours:g} h, {how.epochs} times'} "
             f"| {np.mean([cell.trainable for cell in all_of]) / 1e6:.2f} M "
             f"| {len({cell.word for cell in all_of})} × {len(draws)} "
@@ -370,13 +374,19 @@ def rows(cells: Sequence[Cell]) -> list[depth.Row]:
 
 
 def panel_of(how: How) -> str:
-    scenes = "examples" if how.head == "examples" else f"{how.hours:g} h of scenes"
-    return f"{how.encoder}, {how.streaming}, {scenes}"
+    return f"{how.encoder}, {how.streaming}"
+
+
+def curve_of(how: How) -> str:
+    """What is the same along a curve: everything but the clips, and the scenes that hold them."""
+    epochs = () if how.epochs == EPOCHS or how.beside else (f"{how.epochs} epochs",)
+    beside = sorted({each.split()[0] for each in how.beside})
+    return ", ".join((how.strategy, how.head, *epochs, *(f"with {each}" for each in beside)))
 
 
 def picture(cells: Sequence[Cell], path: Path) -> None:
-    """Missed over minutes of the word: a panel for each encoder and hours of scenes. A band is the
-    interval in the table, a dot a draw."""
+    """Missed over minutes of the word: a panel for each encoder. A band is the interval in the
+    table, a dot a draw."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -389,10 +399,8 @@ def picture(cells: Sequence[Cell], path: Path) -> None:
         for (how, _), draws in grouped(cells).items():
             if panel_of(how) == panel:
                 minutes = float(np.mean([c.minutes for draw in draws.values() for c in draw]))
-                epochs = () if how.epochs == EPOCHS else (f"{how.epochs} epochs",)
-                name = ", ".join((how.strategy, how.head, *epochs, *how.beside))
                 each_draw = [100 * missed(draw) for draw in draws.values()]
-                curves[name].append((minutes, missed_in(draws), each_draw))
+                curves[curve_of(how)].append((minutes, missed_in(draws), each_draw))
         for name, points in curves.items():
             minutes, rates, each_draw = zip(*sorted(points, key=lambda p: p[0]), strict=True)
             (line,) = axes.plot(minutes, [100 * rate.value for rate in rates], "o-", label=name)
