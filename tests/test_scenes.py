@@ -13,7 +13,7 @@ import training
 
 from wakeword import audio
 from wakeword.audio import SAMPLE_RATE
-from wakeword.data import Dataset, for_keywords, read_dataset
+from wakeword.data import Clip, Dataset, for_keywords, read_dataset
 from wakeword.data.library import Library
 from wakeword.mixing import rms
 from wakeword.training.augment import AugmentConfig, Augmenter
@@ -47,6 +47,21 @@ def test_every_clip_gets_its_turn(data: Dataset) -> None:
     assert len({plan.seed for plan in plans}) == len(plans)
     used = Counter(clip.path for plan in plans for clip in plan.fill)
     assert set(used) == {clip.path for clip in data.negatives}
+
+
+def test_clips_beside_get_every_second_turn_at_most(data: Dataset) -> None:
+    own = len(data.keywords)
+    voices = [replace(data.keywords[i % own], speaker=f"voice {i}") for i in range(3 * own)]
+
+    def turns(beside: list[Clip]) -> list[int]:
+        both = replace(data, keywords=(*data.keywords, *beside))
+        plans = plan_scenes(Library.read(both), both, CONFIG, 0, beside)
+        return [plan.keyword_clip for plan in plans if plan.keyword_clip is not None]
+
+    many = turns(voices)
+    assert all((number < own) == (place % 2 == 0) for place, number in enumerate(many))
+    few = Counter(turns(voices[: own // 2]))  # fewer than its own: all are heard alike
+    assert len(few) == own + own // 2 and max(few.values()) - min(few.values()) <= 1
 
 
 def test_scenes_without_a_word_are_the_same_for_other_keyword_clips(data: Dataset) -> None:

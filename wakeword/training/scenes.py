@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -79,10 +79,18 @@ class SceneConfig:
         )
 
 
-def plan_scenes(library: Library, data: Dataset, config: SceneConfig, seed: int) -> list[ScenePlan]:
+def plan_scenes(
+    library: Library,
+    data: Dataset,
+    config: SceneConfig,
+    seed: int,
+    beside: Collection[Clip] = (),
+) -> list[ScenePlan]:
     """The scenes of a training: every keyword clip about equally often, every negative in turn.
 
-    Scenes without a word are the same ones whatever the keyword clips.
+    Where more of the keyword clips came from `beside` the data set than are its own, its own get
+    every second turn: thousands of synthetic clips leave people half of the scenes. Scenes without
+    a word are the same ones whatever the keyword clips.
     """
     words, sound = np.random.default_rng(seed).spawn(2)
     per_hour = 3600 / config.length_s
@@ -95,7 +103,7 @@ def plan_scenes(library: Library, data: Dataset, config: SceneConfig, seed: int)
             f"{data.root}: no recordings without the keyword. Add speech and noise from the place "
             "where it will listen: a model cannot learn what to ignore from keywords alone."
         )
-    order = _turns(len(library.keywords), positives + halves, words)
+    order = _shared_turns(library, frozenset(beside), positives + halves, words)
     supply = _Supply(pieces, sound)
     return [
         ScenePlan(
@@ -295,6 +303,19 @@ def _seconds(path: Path) -> float:
 
 def _shuffled(items: list[Clip], rng: Generator) -> list[Clip]:
     return [items[i] for i in rng.permutation(len(items))]
+
+
+def _shared_turns(
+    library: Library, beside: frozenset[Clip], total: int, rng: Generator
+) -> list[int]:
+    """Of the library's keyword clips: `total` of their numbers."""
+    all_of = range(len(library.keywords))
+    others = [i for i in all_of if library.keywords[i][0] in beside]
+    own = [i for i in all_of if library.keywords[i][0] not in beside]
+    if not own or len(others) <= len(own):
+        return _turns(len(all_of), total, rng)
+    of_own, of_others = (_turns(len(each), -(-total // 2), rng) for each in (own, others))
+    return [i for a, b in zip(of_own, of_others, strict=True) for i in (own[a], others[b])][:total]
 
 
 def _turns(count: int, total: int, rng: Generator) -> list[int]:

@@ -176,11 +176,10 @@ def train(
         told = str(stripped)
     parts = _hold_out(task, config)
     train_part, validation_part = parts.subset("train"), parts.subset("dev")
-    beside: tuple[Clip, ...] = ()
+    beside = replace(train_part, keywords=(), negatives=(), noises=(), rooms=())
     if more:
-        of_words = for_keywords(more, keywords, may_lack=True).subset("train")
-        beside = of_words.negatives
-        train_part = train_part.with_clips_of(replace(of_words, negatives=()))
+        beside = for_keywords(more, keywords, may_lack=True).subset("train")
+        train_part = train_part.with_clips_of(replace(beside, negatives=()))
     library = Library.read(train_part, progress)
     minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
     strategy = transfer.choose(
@@ -192,14 +191,17 @@ def train(
     scenes, validation = run.features(
         folder / f"features-{features}", library, train_part, beside, validation_part, progress
     )
-    heard = [clip.identity() for clip in (*_all_clips(train_part, validation_part), *beside)]
+    heard = [
+        clip.identity() for clip in (*_all_clips(train_part, validation_part), *beside.negatives)
+    ]
     words = [(start_s, end_s) for _, _, start_s, end_s in library.keywords]
     settled = storage.fingerprint(
-        features, run.keywords, asdict(config), asdict(strategy), heard, words, run.begins_from
-    )
+        features, run.keywords, asdict(config), asdict(strategy), heard, words,
+        len(beside.keywords), run.begins_from,
+    )  # fmt: skip
     history = run.fit(scenes, validation, folder / f"run-{settled}", progress)
     whole = train_part.with_clips_of(validation_part)
-    made_of = replace(whole, negatives=(*whole.negatives, *beside)).ingredients()
+    made_of = replace(whole, negatives=(*whole.negatives, *beside.negatives)).ingredients()
     clips = len(library.keywords)
     model = run.finish(validation, minutes, clips, history, made_of)
     held_out = len(validation[0].spoken)
@@ -344,7 +346,7 @@ class _Run:
         folder: Path,
         library: Library,
         data: Dataset,
-        beside: Sequence[Clip],
+        beside: Dataset,
         held_out: Dataset,
         progress: Progress | None,
     ) -> tuple[_Scenes, list[Heard]]:
@@ -353,12 +355,15 @@ class _Run:
         hops = round(config.length_s * SAMPLE_RATE / self.model.block)
         samples = self.model.first_block + (hops - 1) * self.model.block
         seed = self.config.seed
-        plans = [plan_scenes(library, data, config, seed), plan_beside(beside, config, seed)]
+        plans = [
+            plan_scenes(library, data, config, seed, beside.keywords),
+            plan_beside(beside.negatives, config, seed),
+        ]
         augmenter = Augmenter(config.augment, library.noises, library.rooms)
         frames, spoken = store.scenes(
             plans, library, augmenter, self.keywords, samples, progress, self.team
         )
-        negatives = len({clip.path for clip in (*data.negatives, *beside)})
+        negatives = len({clip.path for clip in (*data.negatives, *beside.negatives)})
         check_broken(len(set(library.broken)), negatives + len(data.keywords), library.broken)
         logits = hops * self.model.encoder.hop_frames // self.model.head.pool
         targets = frame_targets(spoken, logits, len(self.keywords), self.model.frame_s)
