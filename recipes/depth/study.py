@@ -373,52 +373,64 @@ def rows(cells: Sequence[Cell]) -> list[depth.Row]:
     return found
 
 
-def panel_of(how: How) -> str:
-    return f"{how.encoder}, {how.streaming}"
-
-
 def curve_of(how: How) -> str:
     """What is the same along a curve: everything but the clips, and the scenes that hold them."""
-    epochs = () if how.epochs == EPOCHS or how.beside else (f"{how.epochs} epochs",)
-    beside = sorted({each.split()[0] for each in how.beside})
-    return ", ".join((how.strategy, how.head, *epochs, *(f"with {each}" for each in beside)))
+    words = ["enroll" if how.head == "examples" else how.strategy]
+    words += [how.streaming] if how.streaming != ways_to_stream(how.encoder)[0] else []
+    words += [f"{how.epochs} epochs"] if how.epochs != EPOCHS and not how.beside else []
+    return ", ".join((*words, *sorted({f"with {each.split()[0]}" for each in how.beside})))
 
 
 def picture(cells: Sequence[Cell], path: Path) -> None:
-    """Missed over minutes of the word: a panel for each encoder. A band is the interval in the
-    table, a dot a draw."""
+    """Missed over minutes of the word, by the usual head: a panel for each encoder. A band is the
+    interval in the table, a dot a draw; where more than people's clips were heard, lines are
+    broken."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = sorted({panel_of(cell.how) for cell in cells})
-    figure = Figure(figsize=(5 * len(panels), 4), layout="constrained")
+    usual = training.TrainConfig.head
+    shown = {
+        key: draws for key, draws in grouped(cells).items() if key[0].head in (usual, "examples")
+    }
+    panels = sorted({how.encoder for how, _ in shown})
+    colours = {name: f"C{i}" for i, name in enumerate(sorted({how.strategy for how, _ in shown}))}
+    figure = Figure(figsize=(6 * len(panels), 4.8), layout="constrained")
     FigureCanvasAgg(figure)
     all_axes = np.ravel(figure.subplots(1, len(panels), sharex=True, sharey=True))
+    lines = {}
     for axes, panel in zip(all_axes, panels, strict=True):
-        curves: dict[str, list[tuple[float, metrics.Rate, list[float]]]] = defaultdict(list)
-        for (how, _), draws in grouped(cells).items():
-            if panel_of(how) == panel:
+        curves: dict[str, list[tuple[float, How, dict[int, list[Cell]]]]] = defaultdict(list)
+        for (how, _), draws in shown.items():
+            if how.encoder == panel:
                 minutes = float(np.mean([c.minutes for draw in draws.values() for c in draw]))
-                each_draw = [100 * missed(draw) for draw in draws.values()]
-                curves[curve_of(how)].append((minutes, missed_in(draws), each_draw))
+                curves[curve_of(how)].append((minutes, how, draws))
         for name, points in curves.items():
-            minutes, rates, each_draw = zip(*sorted(points, key=lambda p: p[0]), strict=True)
-            (line,) = axes.plot(minutes, [100 * rate.value for rate in rates], "o-", label=name)
+            minutes, hows, draws = zip(*sorted(points, key=lambda p: p[0]), strict=True)
+            rates = [missed_in(each) for each in draws]
+            colour, beside = colours[hows[0].strategy], bool(hows[0].beside)
+            (lines[name],) = axes.plot(
+                minutes, [100 * rate.value for rate in rates], "o--" if beside else "o-",
+                color=colour, markerfacecolor="white" if beside else colour, label=name,
+            )  # fmt: skip
             axes.fill_between(
                 minutes, [100 * rate.low for rate in rates], [100 * rate.high for rate in rates],
-                color=line.get_color(), alpha=0.15, linewidth=0,
+                color=colour, alpha=0.15, linewidth=0,
             )  # fmt: skip
-            for x, draws_there in zip(minutes, each_draw, strict=True):
-                axes.plot([x] * len(draws_there), draws_there, ".", color=line.get_color(), ms=3)
+            for x, each in zip(minutes, draws, strict=True):
+                axes.plot(
+                    [x] * len(each), [100 * missed(d) for d in each.values()], ".", c=colour, ms=3
+                )
         axes.set_title(panel, fontsize=10)
         axes.set_xscale("log")
-        axes.set_xticks([0.5, 1, 2, 5, 10], ["½", "1", "2", "5", "10"])
+        axes.set_xticks([0.5, 1, 2, 5, 10, 20, 50], ["½", "1", "2", "5", "10", "20", "50"])
         axes.minorticks_off()
         axes.set_xlabel("minutes of the word to learn from")
         axes.grid(True, linewidth=0.5, alpha=0.6)
-        axes.legend(fontsize=8)
+    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=5, fontsize=8)
     figure.axes[0].set_yscale("log")
-    figure.axes[0].set_yticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
+    percent = ["0.2", "0.5", "1", "2", "5", "10", "20", "50", "100"]
+    figure.axes[0].set_yticks([float(each) for each in percent], percent)
+    figure.axes[0].set_ylim(0.15, 110)
     figure.axes[0].set_ylabel(f"% missed at {FALSE_ACCEPTS:g} false accepts per hour")
     with storage.whole(path) as part:
         figure.savefig(part, format="png", dpi=130)

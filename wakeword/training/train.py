@@ -138,8 +138,9 @@ def train(
         data: from `read_dataset`; where it states no splits, all of it is for training.
         keywords: the words to learn; other words in the data are negatives.
         more: clips to learn from beside these, such as synthetic voices: none of them is held out,
-            so the best epoch and the threshold are those for the clips of `data`. Recordings
-            without the word are heard in scenes of their own, in addition to those of `data`.
+            so the best epoch and the threshold are those for the clips of `data`. Clips of the word
+            are heard in half of its scenes at most. Recordings without it are heard in scenes of
+            their own, in addition to those of `data`.
         start: a model of these words to go on from: its encoder, head and way to stream instead of
             those of `config`.
         weights: a checkpoint at hand, instead of the encoder's own sources.
