@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 _ROWS = "depth.json"
-EQUAL = 0.005  # of a miss rate: so near to the best, what learns less is taken
+_EQUAL = 0.005  # of a miss rate: so near to the best, what learns less is taken
 
 
 @dataclass(frozen=True)
@@ -61,4 +61,4 @@ def near(encoder: str, clips: float) -> list[Row]:
 def best(rows: Sequence[Row]) -> Row:
     """What misses least; of those half a point behind it at most, what learns least."""
     least = min(row.missed for row in rows)
-    return min((row for row in rows if row.missed <= least + EQUAL), key=lambda row: row.trainable)
+    return min((row for row in rows if row.missed <= least + _EQUAL), key=lambda row: row.trainable)
