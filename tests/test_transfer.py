@@ -163,12 +163,15 @@ def row(strategy: str, clips: int, missed: float, trainable: int = 9) -> depth.R
 @pytest.mark.parametrize(
     ("clips", "minutes", "name", "of"),
     [
-        (0, 0, "top:1", 10),
+        (0, 0, "head", None),  # by minutes: no row is near
+        (3, 0, "head", None),
+        (4, 0, "top:1", 10),
         (22, 1, "top:1", 10),
         (23, 1, "head", 50),  # half a point behind, and fewer learn
         (50, 2, "head", 50),
-        (5000, 19, "full", 200),
-        (5000, 20, "top:1", None),  # by minutes again
+        (600, 19, "full", 200),
+        (601, 19, "head", None),
+        (500, 20, "top:1", None),  # enough to go by minutes
     ],
 )
 def test_auto_goes_by_the_nearest_measured_row(

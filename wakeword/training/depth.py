@@ -11,6 +11,7 @@ from importlib.resources import files
 
 _ROWS = "depth.json"
 _EQUAL = 0.005  # of a miss rate: so near to the best, what learns less is taken
+_REACH = 3.0  # times fewer or more clips than measured: a row says nothing of others
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,12 @@ def measured() -> tuple[Row, ...]:
 
 def near(encoder: str, clips: float) -> list[Row]:
     """The encoder's rows of the number of clips that is nearest, by its logarithm, what misses
-    least first; [] for an encoder that was not measured."""
+    least first; [] for an encoder that was not measured, or not with about as many clips."""
     rows = [row for row in measured() if row.encoder == encoder]
-    if not rows:
+    apart = {row.clips: abs(math.log(row.clips / max(1, clips))) for row in rows}
+    nearest = min(apart, key=apart.__getitem__, default=0)
+    if not nearest or apart[nearest] > math.log(_REACH):
         return []
-    nearest = min((row.clips for row in rows), key=lambda n: abs(math.log(n / max(1, clips))))
     return sorted((row for row in rows if row.clips == nearest), key=lambda row: row.missed)
 
 

@@ -49,9 +49,10 @@ def choose(asked: str, encoder: Encoder, keyword_minutes: float, clips: float) -
     """The strategy for a name: head, top:N, lora:R, full, layerwise, gradual, scratch or auto.
 
     `auto` takes what missed least where depths were measured (`training.depth`) with the number of
-    clips nearest to `clips`, of each word. Where no row reaches, by encoder or from 20 minutes of
-    keyword audio on, it goes by minutes: below 20 only the head learns; below 120 the top layer
-    too; above, all layers by and by. Raises ConfigError for other names.
+    clips nearest to `clips`, of each word. Where no row reaches (another encoder, a third or three
+    times as many clips, 20 minutes of keyword audio and more), it goes by minutes: below 20 only
+    the head learns; below 120 the top layer too; above, all layers by and by. Raises ConfigError
+    for other names.
     """
     name, reason = (
         _auto(encoder, keyword_minutes, clips) if asked == "auto" else (asked, "asked for")
