@@ -265,8 +265,8 @@ def _too_thin(held_out: int, clips: int) -> list[str]:
     notes = []
     if clips <= ExamplesHead.EXAMPLES:
         notes.append(
-            f"{clips} clips to learn from: so few serve better as examples, without training "
-            "(wakeword enroll)."
+            f"{clips} clips to learn from: so few may serve as well or better as examples, without "
+            "training (wakeword enroll). Try both."
         )
     possible = metrics.wilson(0, held_out).high
     if possible > 0.1:
