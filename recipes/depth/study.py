@@ -377,14 +377,16 @@ def curve_of(how: How) -> str:
     """What is the same along a curve: everything but the clips, and the scenes that hold them."""
     words = ["enroll" if how.head == "examples" else how.strategy]
     words += [how.streaming] if how.streaming != ways_to_stream(how.encoder)[0] else []
-    words += [f"{how.epochs} epochs"] if how.epochs != EPOCHS and not how.beside else []
+    scenes = (how.hours, how.epochs)
+    usual = (SceneConfig().hours, EPOCHS)
+    words += [f"{how.hours:g} h × {how.epochs}"] if scenes != usual and not how.beside else []
     return ", ".join((*words, *sorted({f"with {each.split()[0]}" for each in how.beside})))
 
 
 def picture(cells: Sequence[Cell], path: Path) -> None:
     """Missed over minutes of the word, by the usual head: a panel for each encoder. A band is the
     interval in the table, a dot a draw; where more than people's clips were heard, lines are
-    broken."""
+    broken; where other scenes were, marks are diamonds."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -408,8 +410,9 @@ def picture(cells: Sequence[Cell], path: Path) -> None:
             minutes, hows, draws = zip(*sorted(points, key=lambda p: p[0]), strict=True)
             rates = [missed_in(each) for each in draws]
             colour, beside = colours[hows[0].strategy], bool(hows[0].beside)
+            style = ("D" if " × " in name else "o") + ("--" if beside else "-")
             (lines[name],) = axes.plot(
-                minutes, [100 * rate.value for rate in rates], "o--" if beside else "o-",
+                minutes, [100 * rate.value for rate in rates], style,
                 color=colour, markerfacecolor="white" if beside else colour, label=name,
             )  # fmt: skip
             axes.fill_between(
@@ -422,7 +425,8 @@ def picture(cells: Sequence[Cell], path: Path) -> None:
                 )
         axes.set_title(panel, fontsize=10)
         axes.set_xscale("log")
-        axes.set_xticks([0.5, 1, 2, 5, 10, 20, 50], ["½", "1", "2", "5", "10", "20", "50"])
+        ticks = [0.5, 1, 2, 5, 10, 20, 50, 100]
+        axes.set_xticks(ticks, ["½", *(f"{each}" for each in ticks[1:])])
         axes.minorticks_off()
         axes.set_xlabel("minutes of the word to learn from")
         axes.grid(True, linewidth=0.5, alpha=0.6)
