@@ -373,13 +373,16 @@ def rows(cells: Sequence[Cell]) -> list[depth.Row]:
     return found
 
 
+def other_scenes(how: How) -> bool:
+    """Whether people's clips alone were heard, in other scenes than a training makes by default."""
+    return (how.hours, how.epochs) != (SceneConfig().hours, EPOCHS) and not how.beside
+
+
 def curve_of(how: How) -> str:
     """What is the same along a curve: everything but the clips, and the scenes that hold them."""
     words = ["enroll" if how.head == "examples" else how.strategy]
     words += [how.streaming] if how.streaming != ways_to_stream(how.encoder)[0] else []
-    scenes = (how.hours, how.epochs)
-    usual = (SceneConfig().hours, EPOCHS)
-    words += [f"{how.hours:g} h × {how.epochs}"] if scenes != usual and not how.beside else []
+    words += [f"{how.hours:g} h × {how.epochs}"] if other_scenes(how) else []
     return ", ".join((*words, *sorted({f"with {each.split()[0]}" for each in how.beside})))
 
 
@@ -410,7 +413,7 @@ def picture(cells: Sequence[Cell], path: Path) -> None:
             minutes, hows, draws = zip(*sorted(points, key=lambda p: p[0]), strict=True)
             rates = [missed_in(each) for each in draws]
             colour, beside = colours[hows[0].strategy], bool(hows[0].beside)
-            style = ("D" if " × " in name else "o") + ("--" if beside else "-")
+            style = ("D" if other_scenes(hows[0]) else "o") + ("--" if beside else "-")
             (lines[name],) = axes.plot(
                 minutes, [100 * rate.value for rate in rates], style,
                 color=colour, markerfacecolor="white" if beside else colour, label=name,
