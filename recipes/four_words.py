@@ -21,18 +21,21 @@ from pathlib import Path
 
 import click
 
-from wakeword import model as models
-from wakeword import work
-from wakeword.cli import show
-from wakeword.data import assign_splits, read_dataset, read_together
-from wakeword.evaluation.evaluate import Evaluation, Row, evaluate, interval
-from wakeword.evaluation.metrics import Point
-from wakeword.evaluation.pictures import det_picture
-from wakeword.training.scenes import SceneConfig
-from wakeword.training.train import TrainConfig, train
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.readers import read_dataset, read_datasets
+from wakeword.data.splits import assign_splits
+from wakeword.evaluation.evaluate import evaluate, miss_rate_estimate
+from wakeword.evaluation.metrics import DetPoint
+from wakeword.evaluation.report.plots import save_det_plot
+from wakeword.evaluation.results import Evaluation, KeywordResult
+from wakeword.model.file import load_model, save_model
+from wakeword.parallel import available_cores
+from wakeword.training.config import TrainConfig
+from wakeword.training.examples import ExampleConfig
+from wakeword.training.train import train
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
@@ -53,7 +56,7 @@ from wakeword.training.train import TrainConfig, train
 @click.option("--streaming", default="", help="exact or window.  [default: the encoder's best]")
 @click.option("--hop-ms", type=int, help="Sound taken in at once.  [default: the encoder's]")
 @click.option(
-    "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."
+    "--hours", default=ExampleConfig().hours, show_default=True, help="Of training audio to make."
 )
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
 def main(
@@ -72,7 +75,7 @@ def main(
 ) -> None:
     """Train on the train split of CORPUS, measure on its dev split, word by word."""
     data = assign_splits(read_dataset(corpus))
-    scenes = SceneConfig().of_hours(hours)
+    scenes = ExampleConfig().of_hours(hours)
     config = TrainConfig(
         encoder=encoder,
         streaming=streaming,
@@ -81,11 +84,11 @@ def main(
         epochs=epochs,
         scenes=scenes,
     )
-    rows: list[Row] = []
+    rows: list[KeywordResult] = []
     negatives: list[float] = []
     for word in words or data.words():
         file = out / f"{word}.wakeword"
-        with show.progress() as progress:
+        with progress_display() as progress:
             if not file.exists():
                 began = time.monotonic()
                 of_word = [spoken / f"{word}.jsonl"] if spoken else []
@@ -93,14 +96,14 @@ def main(
                     data,
                     [word],
                     config,
-                    more=read_together([*more, *of_word]),
+                    more=read_datasets([*more, *of_word]),
                     weights=weights,
                     progress=progress,
                 )
-                models.save(trained.model, file)
+                save_model(trained.model, file)
                 took = time.monotonic() - began
-                print(f"{word}: trained in {took / 60:.1f} min on {work.cores()} cores")
-            result = evaluate(models.load(file), data, progress=progress)
+                print(f"{word}: trained in {took / 60:.1f} min on {available_cores()} cores")
+            result = evaluate(load_model(file), data, progress=progress)
         rows += result.rows
         negatives.append(result.negative_hours)
         for row in result.rows:
@@ -109,19 +112,19 @@ def main(
         points = [at_half(row) for row in rows if row.condition == condition]
         mean = sum(point.miss_rate if point else 1.0 for point in points) / len(points)
         print(f"mean of {len(points)} words, {condition}: {mean:.2%} missed")
-    det_picture(Evaluation(tuple(rows), min(negatives), ()), out / "det.png")
+    save_det_plot(Evaluation(tuple(rows), min(negatives), ()), out / "det.png")
 
 
-def at_half(row: Row) -> Point | None:
+def at_half(row: KeywordResult) -> DetPoint | None:
     """The point at no more than 0.5 false accepts per hour."""
     return dict(row.at)[0.5]
 
 
-def line(row: Row, hours: float) -> str:
+def line(row: KeywordResult, hours: float) -> str:
     point = at_half(row)
     if point is None:
         return f"| {row.keyword} | {row.condition} | no threshold within 0.5 per hour |"
-    rate = interval(point)
+    rate = miss_rate_estimate(point)
     return (
         f"| {row.keyword} | {row.condition} | {point.missed} of {point.spoken} | "
         f"{rate.value:.1%} ({rate.low:.1%}–{rate.high:.1%}) | "

@@ -30,10 +30,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from wakeword.data import read_dataset
-from wakeword.encoders import load_encoder
-from wakeword.encoders.whisper import WhisperFull
-from wakeword.frontend import FIXED_LEVEL, LogMel
+from wakeword.data.readers import read_dataset
+from wakeword.encoders.frontend import FIXED_LEVEL, LogMel
+from wakeword.encoders.registry import load_encoder
+from wakeword.encoders.whisper import WhisperOffline
 
 LEVELS = (0.0, 0.5, 1.0, FIXED_LEVEL, 2.0, 2.5)
 
@@ -47,7 +47,7 @@ def main() -> None:
     clips = [c for c in read_dataset(arguments.data).subset("dev").negatives]
     order = np.random.default_rng(0).permutation(len(clips))
     windowed, _, _ = load_encoder(streaming="window")
-    encoder: WhisperFull = windowed.inner
+    encoder: WhisperOffline = windowed.inner
     original = LogMel(level=None)
     moved: dict[float, list[tuple[float, float, float]]] = {level: [] for level in LEVELS}
     with torch.inference_mode():

@@ -21,24 +21,31 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wakeword import model as models
-from wakeword.audio import SAMPLE_RATE
-from wakeword.capture import Capture, captured, label
-from wakeword.cli import main as wakeword
-from wakeword.cli import show
-from wakeword.data import Clip, Dataset, assign_splits, for_keywords, read_dataset, write_jsonl
-from wakeword.data.library import Library
-from wakeword.detector import Detector
-from wakeword.evaluation import streams
-from wakeword.evaluation.evaluate import HIT_TOLERANCE_S
-from wakeword.training.scenes import SceneConfig
-from wakeword.training.train import TrainConfig, train
+from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.cli import main as wakeword_command
+from wakeword.cli.console import TeachingCommand
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
+from wakeword.data.writer import write_manifest
+from wakeword.detection.capture import TriggerCapture, captured_clips, label_clip
+from wakeword.detection.detector import Detector
+from wakeword.evaluation.results import HIT_TOLERANCE_S
+from wakeword.evaluation.test_streams import Stream, render
+from wakeword.model.file import load_model, save_model
+from wakeword.model.network import WakeWordModel
+from wakeword.training.config import TrainConfig
+from wakeword.training.examples import ExampleConfig
+from wakeword.training.train import train
 
 WEAK = 0.1  # of the negatives to learn from
 BLOCK = 1280
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", default="snowboy", show_default=True)
@@ -49,22 +56,22 @@ def main(
     corpus: Path, out: Path, word: str, encoder: str, weights: Path | None, hours: float
 ) -> None:
     """A weak model of a word of CORPUS, an evening, and two batches of labels."""
-    data = for_keywords(assign_splits(read_dataset(corpus)), [word])
+    data = select_keywords(assign_splits(read_dataset(corpus)), [word])
     evening, rest = halves(few_negatives(data))
-    write_jsonl(rest, out / "rest.jsonl")
+    write_manifest(rest, out / "rest.jsonl")
     weak, better = out / "weak.wakeword", out / "reviewed.wakeword"
     if not weak.is_file():
-        models.save(weak_model(rest, word, encoder, weights, hours), weak)
+        save_model(weak_model(rest, word, encoder, weights, hours), weak)
     for name, true in (("reviewed", True), ("poisoned", False)):
         folder = out / name
         if not folder.is_dir():
-            kept = listen(models.load(weak), evening, folder, word, true)
+            kept = listen(load_model(weak), evening, folder, word, true)
             print(f"{name}: {kept[0]} clips with the word, {kept[1]} without, of an evening")
         model = better if better.is_file() else weak
         command = ["improve", model, folder, "--data", out / "rest.jsonl"]
         command += ["-o", out / f"{name}.wakeword", "--hours", hours, "--strategy", "full"]
         try:
-            wakeword([str(part) for part in command], standalone_mode=False)
+            wakeword_command([str(part) for part in command], standalone_mode=False)
         except SystemExit as end:
             print(f"{name}: exit code {end.code}", flush=True)
 
@@ -79,8 +86,8 @@ def few_negatives(data: Dataset) -> Dataset:
 
 def weak_model(
     data: Dataset, word: str, encoder: str, weights: Path | None, hours: float
-) -> models.WakeWordModel:
-    scenes = SceneConfig().of_hours(hours / 2)
+) -> WakeWordModel:
+    scenes = ExampleConfig().of_hours(hours / 2)
     config = TrainConfig(encoder=encoder, strategy="head", epochs=2, scenes=scenes)
     return train(data, [word], config, weights=weights).model
 
@@ -104,17 +111,17 @@ def halves(data: Dataset) -> tuple[Dataset, Dataset]:
 
 
 def listen(
-    model: models.WakeWordModel, evening: Dataset, folder: Path, word: str, true: bool
+    model: WakeWordModel, evening: Dataset, folder: Path, word: str, true: bool
 ) -> tuple[int, int]:
     """Hear all of it and keep what is or nearly is detected, labelled; how many of each label."""
     detector = Detector(model)
-    capture = Capture(folder, SAMPLE_RATE, detector.thresholds, most=100_000)
+    capture = TriggerCapture(folder, SAMPLE_RATE, detector.thresholds, most=100_000)
     order = np.random.default_rng(1).permutation(len(evening.keywords) + len(evening.negatives))
     clips = (*evening.keywords, *evening.negatives)
-    stream = streams.Stream("evening", tuple(clips[i] for i in order))
+    stream = Stream("evening", tuple(clips[i] for i in order))
     said: list[tuple[float, float]] = []
     samples = 0
-    for piece in streams.render(stream, Library([], [], [], {})):
+    for piece in render(stream, ClipLoader()):
         if piece.spoken:
             at = samples / SAMPLE_RATE
             said.append((at + piece.spoken[1], at + piece.spoken[2]))
@@ -125,9 +132,9 @@ def listen(
             capture.hear(block, found, detector.scores)
     capture.finish()
     counts = [0, 0]
-    for clip, moment in captured(folder):
+    for clip, moment in captured_clips(folder):
         is_word = any(start <= moment.time <= end + HIT_TOLERANCE_S for start, end in said)
-        label(clip, word if is_word == true else "")
+        label_clip(clip, word if is_word == true else "")
         counts[is_word != true] += 1
     return counts[0], counts[1]
 

@@ -29,11 +29,16 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wakeword import audio, work
-from wakeword.cli import show
-from wakeword.data import Clip, assign_splits, for_keywords, read_dataset, write_jsonl
-from wakeword.demo.alike import sound_alikes
-from wakeword.demo.synthesis import Voice, list_voices, split_voices, synthesise
+from wakeword.audio.files import audio_info, save_audio
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.clip import Clip
+from wakeword.data.keywords import select_keywords
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
+from wakeword.data.writer import write_manifest
+from wakeword.parallel import available_cores
+from wakeword.tts.confusables import similar_words
+from wakeword.tts.engines import Voice, list_voices, split_voices, synthesise
 
 TAKES = {"train": 6, "dev": 8}  # of the word, in each voice
 NEAR = {"train": 6, "dev": 12}  # phrases that sound like it, in each voice
@@ -106,7 +111,7 @@ TONES = "→↗↓↘"
 HELD_OUT_MANDARIN = ("zf_xiaoyi", "zm_yunyang")
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "wanted", multiple=True, help="Only this one; may be repeated.")
@@ -116,12 +121,15 @@ def main(corpus: Path, out: Path, wanted: tuple[str, ...]) -> None:
     if not any(voice.engine == "kokoro" for voice in list_voices()):
         raise click.ClickException("no voices of Kokoro. Install and fetch them: make demo does.")
     # processes, not threads: each loads an engine of its own
-    with show.progress() as progress, ProcessPoolExecutor(work.cores(), get_context("spawn")) as p:
+    with (
+        progress_display() as progress,
+        ProcessPoolExecutor(available_cores(), get_context("spawn")) as p,
+    ):
         for word in WORDS:
             if wanted and word.name not in wanted:
                 continue
             real = word.name in data.words()
-            task = for_keywords(data, [word.name], may_lack=True)
+            task = select_keywords(data, [word.name], may_lack=True)
             made: list[Clip] = []
             jobs = [(out, word, real, voice, split) for split, voice in voices_for(word)]
             for number, clips in enumerate(p.map(speak, *zip(*jobs, strict=True)), 1):
@@ -132,7 +140,7 @@ def main(corpus: Path, out: Path, wanted: tuple[str, ...]) -> None:
                 keywords=(*task.keywords, *(clip for clip in made if clip.label)),
                 negatives=(*task.negatives, *(clip for clip in made if not clip.label)),
             )
-            write_jsonl(task, out / f"{word.file}.jsonl")
+            write_manifest(task, out / f"{word.file}.jsonl")
             kind = "real" if real else "synthetic"
             dev = len(task.subset("dev").keywords)
             print(
@@ -156,7 +164,7 @@ def speak(out: Path, word: Word, real: bool, voice: Voice, split: str) -> list[C
     said = [] if real else [(word.pinyin or word.name, word.name)] * TAKES[split]
     near = word.near.split("|")
     if split == "train":
-        listed = word.taught.split("|") if word.taught else sound_alikes(word.name)
+        listed = word.taught.split("|") if word.taught else similar_words(word.name)
         near = [phrase for phrase in listed if phrase not in near]
     order = rng.permutation(len(near))[: NEAR[split]]
     said += [(near[i], None) for i in order]
@@ -181,9 +189,9 @@ def _clip(
         samples = synthesise(
             said, voice, speed=speed, pitch=pitch, seed=number, phonemes=bool(word.pinyin)
         )
-        audio.save(path, samples)
+        save_audio(path, samples)
     source = f"synthetic/{voice.engine}" if label else f"near-miss/{voice.engine}"
-    seconds = audio.info(path).seconds
+    seconds = audio_info(path).seconds
     return Clip(path, label, voice.speaker, split, source, None, duration_s=seconds)
 
 

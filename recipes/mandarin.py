@@ -24,10 +24,13 @@ import click
 import numpy as np
 from numpy.random import Generator
 
-from wakeword import audio, work
-from wakeword.cli import show
-from wakeword.data import Clip, Dataset, write_jsonl
-from wakeword.demo.synthesis import list_voices, split_voices, synthesise
+from wakeword.audio.files import audio_info, save_audio
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.writer import write_manifest
+from wakeword.parallel import available_cores
+from wakeword.tts.engines import list_voices, split_voices, synthesise
 
 BATCH = 40  # phrases that a process makes at a time
 CHINESE_SHARE = 0.6  # of the phrases are in the voices of Chinese speakers, the rest in any
@@ -48,7 +51,7 @@ FINALS_AFTER = {
 }
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--hours", default=0.8, show_default=True)
 @click.option("--seed", default=0, show_default=True)
@@ -59,15 +62,18 @@ def main(out: Path, hours: float, seed: int) -> None:
     clips: list[Clip] = []
     seconds, batch = 0.0, 0
     # processes, not threads: each loads an engine of its own
-    with show.progress() as progress, ProcessPoolExecutor(work.cores(), get_context("spawn")) as p:
+    with (
+        progress_display() as progress,
+        ProcessPoolExecutor(available_cores(), get_context("spawn")) as p,
+    ):
         while seconds < hours * 3600:
-            batches = [(out, seed, batch + i) for i in range(work.cores())]
+            batches = [(out, seed, batch + i) for i in range(available_cores())]
             for made in p.map(speak, *zip(*batches, strict=True)):
                 clips += made
                 seconds += sum(clip.duration_s or 0.0 for clip in made)
             batch += len(batches)
             progress("speaking Mandarin", round(seconds), round(hours * 3600))
-    write_jsonl(Dataset(out, "jsonl", negatives=tuple(clips)), out / "mandarin.jsonl")
+    write_manifest(Dataset(out, "jsonl", negatives=tuple(clips)), out / "mandarin.jsonl")
     print(f"{len(clips)} phrases, {seconds / 3600:.2f} h in {out / 'mandarin.jsonl'}")
 
 
@@ -86,10 +92,10 @@ def speak(out: Path, seed: int, batch: int) -> list[Clip]:
         take = int(rng.integers(1, 1_000_000))
         path = out / "mandarin" / f"{seed}-{batch:04}-{number:02}.flac"
         if not path.is_file():
-            audio.save(
+            save_audio(
                 path, synthesise(said, voice, speed=speed, pitch=pitch, seed=take, phonemes=True)
             )
-        seconds = audio.info(path).seconds
+        seconds = audio_info(path).seconds
         clips.append(
             Clip(path, speaker=voice.speaker, split="train", source="synthetic",
                  duration_s=seconds)

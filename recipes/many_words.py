@@ -21,25 +21,32 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wakeword import model as models
-from wakeword import work
-from wakeword.audio import SAMPLE_RATE
-from wakeword.cli import show
-from wakeword.data import Dataset, assign_splits, for_keywords, read_dataset
-from wakeword.data.library import Library
-from wakeword.evaluation import metrics, speed, streams
-from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Evaluation, evaluate, listen
+from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
+from wakeword.detection.trigger import trigger_for
+from wakeword.evaluation import benchmark, metrics
+from wakeword.evaluation.evaluate import evaluate, score_streams
+from wakeword.evaluation.results import HIT_TOLERANCE_S, Evaluation
+from wakeword.evaluation.test_streams import positive_stream
 from wakeword.heads import build_head
-from wakeword.model import WakeWordModel
-from wakeword.training.train import TrainConfig, train
-from wakeword.trigger import OperatingPoint, trigger_for
+from wakeword.model.file import load_model, save_model
+from wakeword.model.network import WakeWordModel
+from wakeword.model.operating_point import OperatingPoint
+from wakeword.parallel import single_threaded
+from wakeword.training.config import TrainConfig
+from wakeword.training.train import train
 
 PER_HOUR = 0.5
 COUNTS = (1, 2, 4, 8)
 ROUNDS = 5
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--single", type=click.Path(path_type=Path), help="Folder of <word>.wakeword.")
@@ -59,16 +66,16 @@ def main(
     """Train all words of CORPUS together and measure what that changes."""
     data = assign_splits(read_dataset(corpus))
     file = out / "all.wakeword"
-    with show.progress() as progress:
+    with progress_display() as progress:
         if not file.is_file():
             config = TrainConfig(encoder=encoder, strategy=strategy)
-            models.save(
+            save_model(
                 train(data, data.words(), config, weights=weights, progress=progress).model, file
             )
-        model = models.load(file)
+        model = load_model(file)
         together = evaluate(model, data, progress=progress)
         alone = {
-            word: evaluate(models.load(single / f"{word}.wakeword"), data, progress=progress)
+            word: evaluate(load_model(single / f"{word}.wakeword"), data, progress=progress)
             for word in (model.keywords if single else ())
         }
     print(missed(together, alone))
@@ -89,7 +96,7 @@ def missed(together: Evaluation, alone: dict[str, Evaluation]) -> str:
     return "\n".join(lines)
 
 
-def told(point: metrics.Point | None) -> str:
+def told(point: metrics.DetPoint | None) -> str:
     if point is None:
         return "no threshold"
     rate = metrics.wilson(point.missed, point.spoken)
@@ -100,8 +107,8 @@ def confusion(model: WakeWordModel, found: Evaluation, data: Dataset) -> str:
     """Clips of each word, in quiet, that set off each keyword."""
     clean = {row.keyword: dict(row.at)[PER_HOUR] for row in found.rows if row.condition == "clean"}
     thresholds = [point.threshold if point else 1.0 for point in map(clean.get, model.keywords)]
-    part = for_keywords(data, model.keywords).subset("dev")
-    (track,) = listen(model, [streams.positive_stream(part)], Library([], [], [], {}))
+    part = select_keywords(data, model.keywords).subset("dev")
+    (track,) = score_streams(model, [positive_stream(part)], ClipLoader())
     events, _ = trigger_for(model, thresholds).run(track.logits)
     lines = [f"| said | {' | '.join(f'heard {word}' for word in model.keywords)} |"]
     lines.append("|---" * (1 + len(model.keywords)) + "|")
@@ -110,7 +117,7 @@ def confusion(model: WakeWordModel, found: Evaluation, data: Dataset) -> str:
         cells = []
         for k in range(len(model.keywords)):
             times = [(event.frame + 1) * model.frame_s for event in events if event.keyword == k]
-            hits = int(metrics.hits(times, bounds, HIT_TOLERANCE_S).sum())
+            hits = int(metrics.detected(times, bounds, HIT_TOLERANCE_S).sum())
             cells.append(f"{hits} of {len(bounds)}")
         lines.append(f"| {word} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -120,7 +127,7 @@ def of_words(model: WakeWordModel, count: int) -> WakeWordModel:
     """The same encoder under an untrained head of the same kind for so many words."""
     encoder, words = model.encoder, [f"word {number}" for number in range(count)]
     head = build_head(
-        model.origin.head, encoder.dim, count, len(encoder.taps), encoder.frame_rate_hz
+        model.origin.head, encoder.dim, count, len(encoder.output_layers), encoder.frame_rate_hz
     )
     point = OperatingPoint(dict.fromkeys(words, 1.0))
     return WakeWordModel(encoder, head, words, replace(model.origin, training={}), point).eval()
@@ -131,11 +138,13 @@ def cost(model: WakeWordModel, seconds: int) -> str:
     noise = 0.05 * np.random.default_rng(0).standard_normal(seconds * SAMPLE_RATE)
     samples = noise.astype(np.float32)
     least = dict.fromkeys(COUNTS, np.inf)
-    with work.one_thread_each():
+    with single_threaded():
         several = {count: of_words(model, count) for count in COUNTS}
         for _ in range(ROUNDS):
             for count, each in several.items():
-                spent = speed.cost(str(count), speed.detecting(each), samples).real_time_factor
+                spent = benchmark.measure_engine(
+                    str(count), benchmark.detector_feed(each), samples
+                ).real_time_factor
                 least[count] = min(least[count], spent)
     lines = ["| words | real-time factor | times that of one |", "|---" * 3 + "|"]
     lines += [

@@ -23,40 +23,46 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wakeword.cli import opening, show
-from wakeword.data import Clip, assign_splits, for_keywords, read_dataset
-from wakeword.data.library import Library
-from wakeword.evaluation import streams
+from wakeword.audio.samples import Samples
+from wakeword.cli import detector_factory
+from wakeword.cli.console import TeachingCommand
+from wakeword.data.clip import Clip
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
+from wakeword.detection.speaker_verification import SIMILARITY_THRESHOLD, SpeakerVerifier
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.evaluate import HIT_TOLERANCE_S
-from wakeword.sound import Samples
-from wakeword.voices import LIKE, Voices
+from wakeword.evaluation.results import HIT_TOLERANCE_S
+from wakeword.evaluation.test_streams import Stream, StreamReader, positive_stream
 
 KNOWN = 4  # clips by which a voice is known
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("file", metavar="MODEL", type=click.Path(path_type=Path))
 @click.option("--split", default="dev", show_default=True)
-@click.option("--like", multiple=True, default=(LIKE,), show_default=True, type=float)
+@click.option(
+    "--like", multiple=True, default=(SIMILARITY_THRESHOLD,), show_default=True, type=float
+)
 def main(corpus: Path, file: Path, split: str, like: tuple[float, ...]) -> None:
     """Hear the words of CORPUS with MODEL, each speaker once as the one to be heard."""
-    (word,) = opening.detector(file, None).model.keywords
-    part = for_keywords(assign_splits(read_dataset(corpus)), [word]).subset(split)
+    (word,) = detector_factory.open_detector(file, None).model.keywords
+    part = select_keywords(assign_splits(read_dataset(corpus)), [word]).subset(split)
     by_speaker: dict[str | None, list[Clip]] = defaultdict(list)
     for clip in part.keywords:
         by_speaker[clip.speaker].append(clip)
     rng = np.random.default_rng(0)
-    known: dict[str, tuple[list[Clip], Voices]] = {}
+    known: dict[str, tuple[list[Clip], SpeakerVerifier]] = {}
     for speaker, clips in sorted(by_speaker.items(), key=str):
         if speaker and len(clips) > KNOWN + 2:
             heard = [clips[i] for i in rng.permutation(len(clips))[:KNOWN]]
-            known[speaker] = heard, Voices({speaker: [clip.load() for clip in heard]})
+            known[speaker] = heard, SpeakerVerifier({speaker: [clip.load() for clip in heard]})
     print("| heard | like | own words missed, before and by the voice | others' words heard |")
     print("|---|---|---|---|")
     for condition in (CLEAN, noisy(10.0), noisy(0.0)):
-        asked = questions(file, streams.positive_stream(part, condition))
+        asked = questions(file, positive_stream(part, condition))
         unheard, own, others = 0, [], []
         for speaker, (clips, voices) in known.items():
             for clip, samples in asked:
@@ -79,7 +85,7 @@ def main(corpus: Path, file: Path, split: str, like: tuple[float, ...]) -> None:
             )
 
 
-def questions(file: Path, stream: streams.Stream) -> list[tuple[Clip, Samples | None]]:
+def questions(file: Path, stream: Stream) -> list[tuple[Clip, Samples | None]]:
     """Each clip with the sound that a second stage would be asked about; None: not detected."""
     asked: list[Samples] = []
 
@@ -87,8 +93,8 @@ def questions(file: Path, stream: streams.Stream) -> list[tuple[Clip, Samples | 
         asked.append(samples)
         return True
 
-    detector = opening.detector(file, None, verify=stands)
-    listened = streams.Listened(stream, Library([], [], [], {}))
+    detector = detector_factory.open_detector(file, None, verify=stands)
+    listened = StreamReader(stream, ClipLoader())
     found = [each for piece in listened for each in detector.feed(piece)] + detector.flush()
     answers: list[tuple[Clip, Samples | None]] = []
     for (_, clip), (_, start_s, end_s) in zip(listened.pieces, listened.spoken, strict=True):

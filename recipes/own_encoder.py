@@ -20,13 +20,16 @@ import click
 import torch
 from torch import Tensor, nn
 
-from wakeword import model as models
-from wakeword.cli import show
-from wakeword.data import read_dataset
-from wakeword.encoders import EncoderSpec, Family, Full, Stripped, register
-from wakeword.encoders.formats import fitting
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.readers import read_dataset
+from wakeword.encoders.base import Family, OfflineEncoder
+from wakeword.encoders.formats import select_tensors
+from wakeword.encoders.registry import register_encoder
+from wakeword.encoders.spec import EncoderSpec, StripReport
 from wakeword.encoders.window import WindowEncoder, windowed
-from wakeword.training.train import TrainConfig, train
+from wakeword.model.file import save_model
+from wakeword.training.config import TrainConfig
+from wakeword.training.train import train
 
 
 class MyRecogniser(nn.Module):
@@ -44,20 +47,20 @@ class MyRecogniser(nn.Module):
 # ---------------------------------------------------------------- what wakeword must know
 
 
-class MyEncoder(Full):
+class MyEncoder(OfflineEncoder):
     most_frames = 1500  # 30 s
 
-    def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
-        super().__init__(spec, taps)
+    def __init__(self, spec: EncoderSpec, output_layers: tuple[int, ...] = ()) -> None:
+        super().__init__(spec, output_layers)
         self.trunk = MyRecogniser(spec.dim)
         del self.trunk.letters  # the transcription head: layer and weights
 
-    def tapped(self, features: Tensor, last: int = 0) -> Tensor:
+    def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
         x = torch.relu(self.trunk.stem(features.mT)).mT
         outputs = [x := layer(x) for layer in self.trunk.layers]
-        return torch.cat([outputs[tap - 1][:, -last:] for tap in self.taps], dim=2)
+        return torch.cat([outputs[tap - 1][:, -last:] for tap in self.output_layers], dim=2)
 
-    def stages(self) -> list[list[nn.Module]]:
+    def layer_groups(self) -> list[list[nn.Module]]:
         return [[self.trunk.stem], *([layer] for layer in self.trunk.layers)]
 
 
@@ -67,9 +70,9 @@ def build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Window
 
 def strip(
     tensors: dict[str, Tensor], format: str, spec: EncoderSpec, name: str
-) -> tuple[dict[str, Tensor], Stripped]:
-    kept = fitting(tensors, MyEncoder(spec).trunk.state_dict(), spec.name, name)
-    return kept, Stripped.of(kept.values(), [t for key, t in tensors.items() if key not in kept])
+) -> tuple[dict[str, Tensor], StripReport]:
+    kept = select_tensors(tensors, MyEncoder(spec).trunk.state_dict(), spec.name, name)
+    return kept, StripReport.of(kept.values(), [t for key, t in tensors.items() if key not in kept])
 
 
 SPEC = EncoderSpec(
@@ -85,13 +88,15 @@ SPEC = EncoderSpec(
     heads=4,
     frame_rate_hz=50.0,
 )
-register(SPEC, Family((SPEC,), ("window",), build, strip, ("pytorch",), "the .pt that you saved"))
+register_encoder(
+    SPEC, Family((SPEC,), ("window",), build, strip, ("pytorch",), "the .pt that you saved")
+)
 
 
 # ---------------------------------------------------------------- a training with it
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
@@ -105,11 +110,13 @@ def main(
     """Train on CORPUS with the recogniser in WEIGHTS; write OUTPUT."""
     scenes = TrainConfig().scenes.of_hours(hours)
     config = TrainConfig(encoder=SPEC.name, strategy=strategy, epochs=epochs, scenes=scenes)
-    with show.progress() as progress:
+    with progress_display() as progress:
         trained = train(read_dataset(corpus), [word], config, weights=weights, progress=progress)
-    models.save(trained.model, output)
+    save_model(trained.model, output)
     print(trained.stripped)
-    print(f"{word}: fires from {trained.model.point.thresholds[word]:.4f}; wrote {output}")
+    print(
+        f"{word}: fires from {trained.model.operating_point.thresholds[word]:.4f}; wrote {output}"
+    )
 
 
 if __name__ == "__main__":

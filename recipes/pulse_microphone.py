@@ -30,7 +30,8 @@ from pathlib import Path
 
 import numpy as np
 
-from wakeword import audio
+from wakeword.audio.files import load_audio, save_audio
+from wakeword.audio.samples import SAMPLE_RATE, Samples
 
 QUIET_S = 2  # before the recording: the stream gets going; after it: the model's look-ahead
 START_S = 120  # the slowest start that we wait for: a large model on a small board
@@ -48,7 +49,7 @@ def main() -> int:
         return 2
     # started in the background, a process ignores Ctrl-C, and so would what it starts
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    samples = audio.load(arguments.recording)
+    samples = load_audio(arguments.recording)
     with tempfile.TemporaryDirectory(prefix="wakeword-") as name, ExitStack() as processes:
         folder = Path(name)
         start_pulse(folder, processes)
@@ -118,9 +119,9 @@ def start_listening(
     return listener
 
 
-def play(samples: audio.Samples, folder: Path, environment: dict[str, str]) -> None:
+def play(samples: Samples, folder: Path, environment: dict[str, str]) -> None:
     """Into the room, in real time, with quiet around it."""
-    audio.save(folder / "played.wav", np.pad(samples, QUIET_S * audio.SAMPLE_RATE))
+    save_audio(folder / "played.wav", np.pad(samples, QUIET_S * SAMPLE_RATE))
     subprocess.run(["paplay", str(folder / "played.wav")], env=environment, check=True)
 
 

@@ -32,8 +32,9 @@ from wyoming.client import AsyncTcpClient
 from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection
 
-from wakeword import audio
-from wakeword.cli import opening, show
+from wakeword.audio.files import iter_audio
+from wakeword.cli import detector_factory
+from wakeword.cli.console import TeachingCommand
 
 RATE = 16000
 PIECE = 1024
@@ -41,7 +42,7 @@ PIECE = 1024
 Told = list[tuple[str | None, int | None]]
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option("--clients", default=50, show_default=True)
@@ -49,7 +50,7 @@ Told = list[tuple[str | None, int | None]]
 @click.option("--hostile", default=0, help="Messages of no good will beside them.")
 def main(model: Path, recording: Path, clients: int, minutes: float, hostile: int) -> None:
     """Serve MODEL to many clients that all play RECORDING."""
-    sound = (np.concatenate(list(audio.blocks(recording))) * 32767).astype("<i2")
+    sound = (np.concatenate(list(iter_audio(recording))) * 32767).astype("<i2")
     length = round(minutes * 60 * RATE)
     begins = [i * len(sound) // clients for i in range(clients)]
     streams = [np.resize(np.roll(sound, -begin), length) for begin in begins]
@@ -67,7 +68,7 @@ def main(model: Path, recording: Path, clients: int, minutes: float, hostile: in
             after = process.cpu_times()
         finally:
             server.terminate()
-    make = opening.source(model, None)
+    make = detector_factory.open_detector_factory(model, None)
     expected: list[Told] = []
     for each in streams:
         detector = make(RATE)

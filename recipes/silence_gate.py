@@ -18,33 +18,37 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wakeword.cli import opening, show
-from wakeword.data import assign_splits, for_keywords, read_dataset
-from wakeword.data.library import Library
-from wakeword.evaluation import metrics, streams
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.audio.silence_gate import SilenceGate
+from wakeword.cli import detector_factory
+from wakeword.cli.console import TeachingCommand
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
+from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.evaluate import HIT_TOLERANCE_S
-from wakeword.gate import Gate
-from wakeword.sound import SAMPLE_RATE, Samples
+from wakeword.evaluation.results import HIT_TOLERANCE_S
+from wakeword.evaluation.test_streams import GAP_S, Stream, positive_stream, render
 
 BLOCK = 1280
 FLOOR = 10 ** (-65 / 20)
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("file", metavar="MODEL", type=click.Path(path_type=Path))
 @click.option("--gap", default=20.0, show_default=True, help="Seconds between words.")
 def main(corpus: Path, file: Path, gap: float) -> None:
     """Hear every dev word of MODEL in CORPUS with a gate and without."""
-    (word,) = opening.detector(file, None).model.keywords
-    part = for_keywords(assign_splits(read_dataset(corpus)), [word]).subset("dev")
+    (word,) = detector_factory.open_detector(file, None).model.keywords
+    part = select_keywords(assign_splits(read_dataset(corpus)), [word]).subset("dev")
     print("| heard | gate | missed | other detections | computed | processor time, of real time |")
     print("|---|---|---|---|---|---|")
     for condition in (CLEAN, noisy(10.0), noisy(0.0)):
-        sound, bounds = laid_out(streams.positive_stream(part, condition), gap)
-        for gate in (None, Gate()):
-            detector = opening.detector(file, None, gate=gate)
+        sound, bounds = laid_out(positive_stream(part, condition), gap)
+        for gate in (None, SilenceGate()):
+            detector = detector_factory.open_detector(file, None, gate=gate)
             computed = 0
             logits = detector._logits
 
@@ -61,7 +65,7 @@ def main(corpus: Path, file: Path, gap: float) -> None:
                 for each in detector.feed(sound[i : i + BLOCK])
             ]
             cost = (time.process_time() - began) / (len(sound) / SAMPLE_RATE)
-            hits = metrics.hits(found, bounds, HIT_TOLERANCE_S)
+            hits = metrics.detected(found, bounds, HIT_TOLERANCE_S)
             print(
                 f"| {condition.name} | {'yes' if gate else 'no'} | {len(hits) - sum(hits)} of "
                 f"{len(hits)} | {len(found) - sum(hits)} | {computed / len(sound):.0%} | "
@@ -71,17 +75,17 @@ def main(corpus: Path, file: Path, gap: float) -> None:
     print(silero(sound))
 
 
-def laid_out(stream: streams.Stream, gap: float) -> tuple[Samples, list[tuple[float, float]]]:
+def laid_out(stream: Stream, gap: float) -> tuple[Samples, list[tuple[float, float]]]:
     """The words of a stream far apart: (samples,), and start and end of each in seconds."""
     rng = np.random.default_rng(0)
     parts: list[Samples] = []
     bounds: list[tuple[float, float]] = []
     samples = 0
-    for piece in streams.render(stream, Library([], [], [], {})):
+    for piece in render(stream, ClipLoader()):
         assert piece.spoken
         quiet = rng.standard_normal(round(gap * SAMPLE_RATE)).astype(np.float32) * np.float32(FLOOR)
         if stream.condition.snr_db is not None:  # its own first 1.5 s, which hold no word, go on
-            gap_of = piece.samples[: round(streams.GAP_S * SAMPLE_RATE)]
+            gap_of = piece.samples[: round(GAP_S * SAMPLE_RATE)]
             quiet = np.resize(gap_of, len(quiet))
         at = (samples + len(quiet)) / SAMPLE_RATE
         bounds.append((at + piece.spoken[1], at + piece.spoken[2]))

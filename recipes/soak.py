@@ -21,30 +21,32 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wakeword import audio, work
-from wakeword import model as models
-from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.cli import show
-from wakeword.detector import Detector, DetectorPool
-from wakeword.evaluation.speed import BLOCK, memory_mb
-from wakeword.model import WakeWordModel
-from wakeword.trigger import Detection
+from wakeword.audio.files import load_audio
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.cli.console import TeachingCommand
+from wakeword.detection.detector import Detector
+from wakeword.detection.pool import DetectorPool
+from wakeword.detection.trigger import Detection
+from wakeword.evaluation.benchmark import BLOCK_SAMPLES, memory_mb
+from wakeword.model.file import load_model
+from wakeword.model.network import WakeWordModel
+from wakeword.parallel import single_threaded
 
 STREAMS = 100
 STREAM_S = 10
 GRID = 160 * 320  # samples, 3.2 s: whole blocks, after which positions of Whisper start again too
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.argument("clip", type=click.Path(path_type=Path))
 @click.option("--hours", default=24.0, show_default=True)
 def main(file: Path, recording: Path, clip: Path, hours: float) -> None:
     """Feed RECORDING to the model in FILE for HOURS; play CLIP to it before and after."""
-    model = models.load(file)
-    sound, word = audio.load(recording), audio.load(clip)
-    with work.one_thread_each():
+    model = load_model(file)
+    sound, word = load_audio(recording), load_audio(clip)
+    with single_threaded():
         day(model, sound, word, hours)
         crowd(model, sound)
 
@@ -54,7 +56,7 @@ def day(model: WakeWordModel, sound: Samples, word: Samples, hours: float) -> No
     detector = Detector(model)
     first = scores_of(detector, word, 0)
     fed, detections, shown = len(word), 0, 0
-    for block in cycle(np.split(sound, range(BLOCK, len(sound), BLOCK))):
+    for block in cycle(np.split(sound, range(BLOCK_SAMPLES, len(sound), BLOCK_SAMPLES))):
         if fed >= hours * 3600 * SAMPLE_RATE:
             break
         detections += len(detector.feed(block))
@@ -75,8 +77,8 @@ def scores_of(detector: Detector, word: Samples, fed: int) -> list[float]:
     silence = 2 * GRID - fed % GRID
     detector.feed(np.zeros(silence, dtype=np.float32))
     scores = []
-    for start in range(0, len(word), BLOCK):
-        detector.feed(word[start : start + BLOCK])
+    for start in range(0, len(word), BLOCK_SAMPLES):
+        detector.feed(word[start : start + BLOCK_SAMPLES])
         scores.append(max(detector.scores.values()))
     return scores
 
@@ -89,8 +91,10 @@ def crowd(model: WakeWordModel, sound: Samples) -> None:
     together: list[list[Detection]] = [[] for _ in sounds]
     for i in range(STREAMS):
         pool.open(i)
-    for at in range(0, STREAM_S * SAMPLE_RATE, BLOCK):
-        for i, heard in pool.feed({i: s[at : at + BLOCK] for i, s in enumerate(sounds)}).items():
+    for at in range(0, STREAM_S * SAMPLE_RATE, BLOCK_SAMPLES):
+        for i, heard in pool.feed(
+            {i: s[at : at + BLOCK_SAMPLES] for i, s in enumerate(sounds)}
+        ).items():
             together[i] += heard
     same = 0
     for i, alone in enumerate(sounds):

@@ -22,15 +22,18 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wakeword import audio, work
-from wakeword.cli import show
-from wakeword.data import Clip, Dataset, write_jsonl
-from wakeword.demo.alike import sound_alikes
-from wakeword.demo.phrases import other_speech, parts
-from wakeword.demo.synthesis import Voice, list_voices, synthesise
+from wakeword.audio.files import audio_info, save_audio
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.writer import write_manifest
+from wakeword.parallel import available_cores
+from wakeword.tts.confusables import similar_words
+from wakeword.tts.engines import Voice, list_voices, synthesise
+from wakeword.tts.phrases import partial_phrases, random_sentence
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, required=True, help="May be repeated.")
 @click.option(
@@ -52,7 +55,10 @@ def main(
             f"no voices of {', '.join(engines)}. Install them, and fetch Kokoro's: make demo does."
         )
     # processes, not threads: each loads engines of its own
-    with show.progress() as progress, ProcessPoolExecutor(work.cores(), get_context("spawn")) as p:
+    with (
+        progress_display() as progress,
+        ProcessPoolExecutor(available_cores(), get_context("spawn")) as p,
+    ):
         for word in words:
             clips: list[Clip] = []
             jobs = [(out, word, voice, takes, others) for voice in voices]
@@ -61,7 +67,7 @@ def main(
                 progress(f"speaking {word}", number, len(voices))
             keywords = tuple(clip for clip in clips if clip.label)
             negatives = tuple(clip for clip in clips if not clip.label)
-            write_jsonl(
+            write_manifest(
                 Dataset(out, "jsonl", keywords=keywords, negatives=negatives), out / f"{word}.jsonl"
             )
             print(f"{word}: {len(keywords)} and {len(negatives)} others, {len(voices)} voices")
@@ -76,8 +82,8 @@ def speak(out: Path, word: str, voice: Voice, takes: int, others: int) -> list[C
         rng = np.random.default_rng(number)
         if not path.is_file():
             speed, pitch = float(rng.uniform(0.75, 1.3)), float(rng.uniform(-2.0, 2.0))
-            audio.save(path, synthesise(text, voice, speed=speed, pitch=pitch, seed=number))
-        seconds = audio.info(path).seconds
+            save_audio(path, synthesise(text, voice, speed=speed, pitch=pitch, seed=number))
+        seconds = audio_info(path).seconds
         clips.append(
             Clip(path, label=label, speaker=voice.speaker, split="train", text=text,
                  source="synthetic", duration_s=seconds)
@@ -90,17 +96,17 @@ def phrases(word: str, voice: Voice, takes: int, others: int) -> Iterator[tuple[
     rng = np.random.default_rng([ord(letter) for letter in voice.id + word])
     for take in range(takes):
         yield word + ".!?,"[take % 4], word
-    alike = sound_alikes(word)
+    alike = similar_words(word)
     for other in range(others):
         mark = ".!?,"[other % 4]
         if other % 3 == 0:
             some = rng.integers(len(alike), size=rng.integers(1, 4))
             yield " ".join(alike[int(i)] for i in some) + mark, None
         elif other % 3 == 1:
-            close = parts(word) or alike
+            close = partial_phrases(word) or alike
             yield close[int(rng.integers(len(close)))] + mark, None
         else:
-            yield other_speech(word, rng), None
+            yield random_sentence(word, rng), None
 
 
 if __name__ == "__main__":

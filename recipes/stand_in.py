@@ -19,25 +19,29 @@ from pathlib import Path
 import click
 import torch
 
-from wakeword import model as models
-from wakeword.cli import show
-from wakeword.data import assign_splits, read_dataset
-from wakeword.encoders import build, register, spec
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
 from wakeword.encoders.families import FAMILIES
-from wakeword.evaluation import speed
+from wakeword.encoders.registry import build_encoder, encoder_spec, register_encoder
+from wakeword.evaluation import benchmark
 from wakeword.evaluation.evaluate import evaluate
-from wakeword.training.train import TrainConfig, train
+from wakeword.model.file import save_model
+from wakeword.training.config import TrainConfig
+from wakeword.training.train import train
 
 EMFORMER = "stand-in-emformer"
 
 
 def emformer(folder: Path) -> tuple[str, Path]:
     """Its name here and its file, with the statistics of its features beside it."""
-    real = spec("emformer-base-960h")
+    real = encoder_spec("emformer-base-960h")
     small = replace(real, name=EMFORMER, sources=(), hours=0, dim=64, layers=3, heads=2)
-    register(small, FAMILIES["emformer"])
+    register_encoder(small, FAMILIES["emformer"])
     torch.manual_seed(0)
-    tensors = {f"transcriber.{name}": t for name, t in build(EMFORMER).trunk.state_dict().items()}
+    tensors = {
+        f"transcriber.{name}": t for name, t in build_encoder(EMFORMER).trunk.state_dict().items()
+    }
     statistics = {"mean": [0.0] * small.mels, "invstddev": [1.0] * small.mels}
     (folder / Path(real.sources[0].beside).name).write_text(json.dumps(statistics), "utf-8")
     joiner = {"joiner.linear.weight": torch.randn(29, small.dim)}
@@ -60,7 +64,7 @@ def wav2vec2(folder: Path) -> tuple[str, None]:
     return f"hf:{folder / 'wav2vec2'}", None
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", required=True)
@@ -77,12 +81,12 @@ def main(corpus: Path, out: Path, word: str, strategy: str, epochs: int, hours: 
             encoder=name, strategy=strategy, epochs=epochs,
             scenes=TrainConfig().scenes.of_hours(hours),
         )  # fmt: skip
-        with show.progress() as progress:
+        with progress_display() as progress:
             trained = train(data, [word], config, weights=weights, progress=progress)
-            models.save(trained.model, out / f"{write.__name__}.wakeword")
+            save_model(trained.model, out / f"{write.__name__}.wakeword")
             result = evaluate(trained.model, data, progress=progress)
         print(trained.stripped)
-        cost = speed.encoder_cost(trained.model.encoder)
+        cost = benchmark.measure_encoder(trained.model.encoder)
         points = [dict(row.at)[0.5] for row in result.rows]
         heard = [f"{p.missed} of {p.spoken}" if p else "no threshold" for p in points]
         print(

@@ -23,21 +23,25 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wakeword import model as models
-from wakeword import work
-from wakeword.cli import show
-from wakeword.data import assign_splits, for_keywords, read_dataset
-from wakeword.data.library import Library
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
+from wakeword.detection.trigger import Trigger, in_frames
 from wakeword.evaluation import metrics
-from wakeword.evaluation.calibrate import calibrate
+from wakeword.evaluation.calibrate import calibrate_scores
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Track, listen
-from wakeword.evaluation.streams import negative_stream, positive_stream
-from wakeword.model import WakeWordModel
-from wakeword.trigger import OperatingPoint, Trigger, in_frames
+from wakeword.evaluation.evaluate import score_streams
+from wakeword.evaluation.results import HIT_TOLERANCE_S, ScoredStream
+from wakeword.evaluation.test_streams import negative_stream, positive_stream
+from wakeword.model.file import load_model
+from wakeword.model.network import WakeWordModel
+from wakeword.model.operating_point import OperatingPoint
+from wakeword.parallel import single_threaded
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("folder", metavar="MODELS", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
@@ -57,13 +61,13 @@ def main(
     inside: list[bool] = []
     elsewhere: list[str] = []
     for word in words or data.words():
-        model = models.load(folder / f"{word}.wakeword")
-        part = for_keywords(data, [word]).subset("dev")
-        with show.progress() as progress, work.one_thread_each():
-            (heard,) = listen(model, [negative_stream(part)], Library([], [], [], {}), progress)
+        model = load_model(folder / f"{word}.wakeword")
+        part = select_keywords(data, [word]).subset("dev")
+        with progress_display() as progress, single_threaded():
+            (heard,) = score_streams(model, [negative_stream(part)], ClipLoader(), progress)
         for seed in range(halvings):
             one, rest = halves(heard, model.frame_s, seed)
-            point, found = calibrate(model, one, per_hour=fa_per_hour)
+            point, found = calibrate_scores(model, one, per_hour=fa_per_hour)
             counted = events(model, point, rest)
             expected = found[word].expected
             inside.append(expected.low <= len(counted) / rest.hours <= expected.high)
@@ -74,12 +78,12 @@ def main(
                 flush=True,
             )
         if other and word in (clips := read_dataset(other)).words():
-            point, found = calibrate(model, heard, per_hour=fa_per_hour)
-            noises = replace(for_keywords(clips, [word]), noises=part.noises)
+            point, found = calibrate_scores(model, heard, per_hour=fa_per_hour)
+            noises = replace(select_keywords(clips, [word]), noises=part.noises)
             for condition in (CLEAN, noisy(10.0)):
                 stream = positive_stream(noises, condition)
-                (track,) = listen(model, [stream], Library([], [], [], {}))
-                missed = ~metrics.hits(
+                (track,) = score_streams(model, [stream], ClipLoader())
+                missed = ~metrics.detected(
                     events(model, point, track), track.bounds(word), HIT_TOLERANCE_S
                 )
                 rate = metrics.wilson(int(missed.sum()), len(missed))
@@ -91,7 +95,7 @@ def main(
     print("\n".join(elsewhere))
 
 
-def halves(track: Track, frame_s: float, seed: int) -> tuple[Track, Track]:
+def halves(track: ScoredStream, frame_s: float, seed: int) -> tuple[ScoredStream, ScoredStream]:
     """A stream of recordings as two of equal length, each recording whole in one of them."""
     starts = np.asarray([start_s for start_s, _ in track.pieces])
     lengths = np.diff(starts, append=len(track.logits) * frame_s)
@@ -103,11 +107,11 @@ def halves(track: Track, frame_s: float, seed: int) -> tuple[Track, Track]:
     return _part(track, first), _part(track, ~first)
 
 
-def _part(track: Track, mine: np.ndarray) -> Track:
-    return Track(track.name, track.logits[mine], (), track.hours * float(mine.mean()))
+def _part(track: ScoredStream, mine: np.ndarray) -> ScoredStream:
+    return ScoredStream(track.name, track.logits[mine], (), track.hours * float(mine.mean()))
 
 
-def events(model: WakeWordModel, point: OperatingPoint, track: Track) -> Sequence[float]:
+def events(model: WakeWordModel, point: OperatingPoint, track: ScoredStream) -> Sequence[float]:
     """Times of the detections at an operating point, in seconds."""
     thresholds = tuple(point.thresholds[word] for word in model.keywords)
     found, _ = Trigger(thresholds, *in_frames(point, model.frame_s)).run(track.logits)

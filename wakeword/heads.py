@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.convolution import convolved
-from wakeword.errors import ConfigError, unknown
+from wakeword.encoders.convolution import convolve_valid
+from wakeword.errors import ConfigError, unknown_name_message
 
 State = Any
 LOGIT_RATE_HZ = 25.0
@@ -126,7 +126,7 @@ class ConvHead(Head):
             past = x.new_zeros(len(x), reach, x.shape[2]) if state is None else state[i]
             seen = torch.cat([past, x], dim=1)
             pasts.append(seen[:, x.shape[1] :])
-            x = x + self.dropout(F.gelu(convolved(cast(nn.Conv1d, conv), seen)))
+            x = x + self.dropout(F.gelu(convolve_valid(cast(nn.Conv1d, conv), seen)))
         return x, tuple(pasts)
 
 
@@ -234,5 +234,5 @@ def build_head(
     """A head by name, randomly initialised. Raises ConfigError with the nearest name."""
     known: dict[str, type[Head]] = {**HEADS, "examples": ExamplesHead}
     if kind not in known:
-        raise ConfigError(unknown("head", kind, HEADS))
+        raise ConfigError(unknown_name_message("head", kind, HEADS))
     return known[kind](dim, keywords, layers=layers, pool=round(frame_rate_hz / LOGIT_RATE_HZ))

@@ -20,12 +20,15 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.detection.streaming import StreamDetector
+from wakeword.detection.trigger import Scores
 from wakeword.errors import CheckpointError, ConfigError
-from wakeword.sound import SAMPLE_RATE, Samples
-from wakeword.stream import StreamDetector
-from wakeword.trigger import OperatingPoint, Scores, check_point
+from wakeword.model.legacy import upgrade_metadata
+from wakeword.model.operating_point import OperatingPoint, validate_operating_point
 
-FORMAT = "wakeword-onnx/1"
+FORMAT = "wakeword-onnx/2"
+READABLE_FORMATS = ("wakeword-onnx/1", FORMAT)
 _MAX_BLOCK = 60 * SAMPLE_RATE
 
 State = list[npt.NDArray[Any]]
@@ -42,7 +45,7 @@ class ExportedModel:
     def __init__(self, session: Any, about: Mapping[str, Any]) -> None:
         self.about = about
         self.keywords: tuple[str, ...] = tuple(about["keywords"])
-        self.point = OperatingPoint(**about["point"])
+        self.operating_point = OperatingPoint(**about["operating_point"])
         self.frame_s = float(about["frame_s"])
         self.look_ahead_ms = float(about["look_ahead_ms"])
         self.first_block, self.block = int(about["first_block"]), int(about["block"])
@@ -100,9 +103,11 @@ def load(path: Path | str) -> ExportedModel:
         ) from error
     try:
         about = json.loads(session.get_modelmeta().custom_metadata_map["wakeword"])
-        if about["format"] != FORMAT:
-            raise ValueError(f"format {about['format']!r}; this version reads {FORMAT!r}")
-        model = ExportedModel(session, about)
+        if about["format"] not in READABLE_FORMATS:
+            raise ValueError(
+                f"format {about['format']!r}; this version reads {', '.join(READABLE_FORMATS)}"
+            )
+        model = ExportedModel(session, upgrade_metadata(about))
         _check(model)
     except Exception as error:  # of numbers that do not fit, or of the graph that gets them
         raise CheckpointError(
@@ -113,7 +118,7 @@ def load(path: Path | str) -> ExportedModel:
 
 def _check(model: ExportedModel) -> None:
     """Numbers from a file that may be hostile, and that its graph takes and gives what they say."""
-    check_point(model.point, model.keywords)
+    validate_operating_point(model.operating_point, model.keywords)
     blocks = (model.first_block, model.block)
     if not (all(0 < size <= _MAX_BLOCK for size in blocks) and 0 < model.frame_s <= 60):
         raise ValueError(f"blocks of {blocks} samples, frames of {model.frame_s} s")

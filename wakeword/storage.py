@@ -21,7 +21,7 @@ def cache_dir() -> Path:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A `.part` file to write; it takes its name only when the block ends without an error.
 
     Raises ConfigError, with nothing left behind, where the place cannot be written or is full.
@@ -42,7 +42,7 @@ def whole(path: Path) -> Iterator[Path]:
         raise
 
 
-def in_package(package: str, inside: str) -> Path | None:
+def find_in_package(package: str, inside: str) -> Path | None:
     """A file inside an installed package, which is not imported; None where there is none."""
     try:
         found = importlib.util.find_spec(package)
@@ -54,10 +54,10 @@ def in_package(package: str, inside: str) -> Path | None:
     return None
 
 
-def add_line(path: Path, line: str) -> None:
+def append_line(path: Path, line: str) -> None:
     """One more line in a text file, which is whole at any time; raises ConfigError as `whole`."""
     lines = path.read_text(encoding="utf-8") if path.is_file() else ""
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(f"{lines}{line}\n", encoding="utf-8")
 
 
@@ -66,7 +66,7 @@ def check_writable(path: Path) -> None:
     missing = [folder for folder in path.parents if not folder.exists()]  # the deepest first
     probe = path.with_name(f"{path.name}.probe")
     try:
-        with whole(probe) as part:
+        with atomic_write(probe) as part:
             part.touch()
         probe.unlink()
     finally:
@@ -75,7 +75,7 @@ def check_writable(path: Path) -> None:
                 folder.rmdir()
 
 
-def fingerprint(*parts: object) -> str:
+def cache_key(*parts: object) -> str:
     """A name for what something is made of: equal parts, equal name."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]

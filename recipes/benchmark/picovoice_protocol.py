@@ -34,12 +34,16 @@ import race
 import soundfile
 
 from wakeword import storage
-from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.cli import show
-from wakeword.data import Clip, Dataset, assign_splits, for_keywords, read_dataset
-from wakeword.data.library import Library
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.cli.console import TeachingCommand
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
 from wakeword.evaluation import metrics
-from wakeword.mixing import hiss
+from wakeword.simulate.effects import coloured_noise
 
 FRAME = 512
 HEARD_SHARE = 0.2  # of the background
@@ -48,7 +52,7 @@ SNR_DB = 10.0
 PER_HOUR = (0.1, 0.5)
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
@@ -71,7 +75,7 @@ def main(
     print("| engine | word | missed at 0.1/h (95 %) | missed at 0.5/h (95 %) | hours |")
     print("|---|---|---|---|---|")
     for word in words or data.words():
-        task = for_keywords(data, [word])
+        task = select_keywords(data, [word])
         truth = write(
             task.subset("dev"), hours, out / "audio" / word / f"picovoice-{hours:g}h.flac"
         )
@@ -93,10 +97,10 @@ def measured(peer: race.Peer, job: dict, truth: race.Truth, out: Path) -> str:
     curve = []
     for threshold in thresholds:
         times = np.asarray(events(threshold))
-        hit = metrics.hits(times, truth.spoken, 0.0)
+        hit = metrics.detected(times, truth.spoken, 0.0)
         inside = sum(((times >= a) & (times <= b)).sum() for a, b in truth.spoken)
         missed, false_accepts = int((~hit).sum()), len(times) - int(inside)
-        curve.append(metrics.Point(threshold, missed, len(hit), false_accepts, truth.hours))
+        curve.append(metrics.DetPoint(threshold, missed, len(hit), false_accepts, truth.hours))
     cells = [race.missed(metrics.at_false_accepts(curve, rate)) for rate in PER_HOUR]
     return f"| {peer.title} | {job['word']} | {' | '.join(cells)} | {truth.hours:.2f} |"
 
@@ -105,13 +109,13 @@ def write(part: Dataset, hours: float, sound: Path) -> race.Truth:
     """The file, unless it is there; `spoken` reaches to AFTER_S past each clip."""
     file = sound.with_suffix(".json")
     clips = [clip.identity() for clip in (*part.keywords, *part.negatives, *part.noises)]
-    made_of = storage.fingerprint("picovoice", hours, clips)
+    made_of = storage.cache_key("picovoice", hours, clips)
     if not (file.is_file() and json.loads(file.read_text())["made_of"] == made_of):
         peak = max(float(np.abs(samples).max()) for samples, _ in pieces(part, hours))
         spoken: list[tuple[float, float]] = []
         at = 0
         flac = {"samplerate": SAMPLE_RATE, "channels": 1, "subtype": "PCM_16", "format": "FLAC"}
-        with storage.whole(sound) as whole, soundfile.SoundFile(whole, "w", **flac) as out:
+        with storage.atomic_write(sound) as whole, soundfile.SoundFile(whole, "w", **flac) as out:
             for samples, is_word in pieces(part, hours):
                 out.write(samples / peak)
                 end = at + len(samples)
@@ -119,7 +123,7 @@ def write(part: Dataset, hours: float, sound: Path) -> race.Truth:
                     spoken.append((at / SAMPLE_RATE, end / SAMPLE_RATE + AFTER_S))
                 at = end
         about = {"made_of": made_of, "hours": at / SAMPLE_RATE / 3600, "spoken": spoken}
-        with storage.whole(file) as whole:
+        with storage.atomic_write(file) as whole:
             whole.write_text(json.dumps(about), encoding="utf-8")
     about = json.loads(file.read_text())
     windows = tuple((start, end) for start, end in about["spoken"])
@@ -129,7 +133,7 @@ def write(part: Dataset, hours: float, sound: Path) -> race.Truth:
 def pieces(part: Dataset, hours: float) -> Iterator[tuple[Samples, bool]]:
     """The file in order, noise mixed in: samples, and whether they are a clip of the word."""
     rng = np.random.default_rng(778)
-    library = Library([], [], [], {})
+    library = ClipLoader()
     noise = _Noise(part, library, rng)
     gap = round(hours * 3600 * SAMPLE_RATE) // (len(part.keywords) + 1)
     yield from _background(part, library, noise, gap, rng)
@@ -142,7 +146,7 @@ def pieces(part: Dataset, hours: float) -> Iterator[tuple[Samples, bool]]:
 
 
 def _background(
-    part: Dataset, library: Library, noise: _Noise, length: int, rng: np.random.Generator
+    part: Dataset, library: ClipLoader, noise: _Noise, length: int, rng: np.random.Generator
 ) -> Iterator[tuple[Samples, bool]]:
     while length > 0:
         samples = _at_full_scale(library, part.negatives[int(rng.integers(len(part.negatives)))])
@@ -154,7 +158,7 @@ def _background(
         yield noise.under(samples), False
 
 
-def _at_full_scale(library: Library, clip: Clip) -> Samples | None:
+def _at_full_scale(library: ClipLoader, clip: Clip) -> Samples | None:
     samples = library.load(clip)
     return None if samples is None else samples / max(float(np.abs(samples).max()), 1e-9)
 
@@ -162,10 +166,10 @@ def _at_full_scale(library: Library, clip: Clip) -> Samples | None:
 class _Noise:
     """Drawn noises, each at full scale, one after the other."""
 
-    def __init__(self, part: Dataset, library: Library, rng: np.random.Generator) -> None:
+    def __init__(self, part: Dataset, library: ClipLoader, rng: np.random.Generator) -> None:
         loaded = [_at_full_scale(library, clip) for clip in part.noises]
         found = [noise for noise in loaded if noise is not None]
-        self._noises = found or [hiss(10 * SAMPLE_RATE, rng)]
+        self._noises = found or [coloured_noise(10 * SAMPLE_RATE, rng)]
         self._rest: Samples = np.zeros(0, dtype=np.float32)
         self._rng = rng
 

@@ -34,21 +34,32 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import wakeword
-from wakeword import audio, storage
-from wakeword.audio import SAMPLE_RATE
-from wakeword.cli import show
-from wakeword.data import Dataset, assign_splits, for_keywords, read_dataset
-from wakeword.data.library import Library
-from wakeword.evaluation import metrics, streams
+from wakeword import storage
+from wakeword.audio.files import save_audio
+from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.cli.console import TeachingCommand
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
+from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, ROOMS, noisy
-from wakeword.evaluation.evaluate import HIT_TOLERANCE_S
-from wakeword.evaluation.metrics import Events, Point
-from wakeword.evaluation.streams import Stream
-from wakeword.training.scenes import SceneConfig
+from wakeword.evaluation.metrics import DetPoint, Events
+from wakeword.evaluation.results import HIT_TOLERANCE_S
+from wakeword.evaluation.test_streams import (
+    CONFUSABLES,
+    Stream,
+    confusable_stream,
+    negative_stream,
+    positive_stream,
+    render,
+)
+from wakeword.training.examples import ExampleConfig
 
 PEERS = Path(__file__).resolve().parent / "peers"
 PER_HOUR = (0.1, 0.5)
-HOURS = SceneConfig().hours  # of training audio, as ours
+HOURS = ExampleConfig().hours  # of training audio, as ours
 REFRACTORY_S = 1.0
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
@@ -162,11 +173,11 @@ def peers() -> list[Peer]:
 
 def conditions(part: Dataset) -> list[Stream]:
     """The streams in which the words are heard: one for each condition."""
-    far = [room for room in ROOMS if room.room == "far" and part.rooms]
-    return [streams.positive_stream(part, each) for each in (CLEAN, noisy(10.0), noisy(0.0), *far)]
+    far = [room for room in ROOMS if room.room == "far" and part.rirs]
+    return [positive_stream(part, each) for each in (CLEAN, noisy(10.0), noisy(0.0), *far)]
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
@@ -196,12 +207,12 @@ def main(
             set_up(peer, out)
     rows: list[Row] = []
     for word in words or data.words():
-        task = for_keywords(data, [word])
+        task = select_keywords(data, [word])
         part, near = task.subset("dev").near_misses_apart()
         spoken = [s for s in conditions(part) if not wanted or s.name in wanted]
         if near:
-            spoken.append(streams.near_miss_stream(near, word))
-        all_streams = [streams.negative_stream(part), *spoken]
+            spoken.append(confusable_stream(near, word))
+        all_streams = [negative_stream(part), *spoken]
         truths = [write_stream(stream, out / "audio" / word) for stream in all_streams]
         examples = write_examples(task.subset("train"), out / "audio" / word / "examples")
         for peer in entered:
@@ -211,7 +222,7 @@ def main(
             for row in new:
                 print(row.line(), file=sys.stderr, flush=True)
     print(table(rows))
-    with storage.whole(out / "race.json") as part_file:
+    with storage.atomic_write(out / "race.json") as part_file:
         part_file.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
     picture(rows, out / "race.png")
 
@@ -238,7 +249,7 @@ def write_stream(stream: Stream, folder: Path) -> Truth:
         pieces = list(_written(stream, sound))
         hours = soundfile.info(sound).duration / 3600
         about = {"made_of": made_of, "condition": stream.name, "hours": hours, "pieces": pieces}
-        with storage.whole(file) as part:
+        with storage.atomic_write(file) as part:
             part.write_text(json.dumps(about), encoding="utf-8")
     about = json.loads(file.read_text())
     spoken = tuple(
@@ -251,11 +262,11 @@ def write_stream(stream: Stream, folder: Path) -> Truth:
 
 def _written(stream: Stream, sound: Path) -> Iterator[dict[str, Any]]:
     """Write the samples; give what each piece is: spoken is word, start, end within the piece."""
-    library = Library([], [], [], {})
+    library = ClipLoader()
     samples = 0
     flac = {"samplerate": SAMPLE_RATE, "channels": 1, "subtype": "PCM_16", "format": "FLAC"}
-    with storage.whole(sound) as part, soundfile.SoundFile(part, "w", **flac) as file:
-        for piece in streams.render(stream, library):
+    with storage.atomic_write(sound) as part, soundfile.SoundFile(part, "w", **flac) as file:
+        for piece in render(stream, library):
             file.write(np.clip(piece.samples, -1.0, 1.0))
             yield {
                 "start_s": samples / SAMPLE_RATE,
@@ -284,7 +295,7 @@ def write_examples(part: Dataset, folder: Path, count: int = 5) -> list[Path]:
         first, last = (round(t * SAMPLE_RATE) for t in (max(0, start_s - 0.4), end_s + 0.4))
         samples = samples[first:last]
         missing = max(0, 12_400 - len(samples))
-        audio.save(file, np.pad(samples, (missing // 2, missing - missing // 2)))
+        save_audio(file, np.pad(samples, (missing // 2, missing - missing // 2)))
     return files[: len(clips)]
 
 
@@ -362,7 +373,7 @@ def run(peer: Peer, job: dict[str, Any], truths: Sequence[Truth], out: Path) -> 
         return [Row(peer.title, job["word"], note=str(reason))]
     rows: list[Row] = []
     for truth, result in zip(truths[1:], positives, strict=True):
-        if truth.condition != streams.NEAR_MISSES:
+        if truth.condition != CONFUSABLES:
             rows.append(measured(peer, job["word"], truth, truths[0], result, negative))
         elif rows and (point := rows[0].points[-1]):
             rows.append(set_off(rows[0], point, truth, result, negative))
@@ -403,13 +414,13 @@ def listened(
     """What the engine made of one stream, from disk if it has heard the same before."""
     result = out / "results" / peer.name / job["word"] / f"{truth.audio.stem}.json"
     used = [*job["examples"], *([job["model"]] if job["model"] else [])]
-    made_of = storage.fingerprint([storage.sha256(Path(file)) for file in (truth.audio, *used)])
+    made_of = storage.cache_key([storage.sha256(Path(file)) for file in (truth.audio, *used)])
     found = json.loads(result.read_text()) if result.is_file() else {}
     if found.get("made_of") != made_of:
         result.unlink(missing_ok=True)
         _script(python, peer.script, {**job, "audio": str(truth.audio)}, result)
         found = {**json.loads(result.read_text()), "made_of": made_of}
-        with storage.whole(result) as part:
+        with storage.atomic_write(result) as part:
             part.write_text(json.dumps(found), encoding="utf-8")
     if "scores" in found:
         found["scores"] = np.load(result.with_name(found["scores"]))
@@ -418,7 +429,7 @@ def listened(
 
 def _script(python: Path, script: Path, job: dict[str, Any], result: Path) -> None:
     result.parent.mkdir(parents=True, exist_ok=True)
-    with storage.whole(result.with_suffix(".job")) as part:
+    with storage.atomic_write(result.with_suffix(".job")) as part:
         part.write_text(json.dumps(job), encoding="utf-8")
     began = time.monotonic()
     print(f"{script.stem}: {job['word']}, {result.stem} …", file=sys.stderr, flush=True)
@@ -450,7 +461,7 @@ class Row:
     engine: str
     word: str
     condition: str = ""
-    points: tuple[Point | None, ...] = ()
+    points: tuple[DetPoint | None, ...] = ()
     latency_s: tuple[float, ...] = ()
     negative_hours: float = 0.0
     rtf: float = 0.0
@@ -506,11 +517,11 @@ def measured(
 
 
 def set_off(
-    spoken: Row, point: Point, near: Truth, result: dict[str, Any], negative: dict[str, Any]
+    spoken: Row, point: DetPoint, near: Truth, result: dict[str, Any], negative: dict[str, Any]
 ) -> Row:
     """Near-misses at an operating point of a row."""
     positive, _, _ = events(result, negative)
-    hits = metrics.hits(positive(point.threshold), near.spoken, HIT_TOLERANCE_S)
+    hits = metrics.detected(positive(point.threshold), near.spoken, HIT_TOLERANCE_S)
     return replace(
         spoken, condition=near.condition, points=(), fired=(int(sum(hits)), len(near.spoken))
     )
@@ -610,7 +621,7 @@ def _mean(group: Sequence[Row]) -> str:
     return "| " + " | ".join([*cells, group[0].licence]) + " |"
 
 
-def _pooled(points: Sequence[Point | None]) -> tuple[float, float, float]:
+def _pooled(points: Sequence[DetPoint | None]) -> tuple[float, float, float]:
     """Mean miss rate of several words and its interval; without a threshold all are missed."""
     mean = float(np.mean([point.miss_rate if point else 1.0 for point in points]))
     told = [point for point in points if point]
@@ -620,14 +631,14 @@ def _pooled(points: Sequence[Point | None]) -> tuple[float, float, float]:
     return mean, rate.low, rate.high
 
 
-def missed(point: Point | None) -> str:
+def missed(point: DetPoint | None) -> str:
     if point is None:
         return "no threshold"
     rate = metrics.wilson(point.missed, point.spoken)
     return f"{point.missed} of {point.spoken}: {rate.value:.1%} ({rate.low:.1%}–{rate.high:.1%})"
 
 
-def _false_accepts(point: Point) -> str:
+def _false_accepts(point: DetPoint) -> str:
     rate = metrics.poisson(point.false_accepts, point.hours)
     return f"{point.false_accepts} in {point.hours:.2f} h ({rate.low:.1f}–{rate.high:.1f}/h)"
 
@@ -687,7 +698,7 @@ def picture(rows: Sequence[Row], path: Path) -> None:
             label=engine,
         )
     figure.legend(loc="outside lower center", ncols=2, fontsize=8.5, frameon=False)
-    with storage.whole(path) as part:
+    with storage.atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=160)
 
 

@@ -37,24 +37,30 @@ import click
 import numpy as np
 import torch
 
-from wakeword import storage, work
-from wakeword.cli import show
-from wakeword.data import Dataset, assign_splits, for_keywords, read_dataset, read_together
-from wakeword.data.library import Library
-from wakeword.encoders import ways_to_stream
-from wakeword.evaluation import evaluate, metrics
+from wakeword import storage
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader
+from wakeword.data.readers import read_dataset, read_datasets
+from wakeword.data.splits import assign_splits
+from wakeword.encoders.registry import streaming_modes
+from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.streams import negative_stream, positive_stream
-from wakeword.model import WakeWordModel
-from wakeword.training import depth
-from wakeword.training import train as training
+from wakeword.evaluation.evaluate import det_curve
+from wakeword.evaluation.test_streams import negative_stream, positive_stream
+from wakeword.model.network import WakeWordModel
+from wakeword.parallel import available_cores
+from wakeword.training import strategy_table
+from wakeword.training.config import TrainConfig
 from wakeword.training.enroll import enroll
-from wakeword.training.features import FeatureStore
-from wakeword.training.scenes import SceneConfig
+from wakeword.training.examples import ExampleConfig
+from wakeword.training.feature_cache import FeatureCache
+from wakeword.training.train import train
 
 FALSE_ACCEPTS = 0.5  # per hour
 MISS = 0.05
-EPOCHS = training.TrainConfig.epochs
+EPOCHS = TrainConfig.epochs
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class Cell:
     took_s: float
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--clips", "counts", multiple=True, type=click.IntRange(min=0), default=(10, 50, 0))
@@ -99,7 +105,7 @@ class Cell:
 @click.option("--draws", default=3, show_default=True)
 @click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
 @click.option(
-    "--hours", default=SceneConfig().hours, show_default=True, help="Of training audio to make."
+    "--hours", default=ExampleConfig().hours, show_default=True, help="Of training audio to make."
 )
 @click.option("--epochs", default=EPOCHS, show_default=True)
 @click.option(
@@ -114,7 +120,7 @@ class Cell:
     type=click.Path(path_type=Path),
     help="Clips to learn from beside CORPUS, such as mandarin.py makes; may be repeated.",
 )
-@click.option("--encoder", default=training.TrainConfig.encoder, show_default=True)
+@click.option("--encoder", default=TrainConfig.encoder, show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
 @click.option("--streaming", default="", help="exact or window.  [default: the encoder's best]")
 @click.option("--hop-ms", type=int, help="Sound taken in at once.  [default: the encoder's]")
@@ -136,7 +142,7 @@ def main(
     hop_ms: int | None,
 ) -> None:
     """Train on some or all clips of each word of CORPUS, to every depth, again and again."""
-    streaming = streaming or ways_to_stream(encoder)[0]
+    streaming = streaming or streaming_modes(encoder)[0]
     beside = (*(path.stem for path in more), *(f"synthetic {folder.name}" for folder in spoken))
     kinds = [(head, strategy) for strategy in strategies for head in heads if head != "examples"]
     kinds += [("examples", "none")] if "examples" in heads else []
@@ -148,8 +154,8 @@ def main(
     jobs = [(word, how, count) for how in hows for count in counts for word in words]
     # processes, not threads: what is drawn in a training comes from torch's global generator
     with (
-        show.progress() as progress,
-        ProcessPoolExecutor(min(work.cores(), len(words)), get_context("spawn")) as pool,
+        progress_display() as progress,
+        ProcessPoolExecutor(min(available_cores(), len(words)), get_context("spawn")) as pool,
     ):
         waiting = [
             pool.submit(
@@ -164,8 +170,8 @@ def main(
     cells = read(*sorted(out.glob("*.jsonl")))
     print(table(cells))
     picture(cells, out / "depth.png")
-    with storage.whole(out / "depth.json") as part:
-        part.write_text(depth.to_json(rows(cells)), "utf-8")
+    with storage.atomic_write(out / "depth.json") as part:
+        part.write_text(strategy_table.to_json(rows(cells)), "utf-8")
 
 
 def of_word(
@@ -179,8 +185,8 @@ def of_word(
 ) -> None:
     """All cells of a word, those that are there left out: its trainings share their features."""
     torch.set_num_threads(1)
-    task = for_keywords(assign_splits(read_dataset(corpus)), [word])
-    more = read_together(beside)
+    task = select_keywords(assign_splits(read_dataset(corpus)), [word])
+    more = read_datasets(beside)
     file = out / f"{word}.jsonl"
     there = {(cell.how, cell.asked, cell.draw) for cell in read(file)}
     for how, count in jobs:
@@ -202,7 +208,7 @@ def of_word(
                 **measured(model, frozen, task.subset("dev"), out / "work"),
                 took_s=took_s,
             )  # fmt: skip
-            storage.add_line(file, json.dumps(asdict(cell)))
+            storage.append_line(file, json.dumps(asdict(cell)))
             print(
                 f"{how.encoder}, {how.head}, {how.strategy}: {word}, {count or 'all'} clips, "
                 f"draw {draw}: {cell.missed} missed of {cell.spoken}, {took_s / 60:.1f} min",
@@ -214,13 +220,13 @@ def trained(
     part: Dataset, how: How, seed: int, more: Dataset | None, weights: Path | None, folder: Path
 ) -> tuple[WakeWordModel, int]:
     """A model of the word, and how many stages of its encoder did not learn."""
-    made = training.train(
+    made = train(
         part,
         part.words(),
-        training.TrainConfig(
+        TrainConfig(
             encoder=how.encoder, streaming=how.streaming, hop_ms=how.hop_ms, head=how.head,
             strategy=how.strategy, seed=seed, epochs=how.epochs,
-            scenes=SceneConfig().of_hours(how.hours),
+            scenes=ExampleConfig().of_hours(how.hours),
         ),
         more=more,
         weights=weights,
@@ -255,16 +261,14 @@ def measured(
     Frames below what learned are the same for all models of a word: kept in half precision.
     """
     split = max(d for d in model.encoder.splits() if d <= frozen)
-    name = storage.fingerprint(
-        model.origin.encoder, model.origin.streaming, model.encoder.settings()
-    )
-    store = FeatureStore(folder / f"dev-{name}-{split}", model.frontend, model.encoder, split)
-    library = Library([], [], [], {})
+    name = storage.cache_key(model.origin.encoder, model.origin.streaming, model.encoder.settings())
+    store = FeatureCache(folder / f"dev-{name}-{split}", model.frontend, model.encoder, split)
+    library = ClipLoader()
     conditions = (CLEAN, noisy(10.0), noisy(0.0))
     wanted = [negative_stream(part), *(positive_stream(part, each) for each in conditions)]
     negatives, *tracks = [store.stream(each, library).track(model) for each in wanted]
-    *heard, loud = [evaluate.curve(model, 0, track, negatives) for track in tracks]
-    both = metrics.merged(heard)
+    *heard, loud = [det_curve(model, 0, track, negatives) for track in tracks]
+    both = metrics.merge_curves(heard)
     spoken = both[0].spoken
     best, best_0db = (metrics.at_false_accepts(each, FALSE_ACCEPTS) for each in (both, loud))
     few = [p.false_accepts_per_hour for p in both if p.miss_rate <= MISS]
@@ -303,7 +307,7 @@ def missed(cells: Sequence[Cell]) -> float:
     return float(np.mean([cell.missed / cell.spoken for cell in cells]))
 
 
-def missed_in(draws: dict[int, list[Cell]]) -> metrics.Rate:
+def missed_in(draws: dict[int, list[Cell]]) -> metrics.Estimate:
     """Mean over words and draws. The interval (Wilson, 95 %) is that of one draw's clips: other
     draws hear the same ones again."""
     rate = missed([cell for draw in draws.values() for cell in draw])
@@ -342,16 +346,16 @@ def table(cells: Sequence[Cell]) -> str:
     return "\n".join(lines)
 
 
-def rows(cells: Sequence[Cell]) -> list[depth.Row]:
+def rows(cells: Sequence[Cell]) -> list[strategy_table.MeasuredStrategy]:
     """What `--strategy auto` can go by: every setting but the strategy at its default, and of each
     encoder and number of clips the strategies, two at least, that were measured on all words and
     draws there: one draw of ten clips is easier than another."""
-    usual = training.TrainConfig()
+    usual = TrainConfig()
     alike: dict[tuple[str, int], dict[str, dict[int, list[Cell]]]] = defaultdict(dict)
     for (how, asked), draws in grouped(cells).items():
         default = How(
-            how.encoder, ways_to_stream(how.encoder)[0], None, usual.head, how.strategy,
-            SceneConfig().hours, usual.epochs, (),
+            how.encoder, streaming_modes(how.encoder)[0], None, usual.head, how.strategy,
+            ExampleConfig().hours, usual.epochs, (),
         )  # fmt: skip
         if how == default:
             alike[how.encoder, asked][how.strategy] = draws
@@ -369,19 +373,23 @@ def rows(cells: Sequence[Cell]) -> list[depth.Row]:
         for name in compared:
             rate = missed_in(strategies[name])
             shares = (round(share, 4) for share in (rate.value, rate.low, rate.high))
-            found.append(depth.Row(encoder, name, clips, of[name][0].trainable, *shares))
+            found.append(
+                strategy_table.MeasuredStrategy(
+                    encoder, name, clips, of[name][0].trainable, *shares
+                )
+            )
     return found
 
 
 def other_scenes(how: How) -> bool:
     """Whether people's clips alone were heard, in other scenes than a training makes by default."""
-    return (how.hours, how.epochs) != (SceneConfig().hours, EPOCHS) and not how.beside
+    return (how.hours, how.epochs) != (ExampleConfig().hours, EPOCHS) and not how.beside
 
 
 def curve_of(how: How) -> str:
     """What is the same along a curve: everything but the clips, and the scenes that hold them."""
     words = ["enroll" if how.head == "examples" else how.strategy]
-    words += [how.streaming] if how.streaming != ways_to_stream(how.encoder)[0] else []
+    words += [how.streaming] if how.streaming != streaming_modes(how.encoder)[0] else []
     words += [f"{how.hours:g} h × {how.epochs}"] if other_scenes(how) else []
     return ", ".join((*words, *sorted({f"with {each.split()[0]}" for each in how.beside})))
 
@@ -393,7 +401,7 @@ def picture(cells: Sequence[Cell], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    usual = training.TrainConfig.head
+    usual = TrainConfig.head
     shown = {
         key: draws for key, draws in grouped(cells).items() if key[0].head in (usual, "examples")
     }
@@ -439,7 +447,7 @@ def picture(cells: Sequence[Cell], path: Path) -> None:
     figure.axes[0].set_yticks([float(each) for each in percent], percent)
     figure.axes[0].set_ylim(0.15, 110)
     figure.axes[0].set_ylabel(f"% missed at {FALSE_ACCEPTS:g} false accepts per hour")
-    with storage.whole(path) as part:
+    with storage.atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=130)
 
 

@@ -34,15 +34,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword import encoders, storage, work
-from wakeword.audio import SAMPLE_RATE
-from wakeword.cli import show
-from wakeword.data import Dataset, assign_splits, read_dataset
-from wakeword.data.library import Library
-from wakeword.encoders.whisper import WhisperExact, WhisperFull
-from wakeword.frontend import LogMel
-from wakeword.training.augment import Augmenter, mask_features
-from wakeword.training.scenes import SceneConfig, ScenePlan, plan_scenes, render
+from wakeword import storage
+from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.dataset import Dataset
+from wakeword.data.loader import KeywordBank
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
+from wakeword.encoders.frontend import LogMel
+from wakeword.encoders.registry import encoder_spec, load_encoder
+from wakeword.encoders.whisper import WhisperChunked, WhisperOffline
+from wakeword.parallel import available_cores
+from wakeword.training.augmentation import Augmenter, mask_features
+from wakeword.training.examples import ExampleConfig, ExamplePlan, plan_examples, render_example
 
 LENGTH_S = 8.0
 LAYERS = 3  # of the teacher, from the top
@@ -53,7 +57,7 @@ KEPT_EVERY = 100  # steps
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("data", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--encoder", "name", default="whisper-tiny.en", show_default=True)
@@ -75,14 +79,14 @@ def main(
     seed: int,
 ) -> None:
     """Learn from the speech of DATA and write the changes to OUT."""
-    torch.set_num_threads(work.cores())
+    torch.set_num_threads(available_cores())
     torch.manual_seed(seed)
     speech = assign_splits(read_dataset(data))
-    layers = encoders.spec(name).layers
-    taps = tuple(range(max(1, layers - LAYERS + 1), layers + 1))
-    student, _, _ = encoders.load_encoder(name, path=weights, taps=taps)
-    assert isinstance(student, WhisperExact)
-    teacher = WhisperFull(student.spec, taps)
+    layers = encoder_spec(name).layers
+    output_layers = tuple(range(max(1, layers - LAYERS + 1), layers + 1))
+    student, _, _ = load_encoder(name, path=weights, output_layers=output_layers)
+    assert isinstance(student, WhisperChunked)
+    teacher = WhisperOffline(student.spec, output_layers)
     teacher.trunk.load_state_dict(student.trunk.state_dict())
     teacher.eval().requires_grad_(False)
     low_rank, free = opened(student, rank)
@@ -91,16 +95,18 @@ def main(
     dev = list(Scenes(speech.subset("dev"), min(0.25, hours), seed, dry).batches(batch))
     with torch.no_grad():
         some = scenes.batches(batch, last=min(len(scenes) // batch, 12))
-        scale = torch.cat([teacher.tapped(whole) for _, whole, _ in some]).flatten(0, 1).std(0)
+        scale = (
+            torch.cat([teacher.forward_layers(whole) for _, whole, _ in some]).flatten(0, 1).std(0)
+        )
 
     def errors(heard: Batch) -> Tensor:
         """By layer."""
         features, whole, first = heard
         with torch.no_grad():
-            wanted = teacher.tapped(whole)
+            wanted = teacher.forward_layers(whole)
         frames, _ = student(features, student.begin(first))
         off = ((frames - wanted[:, : frames.shape[1]]) / scale) ** 2
-        return off.unflatten(2, (len(taps), -1)).mean((0, 1, 3))
+        return off.unflatten(2, (len(output_layers), -1)).mean((0, 1, 3))
 
     def measured() -> list[float]:
         with torch.no_grad():
@@ -118,7 +124,7 @@ def main(
         optimiser.load_state_dict(held["optimiser"])
         lay(learning, held["now"])
     steps = len(scenes) // batch
-    with show.progress() as progress:
+    with progress_display() as progress:
         for step, heard in enumerate(scenes.batches(batch, first=done), done):
             at = min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
             for group, rate in zip(optimiser.param_groups, (RATE, FREE_RATE), strict=True):
@@ -138,12 +144,12 @@ def main(
                 print(json.dumps(curve[-1]), flush=True)
                 lay(learning, now)
                 state = {"now": now, "mean": mean, "optimiser": optimiser.state_dict()}
-                with storage.whole(checkpoint) as part:
+                with storage.atomic_write(checkpoint) as part:
                     torch.save({**state, "done": step + 1, "curve": curve}, part)
     lay(learning, mean)
-    with storage.whole(out / f"{name}.pt") as part:
+    with storage.atomic_write(out / f"{name}.pt") as part:
         torch.save({"model_state_dict": merged(student, teacher)}, part)
-    with storage.whole(out / "curve.json") as part:
+    with storage.atomic_write(out / "curve.json") as part:
         part.write_text(json.dumps(curve, indent=1), encoding="utf-8")
 
 
@@ -153,10 +159,10 @@ class Scenes:
     def __init__(self, part: Dataset, hours: float, seed: int, dry: bool) -> None:
         self.dry = dry
         part = replace(part, keywords=())
-        self.library = Library.read(part)
-        config = SceneConfig(LENGTH_S, 0.0, hours, half_word_share=0.0)
-        self.plans = plan_scenes(self.library, part, config, seed)
-        self.augmenter = Augmenter(config.augment, self.library.noises, self.library.rooms)
+        self.library = KeywordBank.read(part)
+        config = ExampleConfig(LENGTH_S, 0.0, hours, half_word_share=0.0)
+        self.plans = plan_examples(self.library, part, config, seed)
+        self.augmenter = Augmenter(config.augment, self.library.noises, self.library.rirs)
         self.streamed, self.whole = LogMel(), LogMel(level=None)
 
     def __len__(self) -> int:
@@ -167,7 +173,7 @@ class Scenes:
         last = len(self) // size if last is None else last
         groups = [self.plans[i * size : (i + 1) * size] for i in range(first, last)]
         ahead = 3
-        with ThreadPoolExecutor(work.cores()) as pool:
+        with ThreadPoolExecutor(available_cores()) as pool:
             waiting = [pool.submit(self._batch, group) for group in groups[:ahead]]
             for i in range(len(groups)):
                 if i + ahead < len(groups):
@@ -175,14 +181,14 @@ class Scenes:
                 yield waiting.pop(0).result()
 
     @torch.no_grad()
-    def _batch(self, plans: Sequence[ScenePlan]) -> Batch:
+    def _batch(self, plans: Sequence[ExamplePlan]) -> Batch:
         made = [self._one(plan) for plan in plans]
         firsts = torch.tensor([first for _, _, first in made])
         return torch.stack([f for f, _, _ in made]), torch.stack([w for _, w, _ in made]), firsts
 
-    def _one(self, plan: ScenePlan) -> tuple[Tensor, Tensor, int]:
+    def _one(self, plan: ExamplePlan) -> tuple[Tensor, Tensor, int]:
         samples = round(LENGTH_S * SAMPLE_RATE)
-        scene = render(plan, self.library, self.augmenter, [], samples)
+        scene = render_example(plan, self.library, self.augmenter, [], samples)
         rng = np.random.default_rng((*plan.seed, 1))
         features = _features(self.streamed, scene.samples)
         features = mask_features(features, rng, MASK_SHARE)
@@ -209,7 +215,7 @@ class LowRank(nn.Module):
         return self.linear(x) + F.linear(F.linear(x, self.down), self.up)
 
 
-def opened(student: WhisperExact, rank: int) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+def opened(student: WhisperChunked, rank: int) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Let the student learn: the changes of low rank, and what is free."""
     trunk = student.trunk.requires_grad_(False)
     low_rank: list[nn.Parameter] = []
@@ -236,7 +242,7 @@ def lay(parameters: dict[str, nn.Parameter], values: dict[str, Tensor]) -> None:
             parameter.copy_(values[name])
 
 
-def merged(student: WhisperExact, teacher: WhisperFull) -> dict[str, Tensor]:
+def merged(student: WhisperChunked, teacher: WhisperOffline) -> dict[str, Tensor]:
     """The student as a checkpoint: changes added to their matrices, other positions untouched."""
     tensors = {name: tensor.clone() for name, tensor in teacher.trunk.state_dict().items()}
     for name, parameter in student.trunk.named_parameters():

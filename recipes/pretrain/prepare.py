@@ -29,18 +29,21 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from wakeword import storage, work
-from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.cli import show
-from wakeword.data import Clip, Dataset, read_dataset
-from wakeword.data.library import Library
-from wakeword.data.task import negatives_saying
-from wakeword.encoders import load_encoder, spec
-from wakeword.encoders.whisper import WhisperFull
-from wakeword.frontend import LogMel
-from wakeword.mixing import rms, set_level
-from wakeword.training.augment import change_speed
-from wakeword.training.features import has_bfloat16
+from wakeword import storage
+from wakeword.audio.levels import rms, set_level
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import negatives_containing
+from wakeword.data.loader import ClipLoader, KeywordBank
+from wakeword.data.readers import read_dataset
+from wakeword.encoders.frontend import LogMel
+from wakeword.encoders.registry import encoder_spec, load_encoder
+from wakeword.encoders.whisper import WhisperOffline
+from wakeword.parallel import available_cores, single_threaded
+from wakeword.simulate.effects import change_speed
+from wakeword.training.feature_cache import has_bfloat16
 
 LENGTH_S = 10.24
 SCENES = 64  # in a file
@@ -58,7 +61,7 @@ class Scene:
     text: str | None
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--hours", default=20.0, show_default=True, help="Of scenes to make.")
@@ -79,14 +82,16 @@ def main(
 ) -> None:
     """Lay the speech of DATA into scenes and keep what a teacher makes of them."""
     clips = plain_speech([read_dataset(each) for each in data], split, keywords)
-    layers = spec(teacher).layers
-    taps = tuple(range(layers - LAYERS + 1, layers + 1))
-    encoder, _, _ = load_encoder(teacher, path=weights, streaming="window", taps=taps)
-    whisper: WhisperFull = encoder.inner  # type: ignore[assignment]
+    layers = encoder_spec(teacher).layers
+    output_layers = tuple(range(layers - LAYERS + 1, layers + 1))
+    encoder, _, _ = load_encoder(
+        teacher, path=weights, streaming="window", output_layers=output_layers
+    )
+    whisper: WhisperOffline = encoder.offline  # type: ignore[assignment]
     mel = LogMel(level=None)
     files = -(-round(hours * 3600 / LENGTH_S) // SCENES)
     plans = planned(clips, files * SCENES, seed)
-    library = Library([], [], [], {})
+    library = ClipLoader()
 
     def make(number: int) -> None:
         file = out / f"{number:05}.safetensors"
@@ -103,13 +108,13 @@ def main(
             "frames": torch.stack(frames).half(),
         }
         texts = json.dumps([each.text for each in scenes])
-        with storage.whole(file) as part_file:
+        with storage.atomic_write(file) as part_file:
             safetensors.torch.save_file(tensors, part_file, {"texts": texts})
 
     with (
-        show.progress() as progress,
-        work.one_thread_each(),
-        ThreadPoolExecutor(work.cores()) as pool,
+        progress_display() as progress,
+        single_threaded(),
+        ThreadPoolExecutor(available_cores()) as pool,
     ):
         for done, _ in enumerate(pool.map(make, range(files))):
             progress("making scenes", done + 1, files)
@@ -123,7 +128,7 @@ def plain_speech(data: Sequence[Dataset], split: str, keywords: Sequence[str] = 
     words = {*keywords, *(word for each in data for word in each.words())}
     clips = []
     for each in data:
-        saying = set(negatives_saying(each, words)) if words else set()
+        saying = set(negatives_containing(each, words)) if words else set()
         part = each.subset(split)
         clips += [c for clip in part.negatives if clip not in saying for c in cut(clip)]
     return clips
@@ -159,7 +164,9 @@ def planned(clips: Sequence[Clip], scenes: int, seed: int) -> list[list[tuple[Cl
     return plans[:scenes]
 
 
-def scene(plan: Sequence[tuple[Clip, float]], library: Library, rng: np.random.Generator) -> Scene:
+def scene(
+    plan: Sequence[tuple[Clip, float]], library: KeywordBank, rng: np.random.Generator
+) -> Scene:
     """Clips one after the other, a drawn pause before each, each at a drawn level."""
     sound = np.zeros(round(LENGTH_S * SAMPLE_RATE), dtype=np.float32)
     texts: list[str | None] = []
@@ -187,12 +194,12 @@ def spelled(text: str) -> str | None:
     return plain if plain and set(plain) <= set(LETTERS) else None
 
 
-def heard(whisper: WhisperFull, mel: LogMel, samples: Samples) -> torch.Tensor:
+def heard(whisper: WhisperOffline, mel: LogMel, samples: Samples) -> torch.Tensor:
     """(samples,) → (frames at 25 a second, layers · dim)."""
     features, _ = mel(torch.from_numpy(samples)[None])
     features = features[:, : features.shape[1] // 4 * 4]
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-        pairs = whisper.tapped(features)[0].float()
+        pairs = whisper.forward_layers(features)[0].float()
     return pairs.unflatten(0, (-1, 2)).mean(dim=1)
 
 

@@ -40,15 +40,17 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 
-from wakeword import encoders, storage, work
-from wakeword._torchaudio import torchaudio
-from wakeword.cli import show
-from wakeword.data import read_dataset
-from wakeword.data.library import Library
+from wakeword import storage
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.loader import KeywordBank
+from wakeword.data.readers import read_dataset
+from wakeword.encoders._torchaudio import torchaudio
 from wakeword.encoders.compact import HEAD
-from wakeword.frontend import LogMel
-from wakeword.training.augment import AugmentConfig, Augmenter, mask_features
-from wakeword.training.features import has_bfloat16
+from wakeword.encoders.frontend import LogMel
+from wakeword.encoders.registry import build_encoder
+from wakeword.parallel import available_cores
+from wakeword.training.augmentation import AugmentConfig, Augmenter, mask_features
+from wakeword.training.feature_cache import has_bfloat16
 
 NAME = "wakeword-stream"
 DELAY = 2  # frames of 40 ms between the teacher's frame and the student's
@@ -59,7 +61,7 @@ REFERENCE = 10 ** (-26 / 20)  # RMS of speech in the scenes
 AROUND = AugmentConfig(noise_share=0.8, room_share=0.4, level_db=(-55.0, -14.0))
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("scenes", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--around", required=True, type=click.Path(path_type=Path))
@@ -82,8 +84,8 @@ def main(
     rank, ranks, device = joined()
     torch.manual_seed(seed)
     data = replace(read_dataset(around).subset("train"), keywords=())
-    library = Library.read(data)
-    augmenter = Augmenter(AROUND, library.noises, library.rooms)
+    library = KeywordBank.read(data)
+    augmenter = Augmenter(AROUND, library.noises, library.rirs)
     centroids = fitted(scenes, seed)
     train, held_out = Scenes(scenes, centroids), Scenes(dev, centroids)
     student = Student().to(device)
@@ -104,7 +106,7 @@ def main(
         losses: list[Tensor] = []
         order = np.random.default_rng((seed, epoch)).permutation(len(train))
         mine = order[rank::ranks][: steps * batch].reshape(steps, batch)
-        with show.progress() as progress:
+        with progress_display() as progress:
             for step, (mel, units, texts) in enumerate(heard(train, mine, augmenter, epoch)):
                 at = (epoch + step / steps) / epochs
                 warm = min(1.0, at * epochs / 0.5 + 1e-3)  # over half an epoch
@@ -124,7 +126,7 @@ def main(
         if rank == 0:
             print(json.dumps({"epoch": epoch + 1, **row}), flush=True)
             state = {"student": student.state_dict(), "optimiser": optimiser.state_dict()}
-            with storage.whole(checkpoint) as part:
+            with storage.atomic_write(checkpoint) as part:
                 torch.save({**state, "curves": curves}, part)
     if rank == 0:
         write(student, out, curves)
@@ -211,7 +213,7 @@ def heard(
         units = torch.stack([scenes.units[i] for i in pick])
         return mels.clone(), units, [scenes.texts[i] for i in pick]
 
-    with ThreadPoolExecutor(work.cores()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         ahead = 2
         waiting = [pool.submit(batch, pick) for pick in batches[:ahead]]
         for i in range(len(batches)):
@@ -232,7 +234,7 @@ class Student(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = encoders.build(NAME, hop=1)
+        self.encoder = build_encoder(NAME, hop=1)
         dim = self.encoder.dim
         trunk: Any = self.encoder.trunk
         trunk.stem = nn.Sequential(trunk.stem, _Norm(dim))
@@ -292,10 +294,10 @@ def write(student: Student, out: Path, curves: Sequence[dict[str, float]]) -> No
         layer.first = fuse_linear_bn_eval(*layer.first)
     tensors = dict(trunk.state_dict())
     tensors |= {f"{HEAD}{name}": tensor for name, tensor in student.ctc.state_dict().items()}
-    with storage.whole(out / f"{NAME}.safetensors") as part:
+    with storage.atomic_write(out / f"{NAME}.safetensors") as part:
         halves = {name: tensor.half().contiguous() for name, tensor in tensors.items()}
         safetensors.torch.save_file(halves, part, {"letters": LETTERS})
-    with storage.whole(out / "curves.json") as part:
+    with storage.atomic_write(out / "curves.json") as part:
         part.write_text(json.dumps(curves, indent=1), encoding="utf-8")
     picture(curves, out / "curves.png")
 
@@ -320,7 +322,7 @@ def picture(curves: Sequence[dict[str, float]], path: Path) -> None:
         axes.set_xlabel("epoch")
         axes.grid(True, linewidth=0.5, alpha=0.6)
     panels[0].legend(fontsize=8)
-    with storage.whole(path) as part:
+    with storage.atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=120)
 
 

@@ -23,17 +23,19 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wakeword import audio, work
-from wakeword.audio import SAMPLE_RATE
-from wakeword.cli import show
-from wakeword.data import Clip, Dataset
-from wakeword.data.task import write_jsonl
-from wakeword.demo.synthesis import list_voices, split_voices, synthesise
+from wakeword.audio.files import save_audio
+from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.writer import write_manifest
+from wakeword.parallel import available_cores
+from wakeword.tts.engines import list_voices, split_voices, synthesise
 
 BATCH = 50  # phrases that a process makes at a time
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--hours", default=5.0, show_default=True)
 @click.option("--engine", "engines", multiple=True, default=("espeak", "hibari"), show_default=True)
@@ -47,15 +49,20 @@ def main(
     seconds, batch = 0.0, 0
     folder = out / str(seed)
     # processes, not threads: each loads engines of its own
-    with show.progress() as progress, ProcessPoolExecutor(work.cores(), get_context("spawn")) as p:
+    with (
+        progress_display() as progress,
+        ProcessPoolExecutor(available_cores(), get_context("spawn")) as p,
+    ):
         while seconds < hours * 3600:
-            batches = [(folder, engines, without, seed, batch + i) for i in range(work.cores())]
+            batches = [
+                (folder, engines, without, seed, batch + i) for i in range(available_cores())
+            ]
             for made in p.map(speak, *zip(*batches, strict=True)):
                 clips += made
                 seconds += sum(clip.duration_s or 0.0 for clip in made)
             batch += len(batches)
             progress("speaking", round(seconds), round(hours * 3600))
-    write_jsonl(Dataset(out, "jsonl", negatives=tuple(clips)), out / f"{seed}.jsonl")
+    write_manifest(Dataset(out, "jsonl", negatives=tuple(clips)), out / f"{seed}.jsonl")
     print(f"{len(clips)} phrases, {seconds / 3600:.2f} h in {out / f'{seed}.jsonl'}")
 
 
@@ -75,7 +82,7 @@ def speak(
         speed, pitch = float(rng.uniform(0.75, 1.3)), float(rng.uniform(-3, 3))
         samples = synthesise(text, voice, speed=speed, pitch=pitch, seed=number)
         path = folder / f"{batch:05}-{number:02}.flac"
-        audio.save(path, samples)
+        save_audio(path, samples)
         seconds = len(samples) / SAMPLE_RATE
         clips.append(
             Clip(path, speaker=voice.speaker, split="train", text=text, source="synthetic",

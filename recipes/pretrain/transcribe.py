@@ -19,39 +19,42 @@ import click
 import numpy as np
 import whisper
 
-from wakeword.cli import show
-from wakeword.data import Clip, read_dataset
-from wakeword.data.library import Library
-from wakeword.data.task import negatives_saying, write_jsonl
-from wakeword.encoders import checkpoints, spec
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.clip import Clip
+from wakeword.data.keywords import negatives_containing
+from wakeword.data.loader import ClipLoader
+from wakeword.data.readers import read_dataset
+from wakeword.data.writer import write_manifest
+from wakeword.encoders import checkpoints
+from wakeword.encoders.registry import encoder_spec
 
 SURE = -0.5
 
 
-@click.command(cls=show.Command)
+@click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--weights", type=click.Path(path_type=Path), help="OpenAI's tiny.en.pt.")
 def main(corpus: Path, out: Path, weights: Path | None) -> None:
     """Write CORPUS's recordings to OUT, transcribed where they had no text."""
-    found = checkpoints.find(spec("whisper-tiny.en"), weights)
+    found = checkpoints.find_checkpoint(encoder_spec("whisper-tiny.en"), weights)
     if found.format != "pytorch":
         raise click.UsageError(f"{found.path}: the encoder alone; --weights with OpenAI's .pt.")
     recogniser = whisper.load_model(str(found.path), device="cpu")
     data = read_dataset(corpus)
-    library = Library([], [], [], {})
+    library = ClipLoader()
     clips: list[Clip] = []
-    with show.progress() as progress:
+    with progress_display() as progress:
         for number, clip in enumerate(data.negatives):
             progress("transcribing", number + 1, len(data.negatives))
             samples = None if clip.text else library.load(clip)
             if samples is not None and len(samples) > 8000:
                 clip = replace(clip, text=transcript(recogniser, samples))
             clips.append(clip)
-    told = replace(data, keywords=(), negatives=tuple(clips), noises=(), rooms=())
-    saying = set(negatives_saying(told, data.words()))  # a keyword that only Whisper heard
+    told = replace(data, keywords=(), negatives=tuple(clips), noises=(), rirs=())
+    saying = set(negatives_containing(told, data.words()))  # a keyword that only Whisper heard
     kept = tuple(clip for clip in clips if clip not in saying)
-    write_jsonl(replace(told, negatives=kept), out)
+    write_manifest(replace(told, negatives=kept), out)
     known = sum(clip.text is not None for clip in kept)
     print(f"{known} of {len(kept)} recordings with text; {len(saying)} say a keyword: left out")
 

@@ -7,7 +7,7 @@ import importlib
 import click
 
 import wakeword
-from wakeword.cli import show
+from wakeword.cli.console import TeachingCommand
 
 COMMANDS = {
     "bench": "Measure what a model costs: processor time, delay, memory.",
@@ -33,7 +33,7 @@ COMMANDS = {
 _FUNCTIONS = {"eval": "eval_", "verify-export": "verify_export"}
 
 
-class _Commands(show.Command, click.Group):
+class _Commands(TeachingCommand, click.Group):
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(COMMANDS)
 

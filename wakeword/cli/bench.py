@@ -11,13 +11,15 @@ import click
 import numpy as np
 from rich.table import Table
 
-from wakeword import audio, runtime, work
-from wakeword import model as models
-from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.cli import show
-from wakeword.encoders import ways_to_stream
+from wakeword import runtime
+from wakeword.audio.files import iter_audio
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.cli.console import progress_display, stdout_console
+from wakeword.encoders.registry import streaming_modes
 from wakeword.errors import AudioError
-from wakeword.evaluation import speed
+from wakeword.evaluation import benchmark
+from wakeword.model.file import load_model
+from wakeword.parallel import single_threaded
 
 _LEAST_S = 3
 _STREAMS = 32
@@ -55,22 +57,29 @@ def bench(
       wakeword bench alexa.wakeword --exported alexa.onnx --exported alexa-int8.onnx
       wakeword bench alexa.wakeword --audio evening.flac --seconds 600 --json
     """
-    model = models.load(file)
+    model = load_model(file)
     samples = _sound(recording, seconds)
     others = {str(path): runtime.Detector(runtime.load(path)).feed for path in exported}
-    with show.progress() as progress, work.one_thread_each():
-        engines: dict[str, speed.Feed] = {"this model": speed.detecting(model), **others}
-        if model.encoder.streaming == "exact" and "window" in ways_to_stream(model.origin.encoder):
-            engines["the same over a sliding window"] = speed.detecting(speed.in_windows(model))
+    with progress_display() as progress, single_threaded():
+        engines: dict[str, benchmark.Feed] = {
+            "this model": benchmark.detector_feed(model),
+            **others,
+        }
+        if model.encoder.streaming == "chunked" and "window" in streaming_modes(
+            model.origin.encoder
+        ):
+            engines["the same over a sliding window"] = benchmark.detector_feed(
+                benchmark.sliding_window_copy(model)
+            )
         costs = []
         memory_mb = 0.0
-        for name, feed in (engines | speed.peers()).items():
+        for name, feed in (engines | benchmark.installed_peers()).items():
             progress(f"feeding {name}", 0, 0)
-            costs.append(speed.cost(name, feed, samples))
-            memory_mb = memory_mb or speed.memory_mb()  # with the model alone at work
+            costs.append(benchmark.measure_engine(name, feed, samples))
+            memory_mb = memory_mb or benchmark.memory_mb()  # with the model alone at work
         progress(f"feeding {_STREAMS} streams at once", 0, 0)
-        streams = speed.streams_per_core(model, samples, _STREAMS)
-        difference = speed.stream_difference(model, samples)
+        streams = benchmark.streams_per_core(model, samples, _STREAMS)
+        difference = benchmark.stream_difference(model, samples)
     parameters = sum(tensor.numel() for tensor in model.parameters())
     file_mb = file.stat().st_size / 1e6
     about = {
@@ -97,7 +106,7 @@ def bench(
         ratio = each.real_time_factor / costs[0].real_time_factor
         times = (f"{each.p50_ms:.2f} ms", f"{each.p99_ms:.2f} ms")
         table.add_row(each.engine, f"{each.real_time_factor:.4f}", f"{ratio:.2f}", *times)
-    show.console().print(table)
+    stdout_console().print(table)
     click.echo(
         f"{model.origin.encoder} ({model.encoder.streaming}), "
         f"{parameters / 1e6:.1f} M parameters, file {file_mb:.1f} MB; "
@@ -112,7 +121,7 @@ def _sound(recording: Path | None, seconds: int) -> Samples:
     wanted = seconds * SAMPLE_RATE
     if recording is None:
         return (0.05 * np.random.default_rng(0).standard_normal(wanted)).astype(np.float32)
-    blocks = islice(audio.blocks(recording, block_s=1.0), seconds + 1)
+    blocks = islice(iter_audio(recording, block_s=1.0), seconds + 1)
     samples = np.concatenate(list(blocks))[:wanted]
     if len(samples) < _LEAST_S * SAMPLE_RATE:
         length = len(samples) / SAMPLE_RATE

@@ -11,18 +11,21 @@ from pathlib import Path
 
 import click
 
-from wakeword import model as models
 from wakeword import storage
-from wakeword.cli import options, show
-from wakeword.data import Clip, Dataset, assign_splits, for_keywords, read_dataset
-from wakeword.data.library import Library, check_broken
-from wakeword.data.manifests import recordings
+from wakeword.cli import options
+from wakeword.cli.console import progress_display, stdout_console
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader, check_broken
+from wakeword.data.readers import find_recordings, read_dataset
+from wakeword.data.splits import assign_splits
 from wakeword.errors import ManifestError
-from wakeword.evaluation.calibrate import calibrate as find_point
-from wakeword.evaluation.calibrate import evidence
+from wakeword.evaluation.calibrate import calibrate_scores, threshold_provenance
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.evaluate import listen
-from wakeword.evaluation.streams import negative_stream, positive_stream
+from wakeword.evaluation.evaluate import score_streams
+from wakeword.evaluation.test_streams import negative_stream, positive_stream
+from wakeword.model.file import load_model, save_model
 
 
 @click.command()
@@ -64,39 +67,39 @@ def calibrate(
       wakeword calibrate alexa.wakeword --negatives evenings/ --fa-per-hour 0.2
       wakeword calibrate alexa.wakeword --data recordings/ -o calibrated.wakeword
     """
-    model = models.load(file)
+    model = load_model(file)
     target = output or file
     storage.check_writable(target)
     dataset = Dataset(file.parent, "recordings")
     if data:
-        dataset = for_keywords(assign_splits(read_dataset(data)), model.keywords).subset(split)
-    more = tuple(Clip(path) for folder in negatives for path in recordings(folder))
+        dataset = select_keywords(assign_splits(read_dataset(data)), model.keywords).subset(split)
+    more = tuple(Clip(path) for folder in negatives for path in find_recordings(folder))
     dataset = replace(dataset, negatives=(*dataset.negatives, *more))
     if not dataset.negatives:
         raise ManifestError("nothing to calibrate on: give --negatives FOLDER, --data, or both.")
-    library = Library([], [], [], {})
-    with show.progress() as progress:
+    library = ClipLoader()
+    with progress_display() as progress:
         words = [
             positive_stream(dataset, condition)
             for condition in (CLEAN, noisy(10.0))
             if dataset.keywords
         ]
-        heard, *said = listen(model, [negative_stream(dataset), *words], library, progress)
+        heard, *said = score_streams(model, [negative_stream(dataset), *words], library, progress)
     clips = (*dataset.negatives, *dataset.noises)
     check_broken(len(library.broken), len(clips) + len(dataset.keywords), library.broken)
-    point, found = find_point(model, heard, said, fa_per_hour)
-    told = evidence(
+    point, found = calibrate_scores(model, heard, said, fa_per_hour)
+    told = threshold_provenance(
         fa_per_hour,
         heard.hours,
         f"of {len(clips)} recordings (SHA-256 {_hash(clips)}), {date.today().isoformat()}",
     )
-    model.point = replace(point, evidence=told)
-    models.save(model, target)
+    model.operating_point = replace(point, provenance=told)
+    save_model(model, target)
     if as_json:
         table = {word: {**c.__dict__, "expected": c.expected.__dict__} for word, c in found.items()}
         click.echo(json.dumps({"model": str(target), "evidence": told, "keywords": table}))
         return
-    console = show.console()
+    console = stdout_console()
     for word, c in found.items():
         beyond = ", above every event in these hours" if c.extrapolated else ""
         console.print(

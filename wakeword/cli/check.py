@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from wakeword.cli import show
-from wakeword.data import assign_splits, read_dataset
-from wakeword.data.check import Finding, Report, Row
-from wakeword.data.check import check as check_dataset
+from wakeword.cli.console import progress_display
+from wakeword.data.check.check import CheckReport, Finding, SplitSummary, check_dataset
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
 
 _SHOWN_FILES = 5
 
@@ -40,7 +40,7 @@ def check(data: str, keywords: tuple[str, ...], as_json: bool) -> None:
       wakeword check train.jsonl --json > report.json
     """
     dataset = assign_splits(read_dataset(data))
-    with show.progress() as progress:
+    with progress_display() as progress:
         report = check_dataset(dataset, keywords or None, progress=progress)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
@@ -50,7 +50,7 @@ def check(data: str, keywords: tuple[str, ...], as_json: bool) -> None:
         sys.exit(2)
 
 
-def _print(report: Report, console: Console) -> None:
+def _print(report: CheckReport, console: Console) -> None:
     console.print(f"{report.root}: {report.layout}", markup=False, soft_wrap=True)
     console.print(_table(report))
     for note in report.notes:
@@ -61,7 +61,7 @@ def _print(report: Report, console: Console) -> None:
     console.print(f"{report.errors} error(s), {warnings} warning(s).", markup=False)
 
 
-def _table(report: Report) -> Table:
+def _table(report: CheckReport) -> Table:
     table = Table()
     for name in ("split", "what"):
         table.add_column(name)
@@ -80,7 +80,7 @@ def _table(report: Report) -> Table:
     return table
 
 
-def _sound(row: Row) -> str:
+def _sound(row: SplitSummary) -> str:
     """Rates in kHz, and the channels where they are not one."""
     rates = ", ".join(f"{rate / 1000:g}" for rate in row.rates)
     several = [str(count) for count in row.channels if count != 1]

@@ -9,12 +9,11 @@ from pathlib import Path
 import click
 import torch
 
-from wakeword import audio, storage
-from wakeword import model as models
-from wakeword.cli import show
-from wakeword.data import Dataset
-from wakeword.demo.report import write_report
-from wakeword.demo.story import (
+from wakeword import storage
+from wakeword.audio.files import save_audio
+from wakeword.cli.console import format_percent, progress_display
+from wakeword.data.dataset import Dataset
+from wakeword.demo.pipeline import (
     KEYWORD,
     WARNING,
     Measured,
@@ -29,14 +28,16 @@ from wakeword.demo.story import (
     slug,
     train_config,
 )
-from wakeword.demo.synthesis import fetch_kokoro_voices, list_voices
-from wakeword.detector import Detector
+from wakeword.demo.report import write_demo_report
+from wakeword.detection.detector import Detector
 from wakeword.errors import ConfigError
 from wakeword.evaluation import metrics
-from wakeword.evaluation.evaluate import interval
-from wakeword.evaluation.pictures import det_picture
-from wakeword.model import WakeWordModel
-from wakeword.training.train import train as run_training
+from wakeword.evaluation.evaluate import miss_rate_estimate
+from wakeword.evaluation.report.plots import save_det_plot
+from wakeword.model.file import load_model, save_model
+from wakeword.model.network import WakeWordModel
+from wakeword.training.train import train
+from wakeword.tts.engines import fetch_kokoro_voices, list_voices
 
 
 @click.command()
@@ -71,25 +72,25 @@ def demo(output: Path, keyword: str, seed: int) -> None:
     storage.check_writable(file)
     _fetch_voices()
     _heading(1, f"a data set for '{keyword}', synthesised", start)
-    with show.progress() as progress:
+    with progress_display() as progress:
         data = make_dataset(output / "data", keyword, seed=seed, progress=progress)
     _show_data(data)
     _heading(2, "training on some of the voices", start)
     model = _train(data, keyword, seed, output, file)
     _heading(3, "measuring on the other voices", start)
-    with show.progress() as progress:
+    with progress_display() as progress:
         measured = measure(model, data, progress=progress)
     _show_measured(measured)
     _heading(4, "listening to a held-out recording", start)
     recording = held_out_recording(data, seed=seed)
-    audio.save(output / "held-out.flac", recording.samples)
+    save_audio(output / "held-out.flac", recording.samples)
     moments = _listen(model, recording)
     outcome = Outcome(
         keyword, file, measured, recording.seconds, len(recording.said), tuple(moments)
     )
     _heading(5, "report", start)
-    det_picture(measured.evaluation, output / "det.png")
-    write_report(outcome, (output / "det.png").read_bytes(), output / "report.html")
+    save_det_plot(measured.evaluation, output / "det.png")
+    write_demo_report(outcome, (output / "det.png").read_bytes(), output / "report.html")
     _show_end(outcome, output, start)
     if not outcome.hits:
         click.echo(f"Nothing was detected in {output / 'held-out.flac'}.", err=True)
@@ -125,11 +126,11 @@ def _show_data(data: Dataset) -> None:
 
 
 def _train(data: Dataset, keyword: str, seed: int, output: Path, file: Path) -> WakeWordModel:
-    with show.progress() as progress:
-        trained = run_training(
+    with progress_display() as progress:
+        trained = train(
             data, [keyword], train_config(seed), work=output / "work", progress=progress
         )
-    models.save(trained.model, file)
+    save_model(trained.model, file)
     about = trained.model.origin.training
     for note in trained.notes:
         click.echo(f"note: {note}")
@@ -138,7 +139,7 @@ def _train(data: Dataset, keyword: str, seed: int, output: Path, file: Path) -> 
         f"{about['trainable']:,} of {about['parameters']:,} parameters learned "
         f"({about['reason']}), {about['epochs']} epochs"
     )
-    return models.load(file)
+    return load_model(file)
 
 
 def _show_measured(measured: Measured) -> None:
@@ -147,10 +148,10 @@ def _show_measured(measured: Measured) -> None:
         click.echo(f"note: {note}")
     click.echo("missed at the shipped threshold (95 % interval):")
     for row in evaluation.rows:
-        missed = interval(row.shipped)
+        missed = miss_rate_estimate(row.shipped)
         click.echo(
             f"  {row.condition:24} {row.shipped.missed:3} of {row.clips:3} clips  "
-            f"{show.per_cent(missed.value):>7}  ({100 * missed.low:.1f}–{100 * missed.high:.1f})"
+            f"{format_percent(missed.value):>7}  ({100 * missed.low:.1f}–{100 * missed.high:.1f})"
         )
     shipped = evaluation.rows[0].shipped
     rate = metrics.poisson(shipped.false_accepts, shipped.hours)
@@ -161,7 +162,7 @@ def _show_measured(measured: Measured) -> None:
     near = measured.near_misses
     click.echo(
         f"near-misses: {near.fired} of {near.clips} clips of {measured.near_phrases} phrases "
-        f"that sound nearly like it set it off ({show.per_cent(near.rate.value)})"
+        f"that sound nearly like it set it off ({format_percent(near.rate.value)})"
         if near.clips
         else "near-misses: none for this keyword"
     )

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import click
 
-from wakeword import audio
-from wakeword.cli import opening
-from wakeword.trigger import Detection
+from wakeword.audio.files import audio_info, iter_audio
+from wakeword.cli import detector_factory
+from wakeword.detection.trigger import Detection
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--threshold", type=click.FloatRange(0.0, 1.0), help="Instead of the model's own.")
-@opening.only_voices
+@detector_factory.speakers_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def detect(
     file: Path,
@@ -37,13 +37,15 @@ def detect(
       wakeword detect alexa.wakeword monday.flac tuesday.flac
       wakeword detect alexa.wakeword *.wav --json --threshold 0 > peaks.jsonl
     """
-    detector = opening.detector(file, threshold, verify=opening.verifier(only_voices))
+    detector = detector_factory.open_detector(
+        file, threshold, verify=detector_factory.open_verifier(only_voices)
+    )
     for recording in recordings:
-        audio.info(recording)  # a file that cannot be read is named before any is heard
+        audio_info(recording)  # a file that cannot be read is named before any is heard
     click.echo(f"threshold: {detector.describe()}", err=True)
     for recording in recordings:
         detector.reset()
-        for block in audio.blocks(recording):
+        for block in iter_audio(recording):
             _show(detector.feed(block), recording, as_json)
         _show(detector.flush(), recording, as_json)
 

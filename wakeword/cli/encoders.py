@@ -9,10 +9,16 @@ from typing import Any
 import click
 from rich.table import Table
 
-from wakeword import work
-from wakeword.cli import show
-from wakeword.encoders import build, is_at_hand, list_encoders, spec, ways_to_stream
-from wakeword.evaluation import speed
+from wakeword.cli.console import progress_display, stdout_console
+from wakeword.encoders.registry import (
+    build_encoder,
+    encoder_spec,
+    list_encoders,
+    locate_weights,
+    streaming_modes,
+)
+from wakeword.evaluation import benchmark
+from wakeword.parallel import single_threaded
 
 PERMISSIVE = ("MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0")
 
@@ -35,18 +41,18 @@ def encoders(names: tuple[str, ...], measure: bool, permissive_only: bool, as_js
       wakeword encoders --permissive-only --measure
       wakeword encoders moonshine-tiny hf:facebook/hubert-base-ls960 --measure
     """
-    specs = [spec(name) for name in names] or list_encoders()
+    specs = [encoder_spec(name) for name in names] or list_encoders()
     if permissive_only:
         permissive = [licence.casefold() for licence in PERMISSIVE]
         specs = [each for each in specs if each.licence.casefold() in permissive]
     rows: list[dict[str, Any]] = []
-    with show.progress() as progress, work.one_thread_each():
+    with progress_display() as progress, single_threaded():
         for number, each in enumerate(specs, 1):
-            row = {**dataclasses.asdict(each), "at_hand": is_at_hand(each.name)}
-            row["streaming"] = list(ways_to_stream(each.name))
+            row = {**dataclasses.asdict(each), "at_hand": locate_weights(each.name)}
+            row["streaming"] = list(streaming_modes(each.name))
             if measure:
                 progress("measuring", number, len(specs))
-                row |= dataclasses.asdict(speed.encoder_cost(build(each.name)))
+                row |= dataclasses.asdict(benchmark.measure_encoder(build_encoder(each.name)))
             rows.append(row)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -76,7 +82,7 @@ def encoders(names: tuple[str, ...], measure: bool, permissive_only: bool, as_js
             *costs,
             row["at_hand"] or _where(row),
         )
-    show.console().print(table)
+    stdout_console().print(table)
 
 
 def _where(row: dict[str, Any]) -> str:

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import click
 
-from wakeword import audio, storage
-from wakeword import model as models
-from wakeword.cli import options, show
-from wakeword.data import Clip, Dataset
-from wakeword.data.library import Library, check_broken
-from wakeword.data.manifests import recordings
-from wakeword.evaluation.calibrate import calibrate as find_point
-from wakeword.evaluation.calibrate import evidence
-from wakeword.evaluation.evaluate import listen
-from wakeword.evaluation.streams import negative_stream
-from wakeword.training.enroll import enroll as from_examples
+from wakeword import storage
+from wakeword.audio.files import load_audio
+from wakeword.cli import options
+from wakeword.cli.console import progress_display
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.loader import ClipLoader, check_broken
+from wakeword.data.readers import find_recordings
+from wakeword.evaluation.calibrate import calibrate_scores, threshold_provenance
+from wakeword.evaluation.evaluate import score_streams
+from wakeword.evaluation.test_streams import negative_stream
+from wakeword.model.file import save_model
+from wakeword.training.enroll import enroll as enroll_keyword
 
 
 @click.command()
@@ -35,7 +37,7 @@ from wakeword.training.enroll import enroll as from_examples
 @options.encoder
 @options.weights
 @click.option(
-    "--streaming", default="", help="exact or window.  [default: window, if the encoder can]"
+    "--streaming", default="", help="chunked or window.  [default: window, if the encoder can]"
 )
 def enroll(
     word: str,
@@ -59,25 +61,25 @@ def enroll(
       wakeword enroll computer clips/*.flac -o computer.wakeword --negatives evening.flac
     """
     storage.check_writable(output)
-    with show.progress() as progress:
-        model = from_examples(
+    with progress_display() as progress:
+        model = enroll_keyword(
             word,
-            [audio.load(path) for path in clips],
+            [load_audio(path) for path in clips],
             encoder=options.chosen(encoder, weights),
             streaming=streaming,
             weights=weights,
             progress=progress,
         )
-        others = tuple(Clip(path) for part in negatives for path in recordings(part))
+        others = tuple(Clip(path) for part in negatives for path in find_recordings(part))
         if others:
-            library = Library([], [], [], {})
+            library = ClipLoader()
             stream = negative_stream(Dataset(output.parent, "recordings", negatives=others))
-            (heard,) = listen(model, [stream], library, progress)
+            (heard,) = score_streams(model, [stream], library, progress)
             check_broken(len(library.broken), len(others), library.broken)
-            point, _ = find_point(model, heard, per_hour=fa_per_hour)
-            told = evidence(fa_per_hour, heard.hours, f"of {len(others)} recordings")
-            model.point = replace(point, evidence=told)
-    models.save(model, output)
+            point, _ = calibrate_scores(model, heard, per_hour=fa_per_hour)
+            told = threshold_provenance(fa_per_hour, heard.hours, f"of {len(others)} recordings")
+            model.operating_point = replace(point, provenance=told)
+    save_model(model, output)
     used = model.origin.training["keyword_clips"]
     if used < len(clips):
         click.echo(
@@ -85,7 +87,7 @@ def enroll(
         )
     click.echo(
         f"'{word}' by {used} clips; fires from a score of "
-        f"{model.point.thresholds[word]:.4f} ({model.point.evidence})"
+        f"{model.operating_point.thresholds[word]:.4f} ({model.operating_point.provenance})"
     )
     if not others:
         click.echo(

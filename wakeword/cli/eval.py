@@ -9,16 +9,24 @@ from typing import Any
 import click
 from rich.table import Table
 
-from wakeword import model as models
-from wakeword.cli import options, show
-from wakeword.data import assign_splits, read_dataset
-from wakeword.evaluation import evaluate as measuring
+from wakeword.cli import options
+from wakeword.cli.console import format_percent, progress_display, stdout_console
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
 from wakeword.evaluation import metrics
-from wakeword.evaluation.compare import compare
-from wakeword.evaluation.conditions import by_name, conditions
-from wakeword.evaluation.evaluate import PER_HOUR, Evaluation, Row, evaluate, interval
-from wakeword.evaluation.spread import spread_over
-from wakeword.model import WakeWordModel
+from wakeword.evaluation.compare import compare_evaluations
+from wakeword.evaluation.conditions import all_conditions, conditions_by_name
+from wakeword.evaluation.evaluate import (
+    evaluate,
+    latency_percentiles,
+    miss_rate_estimate,
+    misses_by_speaker,
+    speaker_bootstrap,
+)
+from wakeword.evaluation.results import FALSE_ACCEPT_RATES, Evaluation, KeywordResult
+from wakeword.model.file import load_model
+from wakeword.model.network import WakeWordModel
+from wakeword.parallel import executor_for
 
 
 @click.command(name="eval")
@@ -67,13 +75,15 @@ def eval_(
       wakeword eval alexa.wakeword recordings/ --report alexa.html
       wakeword eval new.wakeword recordings/ --compare old.wakeword
     """
-    model = models.load(file)
-    rival = models.load(other) if other else None
+    model = load_model(file)
+    rival = load_model(other) if other else None
     dataset = assign_splits(read_dataset(data))
     asked = (
-        by_name(names, dataset) if names else conditions(dataset.subset(split), by_noise=by_noise)
+        conditions_by_name(names, dataset)
+        if names
+        else all_conditions(dataset.subset(split), by_noise=by_noise)
     )
-    with spread_over(ray) as spread, show.progress() as progress:
+    with executor_for(ray) as spread, progress_display() as progress:
 
         def measured(of: WakeWordModel) -> Evaluation:
             return evaluate(
@@ -83,18 +93,18 @@ def eval_(
         result = measured(model)
         second = measured(rival) if rival else None
     if picture:
-        from wakeword.evaluation.pictures import det_picture
+        from wakeword.evaluation.report.plots import save_det_plot
 
-        det_picture(result, picture)
+        save_det_plot(result, picture)
     if report:
-        from wakeword.evaluation.report import write_report
+        from wakeword.evaluation.report.html import write_html_report
 
         against = (other.name, second) if second and other else None
-        write_report(file.name, result, report, against)
+        write_html_report(file.name, result, report, against)
     if as_json:
         table = _as_json(result)
         if second:
-            table["compared"] = [each.__dict__ for each in compare(result, second)]
+            table["compared"] = [each.__dict__ for each in compare_evaluations(result, second)]
         click.echo(json.dumps(table, indent=2))
         return
     _print(result)
@@ -102,18 +112,18 @@ def eval_(
         _print_compared(file.name, result, other.name, second)
     for path in (picture, report):
         if path:
-            show.console().print(f"wrote {path}", highlight=False)
+            stdout_console().print(f"wrote {path}", highlight=False)
 
 
 def _print(result: Evaluation) -> None:
-    console = show.console()
+    console = stdout_console()
     console.print(_table(result))
     if result.sources:
         console.print(_sources(result))
     for near in result.near_misses:
         console.print(
             f"near-misses: {near.fired} of {near.clips} clips that sound nearly like "
-            f"'{near.keyword}' set it off as shipped: {show.per_cent(near.rate.value)} "
+            f"'{near.keyword}' set it off as shipped: {format_percent(near.rate.value)} "
             f"({100 * near.rate.low:.1f}–{100 * near.rate.high:.1f})",
             highlight=False,
         )
@@ -138,40 +148,40 @@ def _table(result: Evaluation) -> Table:
     table.add_column("keyword")
     table.add_column("heard")
     table.add_column("clips", justify="right")
-    for rate in PER_HOUR:
+    for rate in FALSE_ACCEPT_RATES:
         table.add_column(f"{rate:g}/h")
     table.add_column("as shipped")
     table.add_column("latency p50, p95")
     for row in result.rows:
-        cells = [cell(result, row, rate) for rate in PER_HOUR]
+        cells = [cell(result, row, rate) for rate in FALSE_ACCEPT_RATES]
         table.add_row(
             row.keyword, row.condition, str(row.clips), *cells, _shipped(row), _latency(row)
         )
     return table
 
 
-def cell(result: Evaluation, row: Row, per_hour: float) -> str:
+def cell(result: Evaluation, row: KeywordResult, per_hour: float) -> str:
     """A miss rate with its interval, or why there is none."""
     point = dict(row.at)[per_hour]
     if not result.supports(per_hour):
         return f"needs {1 / per_hour:g} h"
     if point is None:
         return "–"
-    rate = interval(point)
-    return f"{show.per_cent(rate.value)} ({100 * rate.low:.1f}–{100 * rate.high:.1f})"
+    rate = miss_rate_estimate(point)
+    return f"{format_percent(rate.value)} ({100 * rate.low:.1f}–{100 * rate.high:.1f})"
 
 
-def _shipped(row: Row) -> str:
+def _shipped(row: KeywordResult) -> str:
     point = row.shipped
     rate = metrics.poisson(point.false_accepts, point.hours)
     return (
-        f"{show.per_cent(point.miss_rate)} at {rate.value:.2f}/h "
+        f"{format_percent(point.miss_rate)} at {rate.value:.2f}/h "
         f"({rate.low:.2f}–{rate.high:.2f}), threshold {point.threshold:.4f}"
     )
 
 
-def _latency(row: Row) -> str:
-    found = measuring.latency(row)
+def _latency(row: KeywordResult) -> str:
+    found = latency_percentiles(row)
     return "–" if found is None else f"{1000 * found[0]:.0f}, {1000 * found[1]:.0f} ms"
 
 
@@ -180,7 +190,7 @@ def _sources(result: Evaluation) -> Table:
     for name in ("source", "clips", "hours", "false accepts", "clips that set it off"):
         table.add_column(name, justify="left" if name == "source" else "right")
     for source in result.sources:
-        fired = show.per_cent(source.fired / source.clips)
+        fired = format_percent(source.fired / source.clips)
         table.add_row(
             source.name,
             str(source.clips),
@@ -195,7 +205,7 @@ def _print_compared(name: str, result: Evaluation, other: str, second: Evaluatio
     table = Table(title=f"{name} against {other} at 0.5 false accepts per hour")
     for column in ("keyword", "heard", f"only {name} missed", f"only {other} missed", "p"):
         table.add_column(column)
-    for each in compare(result, second):
+    for each in compare_evaluations(result, second):
         table.add_row(
             each.keyword,
             each.condition,
@@ -203,14 +213,14 @@ def _print_compared(name: str, result: Evaluation, other: str, second: Evaluatio
             str(each.only_second),
             f"{each.p:.3f}",
         )
-    show.console().print(table)
+    stdout_console().print(table)
 
 
 def _as_json(result: Evaluation) -> dict[str, Any]:
-    def point(p: metrics.Point | None) -> dict[str, Any] | None:
+    def point(p: metrics.DetPoint | None) -> dict[str, Any] | None:
         if p is None:
             return None
-        rate = interval(p)
+        rate = miss_rate_estimate(p)
         false_accepts = metrics.poisson(p.false_accepts, p.hours)
         return {
             "threshold": p.threshold,
@@ -223,9 +233,9 @@ def _as_json(result: Evaluation) -> dict[str, Any]:
             "false_accepts_per_hour_interval": [false_accepts.low, false_accepts.high],
         }
 
-    def at(row: Row, rate: float, p: metrics.Point | None) -> dict[str, Any] | None:
+    def at(row: KeywordResult, rate: float, p: metrics.DetPoint | None) -> dict[str, Any] | None:
         found = point(p)
-        speakers = measuring.by_speakers(row, rate)
+        speakers = speaker_bootstrap(row, rate)
         if found and speakers:
             found["miss_rate_interval_speakers"] = [speakers.low, speakers.high]
         return found
@@ -238,8 +248,8 @@ def _as_json(result: Evaluation) -> dict[str, Any]:
                 f"{rate:g}": at(row, rate, p) for rate, p in row.at if result.supports(rate)
             },
             "shipped": point(row.shipped),
-            "latency_s": measuring.latency(row),
-            "speakers": measuring.by_speaker(row),
+            "latency_s": latency_percentiles(row),
+            "speakers": misses_by_speaker(row),
             "curve": [point(p) for p in row.curve],
         }
         for row in result.rows

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from wakeword import export as exports
-from wakeword import model as models
 from wakeword import storage
-from wakeword.cli import show, verify_export
+from wakeword.cli.console import progress_display
+from wakeword.cli.verify_export import check, recordings, show_comparison
+from wakeword.exporting.onnx import export_onnx
+from wakeword.model.file import load_model
 
 
 @click.command()
@@ -18,7 +19,7 @@ from wakeword.cli import show, verify_export
     "-o", "--output", type=click.Path(path_type=Path), help="[default: FILE with .onnx at its end]"
 )
 @click.option("--int8", is_flag=True, help="Weights in eight bits: smaller and faster.")
-@verify_export.recordings
+@recordings
 def export(file: Path, output: Path | None, int8: bool, recordings: tuple[Path, ...]) -> None:
     """Write a model as one ONNX file that runs without torch.
 
@@ -32,11 +33,11 @@ def export(file: Path, output: Path | None, int8: bool, recordings: tuple[Path, 
       wakeword export alexa.wakeword -o alexa-int8.onnx --int8 --audio evening.flac
     """
     output = output or file.with_suffix(".onnx")
-    verify_export.check(recordings)
-    model = models.load(file)
+    check(recordings)
+    model = load_model(file)
     storage.check_writable(output)
-    with show.progress() as progress:
+    with progress_display() as progress:
         progress("writing the graph (a minute for an encoder like Whisper's)", 0, 0)
-        exports.export(model, output, int8=int8)
+        export_onnx(model, output, int8=int8)
     click.echo(f"wrote {output}")
-    verify_export.show_comparison(file, model, output, recordings)
+    show_comparison(file, model, output, recordings)

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import click
 
-from wakeword import model as models
 from wakeword import storage
-from wakeword.cli import options, show
-from wakeword.data import assign_splits, read_dataset
+from wakeword.cli import options
+from wakeword.cli.console import progress_display
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
 from wakeword.errors import ConfigError
 from wakeword.evaluation.evaluate import evaluate
-from wakeword.evaluation.pictures import det_picture
-from wakeword.training.improve import changes, side_by_side
-from wakeword.training.scenes import SceneConfig
-from wakeword.training.train import TrainConfig, train
+from wakeword.evaluation.report.plots import save_det_plot
+from wakeword.model.file import load_model, save_model
+from wakeword.training.config import TrainConfig
+from wakeword.training.examples import ExampleConfig
+from wakeword.training.improve import compare_models, merge_for_plot
+from wakeword.training.train import train
 
 
 @click.command()
@@ -63,14 +66,14 @@ def improve(
     storage.check_writable(output)
     if output.resolve() == file.resolve():
         raise ConfigError(f"{output}: is the model itself. Write the better one beside it.")
-    before = models.load(file)
+    before = load_model(file)
     dataset = assign_splits(read_dataset(data))
     manifest = reviewed / "reviewed" / "reviewed.jsonl"
     more = read_dataset(manifest if manifest.is_file() else reviewed)
     config = TrainConfig(
-        strategy=strategy, epochs=epochs, seed=seed, scenes=SceneConfig().of_hours(hours)
+        strategy=strategy, epochs=epochs, seed=seed, scenes=ExampleConfig().of_hours(hours)
     )
-    with show.progress() as progress:
+    with progress_display() as progress:
         old = evaluate(before, dataset, progress=progress)
         trained = train(
             dataset,
@@ -82,9 +85,9 @@ def improve(
             progress=progress,
         )
         new = evaluate(trained.model, dataset, progress=progress)
-    found = changes(old, new)
+    found = compare_models(old, new)
     picture = output.with_suffix(".png")
-    det_picture(side_by_side(old, new), picture)
+    save_det_plot(merge_for_plot(old, new), picture)
     for change in found:
         click.echo(str(change))
     click.echo(f"DET curves of both: {picture}")
@@ -95,5 +98,5 @@ def improve(
             err=True,
         )
         sys.exit(1)
-    models.save(trained.model, output)
+    save_model(trained.model, output)
     click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")

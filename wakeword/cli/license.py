@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from wakeword import model as models
 from wakeword import runtime
 from wakeword.errors import CheckpointError
-from wakeword.licence import notice
+from wakeword.model.file import load_model
+from wakeword.model.provenance import licence_notice
 
 
 @click.command()
@@ -30,9 +30,9 @@ def license(file: Path, as_json: bool) -> None:
     if file.suffix == ".onnx":
         origin = dict(runtime.load(file).about["origin"])
     else:
-        origin = asdict(models.load(file).origin)
+        origin = asdict(load_model(file).origin)
     try:
-        text = json.dumps(origin, indent=1) if as_json else notice(origin).rstrip()
+        text = json.dumps(origin, indent=1) if as_json else licence_notice(origin).rstrip()
     except (AttributeError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{file}: what it says of its origin does not fit together ({error}). "

@@ -18,15 +18,15 @@ import numpy as np
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from wakeword.audio import SAMPLE_RATE, Samples
-from wakeword.capture import Capture
-from wakeword.cli import opening
-from wakeword.cli.level import LOWEST_DB, level_db, line
+from wakeword.audio.microphone import Microphone, RawPcm, list_devices
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.audio.silence_gate import SilenceGate
+from wakeword.cli import detector_factory
+from wakeword.cli.level_meter import LOWEST_DB, level_db, level_line
+from wakeword.detection.capture import TriggerCapture
+from wakeword.detection.streaming import StreamDetector
+from wakeword.detection.trigger import Detection
 from wakeword.errors import ConfigError
-from wakeword.gate import Gate
-from wakeword.microphone import Microphone, RawPcm, list_devices
-from wakeword.stream import StreamDetector
-from wakeword.trigger import Detection
 
 _ZEROS_S = 5.0  # exact zeros for so long: muted, or no permission
 _EXEC_GRACE_S = 5.0  # how long the end waits for commands that still run
@@ -52,7 +52,7 @@ def _print_devices(context: click.Context, option: click.Parameter, wanted: bool
 @click.option("--rate", type=int, help="Sample rate in Hz; else the device's, or 16000 on stdin.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Score to detect from.")
 @click.option("--gate", is_flag=True, help="Compute nothing while the level says silence.")
-@opening.only_voices
+@detector_factory.speakers_option
 @click.option("--exec", "command", metavar="CMD", help="Run CMD at each detection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per detection.")
 @click.option(
@@ -102,11 +102,13 @@ def listen(
     console = Console(stderr=True)
     runner = None if command is None else Runner(command, console)
     sound = open_source(source, device, channel, channels, rate)
-    verify = opening.verifier(only_voices)
-    detector = opening.detector(model, threshold, sound.rate, Gate() if gate else None, verify)
+    verify = detector_factory.open_verifier(only_voices)
+    detector = detector_factory.open_detector(
+        model, threshold, sound.rate, SilenceGate() if gate else None, verify
+    )
     kept = None
     if save_triggers is not None:
-        kept = Capture(save_triggers, sound.rate, detector.thresholds, keep)
+        kept = TriggerCapture(save_triggers, sound.rate, detector.thresholds, keep)
     session = Session(detector, sound, console, runner, as_json, kept)
     with sound if isinstance(sound, Microphone) else nullcontext():
         session.run()
@@ -158,7 +160,7 @@ class Session:
         console: Console,
         runner: Runner | None,
         as_json: bool,
-        capture: Capture | None = None,
+        capture: TriggerCapture | None = None,
     ) -> None:
         self.detector = detector
         self.sound = sound
@@ -263,7 +265,7 @@ class Meter:
     def render(self) -> RenderableType:
         scores = dict(self.detector.scores)
         best = max(scores, key=lambda keyword: scores[keyword], default="")
-        return line(self.level_db, f"{best} {scores[best]:.2f}" if best else "")
+        return level_line(self.level_db, f"{best} {scores[best]:.2f}" if best else "")
 
 
 class Runner:

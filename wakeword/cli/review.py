@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from wakeword import audio, capture
+from wakeword.audio.files import load_audio
+from wakeword.audio.microphone import play
+from wakeword.detection.capture import captured_clips, label_clip, remove_clip
 from wakeword.errors import AudioError, ConfigError
-from wakeword.microphone import play
 
 _KEYS = "y yes · n no · r again · s skip · d delete · q stop"
 
@@ -27,7 +28,7 @@ def review(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder. Make one: wakeword listen --save-triggers.")
-    waiting = capture.captured(folder)
+    waiting = captured_clips(folder)
     click.echo(f"{len(waiting)} clips to review.  {_KEYS}")
     labelled = 0
     for number, (clip, about) in enumerate(waiting):
@@ -40,9 +41,9 @@ def review(folder: Path) -> None:
         if key == "q":
             break
         if key == "d":
-            capture.remove(clip)
+            remove_clip(clip)
         if key in "yn":
-            capture.label(clip, about.keyword if key == "y" else "")
+            label_clip(clip, about.keyword if key == "y" else "")
             labelled += 1
     click.echo(f"{labelled} labelled, in {folder / 'reviewed'}")
 
@@ -56,6 +57,6 @@ def _key(clip: Path) -> str:
 
 def _play(clip: Path) -> None:
     try:
-        play(audio.load(clip))
+        play(load_audio(clip))
     except (AudioError, ConfigError) as error:
         click.echo(f"\n{clip}: cannot be played here ({error}) ", nl=False)

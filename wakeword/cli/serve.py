@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wakeword.cli import opening
+from wakeword.cli import detector_factory
 from wakeword.errors import ConfigError
 
 if TYPE_CHECKING:
-    from wakeword.serve.web import Site
-    from wakeword.serve.wyoming import Network, Server
+    from wakeword.serve.web import WebServer
+    from wakeword.serve.wyoming import Network, WyomingServer
 
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -39,7 +39,7 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM file, for https and wss.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file of its key.")
 @click.option("--threshold", type=click.FloatRange(0.0, 1.0), help="Instead of the models' own.")
-@opening.only_voices
+@detector_factory.speakers_option
 @click.option("--clients", default=100, show_default=True, type=click.IntRange(1), help="At once.")
 @click.option("--idle", default=300.0, show_default=True, help="Seconds until who is silent goes.")
 def serve(
@@ -71,10 +71,10 @@ def serve(
       wakeword serve alexa.wakeword --host 0.0.0.0 --allow 192.168.1.20
     """
     try:
-        from wakeword.serve.limits import Limits
-        from wakeword.serve.web import Site
-        from wakeword.serve.words import Words
-        from wakeword.serve.wyoming import Server
+        from wakeword.serve.limits import ClientLimits
+        from wakeword.serve.registry import ModelRegistry
+        from wakeword.serve.web import WebServer
+        from wakeword.serve.wyoming import WyomingServer
     except ImportError as error:
         raise ConfigError(
             f'{error}: serving needs an extra. Install it: pip install "wakeword[serve]"'
@@ -90,19 +90,21 @@ def serve(
                 f"--host {host} --web {web}: reachable from other machines. Choose a --token that "
                 "they must know, or set WAKEWORD_TOKEN."
             )
-    verify = opening.verifier(only_voices)
-    words = Words({file: opening.source(file, threshold, verify) for file in files})
+    verify = detector_factory.open_verifier(only_voices)
+    words = ModelRegistry(
+        {file: detector_factory.open_detector_factory(file, threshold, verify) for file in files}
+    )
     networks = [_network(each) for each in (*_LOOPBACK, *allow)]
-    limits = Limits(clients=clients, idle_s=idle)
-    server = Server(words, networks, limits)
-    site = None if web is None else (Site(words, token, limits), web, _tls(tls_cert, tls_key))
+    limits = ClientLimits(clients=clients, idle_s=idle)
+    server = WyomingServer(words, networks, limits)
+    site = None if web is None else (WebServer(words, token, limits), web, _tls(tls_cert, tls_key))
     with suppress(KeyboardInterrupt):
         asyncio.run(_until_stopped(server, site, host, port, ", ".join(words.names)))
 
 
 async def _until_stopped(
-    server: Server,
-    site: tuple[Site, int, ssl.SSLContext | None] | None,
+    server: WyomingServer,
+    site: tuple[WebServer, int, ssl.SSLContext | None] | None,
     host: str,
     port: int,
     names: str,

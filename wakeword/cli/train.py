@@ -10,19 +10,22 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from wakeword import model as models
 from wakeword import storage
-from wakeword.cli import options, show
-from wakeword.data import Clip, assign_splits, read_dataset, read_together
-from wakeword.data.manifests import recordings
+from wakeword.cli import options
+from wakeword.cli.console import progress_display
+from wakeword.data.clip import Clip
+from wakeword.data.readers import find_recordings, read_dataset, read_datasets
+from wakeword.data.splits import assign_splits
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.heads import HEADS
+from wakeword.model.file import save_model
+from wakeword.training.config import TrainConfig
+from wakeword.training.distributed import process_group
+from wakeword.training.examples import ExampleConfig
 from wakeword.training.losses import LOSSES
-from wakeword.training.scenes import SceneConfig
-from wakeword.training.team import joined
-from wakeword.training.train import Gain, TrainConfig, Trained
+from wakeword.training.result import TrainResult, TransferGain
+from wakeword.training.strategy import STRATEGIES
 from wakeword.training.train import train as run_training
-from wakeword.training.transfer import STRATEGIES
 
 
 @click.command()
@@ -47,7 +50,7 @@ from wakeword.training.transfer import STRATEGIES
 @options.encoder
 @options.weights
 @click.option(
-    "--streaming", default="", help="exact or window.  [default: the best that the encoder can]"
+    "--streaming", default="", help="chunked or window.  [default: the best that the encoder can]"
 )
 @click.option(
     "--hop-ms",
@@ -110,11 +113,13 @@ def train(
       torchrun --nproc-per-node 4 -m wakeword train recordings/ -o alexa.wakeword
     """
     console = Console(stderr=True)
-    team = click.get_current_context().with_resource(joined())
-    if team.leads:
+    team = click.get_current_context().with_resource(process_group())
+    if team.is_main:
         storage.check_writable(output)
     dataset = assign_splits(read_dataset(data))  # as eval does: what it will hear is not learned
-    without = tuple(Clip(path, split="train") for part in negatives for path in recordings(part))
+    without = tuple(
+        Clip(path, split="train") for part in negatives for path in find_recordings(part)
+    )
     dataset = replace(dataset, negatives=(*dataset.negatives, *without))
     words = list(keywords) or _only_word(dataset.words(), data)
     config = TrainConfig(
@@ -128,13 +133,13 @@ def train(
         seed=seed,
         epochs=epochs,
         false_accepts_per_hour=fa_per_hour,
-        scenes=SceneConfig().of_hours(hours),
+        scenes=ExampleConfig().of_hours(hours),
     )
-    others = read_together(more)
+    others = read_datasets(more)
     gain = None
-    with show.progress() if team.leads else nullcontext() as progress:
+    with progress_display() if team.is_main else nullcontext() as progress:
 
-        def trained_with(config: TrainConfig) -> Trained:
+        def trained_with(config: TrainConfig) -> TrainResult:
             return run_training(
                 dataset,
                 words,
@@ -147,11 +152,11 @@ def train(
             )
 
         trained = trained_with(config)
-        if team.leads:
-            models.save(trained.model, output)
+        if team.is_main:
+            save_model(trained.model, output)
         if compare_scratch:
-            gain = Gain.of(trained, trained_with(replace(config, strategy="scratch")))
-    if not team.leads:
+            gain = TransferGain.of(trained, trained_with(replace(config, strategy="scratch")))
+    if not team.is_main:
         return
     for note in trained.notes:
         console.print(f"[yellow]note:[/yellow] {note}", highlight=False)
@@ -160,7 +165,7 @@ def train(
         summary = {
             "model": str(output),
             "keywords": words,
-            "thresholds": dict(trained.model.point.thresholds),
+            "thresholds": dict(trained.model.operating_point.thresholds),
             "training": dict(about),
             "history": list(trained.history),
             "compared_with_scratch": asdict(gain) if gain else None,
@@ -174,9 +179,10 @@ def train(
         f"{about['epochs']} epochs",
         highlight=False,
     )
-    for word, threshold in trained.model.point.thresholds.items():
+    for word, threshold in trained.model.operating_point.thresholds.items():
         console.print(
-            f"'{word}' fires from a score of {threshold:.4f} ({trained.model.point.evidence})",
+            f"'{word}' fires from a score of {threshold:.4f} "
+            f"({trained.model.operating_point.provenance})",
             highlight=False,
         )
     if gain:

@@ -9,12 +9,15 @@ import click
 import numpy as np
 from rich.table import Table
 
-from wakeword import audio, runtime, work
-from wakeword import model as models
-from wakeword.audio import SAMPLE_RATE
-from wakeword.cli import show
+from wakeword import runtime
+from wakeword.audio.files import audio_info, iter_audio
+from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.cli.console import progress_display, stdout_console
 from wakeword.errors import CheckpointError
-from wakeword.evaluation.exported import Comparison, compare
+from wakeword.exporting.compare import ExportComparison, compare_export
+from wakeword.model.file import load_model
+from wakeword.model.network import WakeWordModel
+from wakeword.parallel import single_threaded
 
 _NOISE_S = 30
 
@@ -41,7 +44,7 @@ def verify_export(file: Path, exported: Path, recordings: tuple[Path, ...]) -> N
       wakeword verify-export alexa.wakeword alexa.onnx --audio monday.flac --audio tuesday.flac
     """
     check(recordings)
-    result = show_comparison(file, models.load(file), exported, recordings)
+    result = show_comparison(file, load_model(file), exported, recordings)
     if not result.detections[0] == result.detections[1] == result.shared:
         sys.exit(1)
 
@@ -49,12 +52,12 @@ def verify_export(file: Path, exported: Path, recordings: tuple[Path, ...]) -> N
 def check(recordings: tuple[Path, ...]) -> None:
     """A file that cannot be read is named before the work begins."""
     for recording in recordings:
-        audio.info(recording)
+        audio_info(recording)
 
 
 def show_comparison(
-    file: Path, model: models.WakeWordModel, exported: Path, recordings: tuple[Path, ...]
-) -> Comparison:
+    file: Path, model: WakeWordModel, exported: Path, recordings: tuple[Path, ...]
+) -> ExportComparison:
     """A table of both, and what differs in a sentence."""
     other = runtime.load(exported)
     if other.keywords != model.keywords or other.block != model.block:
@@ -63,17 +66,17 @@ def show_comparison(
             f"{', '.join(other.keywords)}). Export that model again."
         )
     noise = 0.05 * np.random.default_rng(0).standard_normal(_NOISE_S * SAMPLE_RATE)
-    sounds = [audio.blocks(each) for each in recordings] or [iter([noise.astype(np.float32)])]
-    with show.progress() as progress, work.one_thread_each():
+    sounds = [iter_audio(each) for each in recordings] or [iter([noise.astype(np.float32)])]
+    with progress_display() as progress, single_threaded():
         progress("hearing the same audio with both", 0, 0)
-        result = compare(model, other, sounds)
+        result = compare_export(model, other, sounds)
     table = Table("file")
     for column in ("MB", "real-time factor", "detections"):
         table.add_column(column, justify="right")
     paths = (file, exported)
     for path, factor, count in zip(paths, result.real_time_factors, result.detections, strict=True):
         table.add_row(path.name, f"{path.stat().st_size / 1e6:.1f}", f"{factor:.4f}", str(count))
-    show.console().print(table)
+    stdout_console().print(table)
     kind = "speech" if recordings else "noise; --audio takes recordings"
     same = "detections identical"
     if not result.identical:

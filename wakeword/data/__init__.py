@@ -1,28 +1,29 @@
-"""Data sets for training: reading them, dividing them by speaker, choosing the words to learn."""
+"""Data sets: clips, readers of every supported layout, splits by speaker, keyword selection."""
 
-from wakeword.data.clips import SPLITS, Clip, Dataset
-from wakeword.data.manifests import read_dataset, read_together
-from wakeword.data.task import (
-    assign_splits,
-    for_keywords,
-    in_text,
-    negatives_saying,
-    plain_words,
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import SPLITS, Dataset
+from wakeword.data.keywords import (
+    contains_phrase,
+    negatives_containing,
+    normalised_words,
     relabel,
-    write_jsonl,
+    select_keywords,
 )
+from wakeword.data.readers import read_dataset, read_datasets
+from wakeword.data.splits import assign_splits
+from wakeword.data.writer import write_manifest
 
 __all__ = [
     "SPLITS",
     "Clip",
     "Dataset",
     "assign_splits",
-    "for_keywords",
-    "in_text",
-    "negatives_saying",
-    "plain_words",
+    "contains_phrase",
+    "negatives_containing",
+    "normalised_words",
     "read_dataset",
-    "read_together",
+    "read_datasets",
     "relabel",
-    "write_jsonl",
+    "select_keywords",
+    "write_manifest",
 ]

@@ -1,1 +1,1 @@
-"""The whole story without recordings: synthetic speech in, a detector and a report out."""
+"""The demonstration pipeline on synthetic speech."""

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from wakeword import page
-from wakeword.demo.story import WARNING, Moment, Outcome, own_commands
+from wakeword.demo.pipeline import WARNING, Moment, Outcome, own_commands
 from wakeword.evaluation import metrics
-from wakeword.evaluation.evaluate import Row, interval
+from wakeword.evaluation.evaluate import miss_rate_estimate
+from wakeword.evaluation.report.page import embed_png, write_page
+from wakeword.evaluation.results import KeywordResult
 
 
-def write_report(outcome: Outcome, png: bytes, path: Path) -> None:
+def write_demo_report(outcome: Outcome, png: bytes, path: Path) -> None:
     """Write the report with the DET picture in it. Raises ConfigError where it cannot be.
 
     The warning comes first, then the numbers, the picture, and what was heard.
@@ -22,14 +23,14 @@ def write_report(outcome: Outcome, png: bytes, path: Path) -> None:
 <p class="warning">{escape(WARNING)}</p>
 <h2>On voices that the training never heard</h2>
 {_numbers(outcome)}
-{page.picture(png, "Missed keywords against false accepts per hour")}
+{embed_png(png, "Missed keywords against false accepts per hour")}
 <h2>In a held-out recording</h2>
 <p>{outcome.hits} of {outcome.said} heard in {outcome.recording_s:.0f} s of speech, \
 {_false_alarms(outcome.moments)}.</p>
 {_moments(outcome.moments)}
 <h2>The same with your own recordings</h2>
 {_commands(outcome)}"""
-    page.write(f"Wake word “{outcome.keyword}”: demo", body, path)
+    write_page(f"Wake word “{outcome.keyword}”: demo", body, path)
 
 
 def _numbers(outcome: Outcome) -> str:
@@ -51,8 +52,8 @@ nearly like it set it off: {_per_cent(near.rate)}.</p>
 <p>All at the threshold that is in the model file, {shipped.threshold:.3f}.</p>"""
 
 
-def _row(row: Row) -> str:
-    missed = interval(row.shipped)
+def _row(row: KeywordResult) -> str:
+    missed = miss_rate_estimate(row.shipped)
     return (
         f'<tr><td>{escape(row.condition)}</td><td class="n">{row.clips}</td>'
         f'<td class="n">{100 * missed.value:.1f} %</td>'
@@ -60,7 +61,7 @@ def _row(row: Row) -> str:
     )
 
 
-def _per_cent(rate: metrics.Rate) -> str:
+def _per_cent(rate: metrics.Estimate) -> str:
     return f"{100 * rate.value:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
 
 

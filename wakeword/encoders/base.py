@@ -2,79 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from wakeword.encoders.formats import Tensors
+from wakeword.encoders.spec import EncoderSpec, Format, Settings, StreamingMode, StripReport
 from wakeword.errors import ConfigError
-from wakeword.frontend import FRONT_ENDS, FrontEnd, Kind
 
-Format = Literal["pytorch", "ctranslate2", "safetensors", "onnx"]
-Streaming = Literal["exact", "window"]
-Settings = dict[str, int | str | tuple[int, ...]]
 State = Any  # one opaque value a stage; None starts a stream; never mutated
-
-
-@dataclass(frozen=True)
-class Source:
-    """One place that holds the very same weights, and how its file is proved.
-
-    Where the publisher states no hash, `sha256` is "": the connection is all that vouches for it.
-    Another file that belongs to it lies beside it, under the name that its address ends with.
-    """
-
-    kind: Literal["package", "url"]
-    location: str  # "package:path inside it", or the address
-    sha256: str
-    format: Format
-    beside: str = ""  # address of the other file
-
-
-@dataclass(frozen=True)
-class EncoderSpec:
-    """A pretrained encoder as a documented constant."""
-
-    name: str
-    family: str
-    sources: tuple[Source, ...]
-    licence: str
-    trained_on: str
-    hours: int  # of transcribed speech that the recogniser was trained on
-    mels: int  # 0 where it takes in the sound itself
-    dim: int
-    layers: int
-    heads: int
-    frame_rate_hz: float
-    front_end: Kind = "log-mel"
-
-    def new_front_end(self) -> FrontEnd:
-        """What makes the features that its training saw."""
-        return FRONT_ENDS[self.front_end](self.mels)
-
-
-@dataclass(frozen=True)
-class Stripped:
-    """What loading kept of a checkpoint and what it threw away."""
-
-    kept_tensors: int
-    kept_parameters: int
-    stripped_tensors: int
-    stripped_parameters: int
-
-    @classmethod
-    def of(cls, kept: Collection[Tensor], stripped: Collection[Tensor]) -> Stripped:
-        sizes = [sum(tensor.numel() for tensor in tensors) for tensors in (kept, stripped)]
-        return cls(len(kept), sizes[0], len(stripped), sizes[1])
-
-    def __str__(self) -> str:
-        return (
-            f"kept {self.kept_tensors} encoder tensors ({self.kept_parameters / 1e6:.1f} M), "
-            f"stripped the transcription head: {self.stripped_tensors} decoder tensors "
-            f"({self.stripped_parameters / 1e6:.1f} M)"
-        )
 
 
 class Encoder(nn.Module):
@@ -86,7 +24,7 @@ class Encoder(nn.Module):
     `forward(x, start=d)` takes what `forward(features, stop=d)` gave.
 
     Attributes:
-        streaming: "exact" (each frame is computed once, any chunking equals offline) or "window"
+        streaming: "chunked" (each frame is computed once, any chunking equals offline) or "window"
             (a sliding window is computed anew every hop).
         look_ahead_ms: audio after the start of a frame's last sample that it may wait for and see.
         frame_rate_hz: frames a second.
@@ -94,22 +32,24 @@ class Encoder(nn.Module):
     """
 
     spec: EncoderSpec
-    streaming: ClassVar[Streaming]
+    streaming: ClassVar[StreamingMode]
     look_ahead_ms: float
     frame_rate_hz: float
     hop_frames: int
     dim: int
     depth: int
-    taps: tuple[int, ...]  # layers whose outputs are given side by side; the last one by default
+    output_layers: tuple[
+        int, ...
+    ]  # layers whose outputs are given side by side; the last one by default
     first_features: int  # feature frames after which the first hop of frames comes out
     trunk: nn.Module  # holds the weights under the names of the checkpoint
 
-    def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
+    def __init__(self, spec: EncoderSpec, output_layers: tuple[int, ...] = ()) -> None:
         """Takes what the spec says of it; raises ConfigError unless taps are layers, rising."""
         super().__init__()
         self.spec, self.dim, self.frame_rate_hz = spec, spec.dim, spec.frame_rate_hz
-        self.depth, self.taps = 1 + spec.layers, taps or (spec.layers,)
-        _check_taps(self.taps, spec.layers)
+        self.depth, self.output_layers = 1 + spec.layers, output_layers or (spec.layers,)
+        _check_output_layers(self.output_layers, spec.layers)
 
     def forward(
         self, x: Tensor, state: State = None, *, start: int = 0, stop: int | None = None
@@ -127,7 +67,7 @@ class Encoder(nn.Module):
         """
         return None
 
-    def stages(self) -> list[list[nn.Module]]:
+    def layer_groups(self) -> list[list[nn.Module]]:
         """The modules of each stage, lowest first: what freezing and learning rates go by."""
         raise NotImplementedError
 
@@ -140,10 +80,10 @@ class Encoder(nn.Module):
         raise NotImplementedError
 
 
-class Exact(Encoder):
+class ChunkedEncoder(Encoder):
     """An encoder that computes each frame once, layer by layer, with a state for each."""
 
-    streaming = "exact"
+    streaming = "chunked"
 
     def between(self, start: int, stop: int | None) -> range:
         """The layers, counted from 0, that lead from one depth to another: up to the last tap.
@@ -153,13 +93,13 @@ class Exact(Encoder):
         stop = self.depth if stop is None else stop
         if stop == 0 or max(start, 1) > stop:
             raise ValueError(f"stages {start} to {stop} of {self.depth}")
-        return range(max(start, 1) - 1, max(self.taps) if stop == self.depth else stop - 1)
+        return range(max(start, 1) - 1, max(self.output_layers) if stop == self.depth else stop - 1)
 
     def splits(self) -> list[int]:
-        return [*range(min(self.taps) + 1), self.depth]
+        return [*range(min(self.output_layers) + 1), self.depth]
 
 
-class Full(Encoder):
+class OfflineEncoder(Encoder):
     """An encoder as it was trained: over all that it is given at once, with nothing kept between.
 
     Not a stream by itself: `encoders.window` runs it over a sliding window.
@@ -167,12 +107,12 @@ class Full(Encoder):
 
     most_frames: int  # that it can take in at once
 
-    def tapped(self, features: Tensor, last: int = 0) -> Tensor:
+    def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
         """(batch, T, features) → (batch, U, taps · dim), or of the last frames alone."""
         raise NotImplementedError
 
     def settings(self) -> Settings:
-        return {"taps": self.taps}
+        return {"output_layers": self.output_layers}
 
 
 @dataclass(frozen=True)
@@ -190,17 +130,18 @@ class Family:
     """
 
     specs: tuple[EncoderSpec, ...]
-    ways: tuple[Streaming, ...]
+    ways: tuple[StreamingMode, ...]
     build: Callable[[EncoderSpec, str, dict[str, Any]], Encoder]
-    strip: Callable[[Tensors, str, EncoderSpec, str], tuple[Tensors, Stripped]]
+    strip: Callable[[Tensors, str, EncoderSpec, str], tuple[Tensors, StripReport]]
     formats: tuple[Format, ...]
     weights: str
 
 
-def _check_taps(taps: tuple[int, ...], layers: int) -> None:
+def _check_output_layers(output_layers: tuple[int, ...], layers: int) -> None:
     """Raises ConfigError unless taps are layers in rising order."""
-    whole = all(isinstance(tap, int) and 1 <= tap <= layers for tap in taps)
-    if not whole or list(taps) != sorted(set(taps)):
+    whole = all(isinstance(tap, int) and 1 <= tap <= layers for tap in output_layers)
+    if not whole or list(output_layers) != sorted(set(output_layers)):
         raise ConfigError(
-            f"layers {taps}: expected numbers from 1 to {layers} in rising order, each once."
+            f"layers {output_layers}: expected numbers from 1 to {layers} in rising order, "
+            "each once."
         )

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from wakeword import storage
 from wakeword.encoders import formats
-from wakeword.encoders.base import EncoderSpec, Source, Stripped
 from wakeword.encoders.families import FAMILIES
 from wakeword.encoders.formats import Tensors
+from wakeword.encoders.spec import EncoderSpec, Source, StripReport
 from wakeword.errors import CheckpointError
-from wakeword.work import Progress
+from wakeword.progress import ProgressCallback
 
 _READERS = {
     "pytorch": formats.read_pytorch,
@@ -35,12 +35,12 @@ class Checkpoint:
     origin: str
 
 
-def find(
+def find_checkpoint(
     spec: EncoderSpec,
     path: Path | str | None = None,
     *,
     download: bool = True,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Checkpoint:
     """The weights of an encoder: explicit path, our cache, an installed package, the official home.
 
@@ -51,7 +51,7 @@ def find(
     if path is not None:
         given = Path(path)
         file = formats.weights_file(given)
-        return Checkpoint(file, formats.detect(given), storage.sha256(file), f"path {given}")
+        return Checkpoint(file, formats.detect_format(given), storage.sha256(file), f"path {given}")
     for source in spec.sources:
         cached = _cached(spec, source)
         if source.kind == "url" and cached.is_file():
@@ -70,7 +70,7 @@ def find(
     raise CheckpointError(_remedies(spec, trouble))
 
 
-def is_at_hand(spec: EncoderSpec) -> str:
+def locate_weights(spec: EncoderSpec) -> str:
     """Where an encoder's weights are without a download: "cache", "package …" or ""."""
     if any(s.kind == "url" and _cached(spec, s).is_file() for s in spec.sources):
         return "cache"
@@ -80,7 +80,7 @@ def is_at_hand(spec: EncoderSpec) -> str:
     return ""
 
 
-def read(checkpoint: Checkpoint, spec: EncoderSpec) -> tuple[Tensors, Stripped]:
+def read_checkpoint(checkpoint: Checkpoint, spec: EncoderSpec) -> tuple[Tensors, StripReport]:
     """The encoder's tensors, float32, and what was stripped to get them."""
     family = FAMILIES[spec.family]
     if checkpoint.format not in family.formats:
@@ -107,10 +107,10 @@ def _cached(spec: EncoderSpec, source: Source) -> Path:
 
 
 def _in_package(source: Source) -> Path | None:
-    return storage.in_package(*source.location.split(":"))
+    return storage.find_in_package(*source.location.split(":"))
 
 
-def _download(spec: EncoderSpec, source: Source, progress: Progress | None) -> Path:
+def _download(spec: EncoderSpec, source: Source, progress: ProgressCallback | None) -> Path:
     """The checkpoint, in the cache; what belongs to it comes first, so that both are there."""
     path = _cached(spec, source)
     if source.beside:
@@ -119,7 +119,9 @@ def _download(spec: EncoderSpec, source: Source, progress: Progress | None) -> P
     return _fetch(source.location, path, source.sha256, spec.name, progress)
 
 
-def _fetch(address: str, path: Path, sha256: str, name: str, progress: Progress | None) -> Path:
+def _fetch(
+    address: str, path: Path, sha256: str, name: str, progress: ProgressCallback | None
+) -> Path:
     """Fetch into `.part`, going on where an earlier try stopped, and rename once it is proved."""
     part = path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,8 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.encoders.base import EncoderSpec, Exact, Family, Settings, Source, Stripped
-from wakeword.encoders.formats import Tensors, fitting
+from wakeword.encoders.base import ChunkedEncoder, Family
+from wakeword.encoders.formats import Tensors, select_tensors
+from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
 from wakeword.errors import ConfigError
 
 FEATURES = 4  # feature frames to one frame
@@ -51,15 +52,17 @@ SPECS = (
 )
 
 
-def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[Tensors, Stripped]:
+def strip(
+    tensors: Tensors, format: str, spec: EncoderSpec, name: str
+) -> tuple[Tensors, StripReport]:
     """Keep the encoder of a recogniser that `recipes/pretrain` wrote; drop its CTC head.
 
     Raises CheckpointError where tensors are missing or of another size than the spec says.
     """
     kept = {key: tensor for key, tensor in tensors.items() if not key.startswith(HEAD)}
-    kept = fitting(kept, Trunk(spec, "meta").state_dict(), spec.name, name)
+    kept = select_tensors(kept, Trunk(spec, "meta").state_dict(), spec.name, name)
     dropped = [tensor for key, tensor in tensors.items() if key.startswith(HEAD)]
-    return kept, Stripped.of(kept.values(), dropped)
+    return kept, StripReport.of(kept.values(), dropped)
 
 
 class Layer(nn.Module):
@@ -96,7 +99,7 @@ class _State(NamedTuple):
     pasts: tuple[Tensor, ...]  # of each layer: (batch, 2 · gap, dim)
 
 
-class CompactExact(Exact):
+class CompactEncoder(ChunkedEncoder):
     """Streamed exactly by nature: nothing sees the future, each frame is computed once.
 
     Args:
@@ -106,8 +109,10 @@ class CompactExact(Exact):
 
     trunk: Trunk
 
-    def __init__(self, spec: EncoderSpec, hop: int = 4, taps: tuple[int, ...] = ()) -> None:
-        super().__init__(spec, taps)
+    def __init__(
+        self, spec: EncoderSpec, hop: int = 4, output_layers: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__(spec, output_layers)
         if not 0 < hop <= 1500:
             raise ConfigError(f"hop {hop}: expected 1 to 1500 frames.")
         self.hop_frames, self.first_features, self.look_ahead_ms = hop, hop * FEATURES, 0.0
@@ -125,13 +130,17 @@ class CompactExact(Exact):
         waiting, before, pasts = state.waiting, state.before, list(state.pasts)
         if start == 0:
             x, waiting, before = self._stem(x, waiting, before)
-        tapped: list[Tensor] = []
+        layer_outputs: list[Tensor] = []
         for i in layers:
             x, pasts[i] = self.trunk.layers[i](x, pasts[i])
-            if i + 1 in self.taps:
-                tapped.append(x)
+            if i + 1 in self.output_layers:
+                layer_outputs.append(x)
         if stop in (None, self.depth):
-            x = torch.cat(tapped, dim=2) if tapped else x.repeat(1, 1, len(self.taps))
+            x = (
+                torch.cat(layer_outputs, dim=2)
+                if layer_outputs
+                else x.repeat(1, 1, len(self.output_layers))
+            )
         return x, _State(waiting, before, tuple(pasts))
 
     def _begin(self, x: Tensor) -> _State:
@@ -149,17 +158,17 @@ class CompactExact(Exact):
         frames = F.relu(self.trunk.stem(torch.cat([groups[:, :-1], groups[:, 1:]], dim=2)))
         return frames, x[:, FEATURES + whole :], x[:, whole : FEATURES + whole]
 
-    def stages(self) -> list[list[nn.Module]]:
+    def layer_groups(self) -> list[list[nn.Module]]:
         return [[self.trunk.stem], *([layer] for layer in self.trunk.layers)]
 
     def settings(self) -> Settings:
-        return {"hop": self.hop_frames, "taps": self.taps}
+        return {"hop": self.hop_frames, "output_layers": self.output_layers}
 
 
 FAMILY = Family(
     SPECS,
-    ("exact",),
-    lambda spec, streaming, settings: CompactExact(spec, **settings),
+    ("chunked",),
+    lambda spec, streaming, settings: CompactEncoder(spec, **settings),
     strip,
     ("safetensors",),
     "what recipes/pretrain writes",

@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.encoders.attention import split_heads
-from wakeword.encoders.base import Encoder, EncoderSpec, Exact, Family, Settings, Source, Stripped
-from wakeword.encoders.formats import Tensors, fitting
+from wakeword.encoders.base import ChunkedEncoder, Encoder, Family
+from wakeword.encoders.formats import Tensors, select_tensors
+from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
 from wakeword.errors import CheckpointError
 
 _FEATURES = 4  # to a frame
@@ -55,7 +56,9 @@ SPECS = (
 )
 
 
-def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[Tensors, Stripped]:
+def strip(
+    tensors: Tensors, format: str, spec: EncoderSpec, name: str
+) -> tuple[Tensors, StripReport]:
     """Keep the layers of a transducer's transcriber; drop what turns them into its outputs, the
     predictor and the joiner. The statistics of its features are read from the file beside it.
 
@@ -64,9 +67,9 @@ def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[
     """
     found = {key.removeprefix(_PREFIX): t for key, t in tensors.items() if key.startswith(_PREFIX)}
     found |= _statistics(Path(name).with_name(_STATISTICS), spec.mels)
-    kept = fitting(found, _Trunk(spec, "meta").state_dict(), spec.name, name)
+    kept = select_tensors(found, _Trunk(spec, "meta").state_dict(), spec.name, name)
     dropped = [tensor for key, tensor in tensors.items() if key.removeprefix(_PREFIX) not in kept]
-    return kept, Stripped.of(kept.values(), dropped)
+    return kept, StripReport.of(kept.values(), dropped)
 
 
 def _statistics(file: Path, mels: int) -> Tensors:
@@ -144,13 +147,13 @@ class _State(NamedTuple):
     seen: Tensor  # (batch, 1): frames that came out
 
 
-class EmformerExact(Exact):
+class EmformerEncoder(ChunkedEncoder):
     """Streamed exactly by nature: a segment of four frames is computed once."""
 
     trunk: _Trunk
 
-    def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
-        super().__init__(spec, taps)
+    def __init__(self, spec: EncoderSpec, output_layers: tuple[int, ...] = ()) -> None:
+        super().__init__(spec, output_layers)
         self.trunk = _Trunk(spec)
         self.hop_frames = _SEGMENT
         self.first_features = _FEATURES * (_SEGMENT + _AHEAD)
@@ -174,19 +177,21 @@ class EmformerExact(Exact):
         segments = max(0, (features.shape[1] - _FEATURES * _AHEAD) // size)
         rest = features[:, segments * size :]
         if not segments:
-            return x.new_zeros(len(x), 0, self.dim * len(self.taps)), state._replace(features=rest)
+            return x.new_zeros(len(x), 0, self.dim * len(self.output_layers)), state._replace(
+                features=rest
+            )
         y = self._segments(features[:, : segments * size + _FEATURES * _AHEAD])
         mask = _mask(segments, state.seen)
         states = list(state.layers)
-        tapped: list[Tensor] = []
+        layer_outputs: list[Tensor] = []
         for i in self.between(start, stop):
             y, states[i] = self._layer(
                 cast(_Layer, self.trunk.transformer.emformer_layers[i]), y, states[i], mask
             )
-            if i + 1 in self.taps:
-                tapped.append(y[:, :, _AHEAD:].flatten(1, 2))
+            if i + 1 in self.output_layers:
+                layer_outputs.append(y[:, :, _AHEAD:].flatten(1, 2))
         seen = state.seen + segments * _SEGMENT
-        return torch.cat(tapped, dim=2), _State(rest, tuple(states), seen)
+        return torch.cat(layer_outputs, dim=2), _State(rest, tuple(states), seen)
 
     def _segments(self, features: Tensor) -> Tensor:
         """(batch, T, mels) → (batch, segments, _AHEAD + _SEGMENT, dim), what follows in front."""
@@ -216,7 +221,7 @@ class EmformerExact(Exact):
         x = x + attention.out_proj(heard.transpose(1, 2).flatten(2).reshape(x.shape))
         return layer.layer_norm_output(x + layer.pos_ff(x)), _LayerState(*pasts)
 
-    def stages(self) -> list[list[nn.Module]]:
+    def layer_groups(self) -> list[list[nn.Module]]:
         layers: list[list[nn.Module]] = [
             [layer] for layer in self.trunk.transformer.emformer_layers
         ]
@@ -226,7 +231,7 @@ class EmformerExact(Exact):
         return [0, self.depth]  # between layers a frame has two values: its own, and before it
 
     def settings(self) -> Settings:
-        return {"taps": self.taps}
+        return {"output_layers": self.output_layers}
 
 
 def _mask(segments: int, seen: Tensor) -> Tensor:
@@ -238,12 +243,12 @@ def _mask(segments: int, seen: Tensor) -> Tensor:
 
 
 def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
-    return EmformerExact(spec, **settings)
+    return EmformerEncoder(spec, **settings)
 
 
 FAMILY = Family(
     SPECS,
-    ("exact",),
+    ("chunked",),
     _build,
     strip,
     ("pytorch",),

@@ -31,7 +31,7 @@ _IN_FOLDER = {
 }
 
 
-def detect(path: Path) -> str:
+def detect_format(path: Path) -> str:
     """The format of a checkpoint file or folder, by what lies there."""
     if path.is_dir():
         for kind, name in _IN_FOLDER.items():
@@ -63,7 +63,7 @@ def detect(path: Path) -> str:
 
 def weights_file(path: Path) -> Path:
     """The file whose hash proves a checkpoint given as a file or a folder."""
-    return path / _IN_FOLDER[detect(path)] if path.is_dir() else path
+    return path / _IN_FOLDER[detect_format(path)] if path.is_dir() else path
 
 
 def read_pytorch(path: Path) -> Tensors:
@@ -183,7 +183,7 @@ def _by_module(nodes: Any, values: Tensors) -> Tensors:
     return tensors
 
 
-def fitting(tensors: Tensors, expected: Tensors, encoder: str, name: str) -> Tensors:
+def select_tensors(tensors: Tensors, expected: Tensors, encoder: str, name: str) -> Tensors:
     """Those of the expected names, in float32.
 
     Raises CheckpointError where one is missing, of another size or not in floats.

@@ -23,11 +23,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import wakeword._torchaudio  # noqa: F401  (transformers imports torchaudio, which is mended here)
 from wakeword import storage
-from wakeword.audio import SAMPLE_RATE
-from wakeword.encoders.base import EncoderSpec, Family, Full, Settings, Stripped
+from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.encoders.base import Family, OfflineEncoder
 from wakeword.encoders.formats import Tensors
+from wakeword.encoders.spec import EncoderSpec, Settings, StripReport
 from wakeword.encoders.window import WindowEncoder, windowed
 from wakeword.errors import CheckpointError, ConfigError
 
@@ -101,7 +101,7 @@ def spec(name: str, about: str = "") -> EncoderSpec:
     )
 
 
-def read(name: str) -> tuple[Tensors, Stripped, str]:
+def read(name: str) -> tuple[Tensors, StripReport, str]:
     """The encoder's tensors, what was stripped to get them, and the SHA-256 of their file."""
     home = name.removeprefix(PREFIX)
     config = _config(name, describe(name))
@@ -118,17 +118,17 @@ def read(name: str) -> tuple[Tensors, Stripped, str]:
     with safetensors.safe_open(file, framework="pt") as held:
         sizes = [math.prod(held.get_slice(key).get_shape()) for key in held.keys()]  # noqa: SIM118
     size = sum(tensor.numel() for tensor in kept.values())
-    report = Stripped(len(kept), size, len(sizes) - len(kept), sum(sizes) - size)
+    report = StripReport(len(kept), size, len(sizes) - len(kept), sum(sizes) - size)
     return kept, report, storage.sha256(file)
 
 
-class HuggingFaceFull(Full):
+class HuggingFaceOffline(OfflineEncoder):
     """A network of transformers as it was trained: over all the samples that it is given."""
 
     trunk: Any  # transformers' own network
 
-    def __init__(self, of: EncoderSpec, about: str, taps: tuple[int, ...] = ()) -> None:
-        super().__init__(of, taps)
+    def __init__(self, of: EncoderSpec, about: str, output_layers: tuple[int, ...] = ()) -> None:
+        super().__init__(of, output_layers)
         self._about, self._normed = about, bool(json.loads(about)["normed"])
         self.most_frames = int(_MOST_SECONDS * self.frame_rate_hz)
         config, models = _config(of.name, about), _transformers().AutoModel
@@ -149,11 +149,11 @@ class HuggingFaceFull(Full):
             samples = F.layer_norm(samples, samples.shape[1:], eps=1e-7)
         return list(self.trunk(samples, output_hidden_states=True).hidden_states)
 
-    def tapped(self, features: Tensor, last: int = 0) -> Tensor:
+    def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
         outputs = self.layers(features.flatten(1))
-        return torch.cat([outputs[tap][:, -last:] for tap in self.taps], dim=2)
+        return torch.cat([outputs[tap][:, -last:] for tap in self.output_layers], dim=2)
 
-    def stages(self) -> list[list[nn.Module]]:
+    def layer_groups(self) -> list[list[nn.Module]]:
         """All that is no layer is of the lowest stage, a norm after the last layer too."""
         layers = next(
             module
@@ -174,7 +174,9 @@ class HuggingFaceFull(Full):
 
 def _build(of: EncoderSpec, streaming: str, settings: dict[str, Any]) -> WindowEncoder:
     about = settings.pop("about", "") or describe(of.name)
-    return windowed(lambda of, taps: HuggingFaceFull(of, about, taps), of, settings)
+    return windowed(
+        lambda of, output_layers: HuggingFaceOffline(of, about, output_layers), of, settings
+    )
 
 
 def _config(name: str, about: str) -> Any:
@@ -232,7 +234,7 @@ FAMILY = Family(
     specs=(),
     ways=("window",),
     build=_build,
-    strip=lambda tensors, format, of, name: (tensors, Stripped.of(tensors.values(), ())),
+    strip=lambda tensors, format, of, name: (tensors, StripReport.of(tensors.values(), ())),
     formats=(),  # `read` takes the weights from the hub or a folder, and strips them
     weights="no file beside it: the folder that holds the weights is its name, hf:FOLDER",
 )

@@ -19,22 +19,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.audio import SAMPLE_RATE
+from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.encoders.attention import SEGMENT, attend, chunk_masks, split_heads
-from wakeword.encoders.base import (
-    Encoder,
-    EncoderSpec,
-    Exact,
-    Family,
-    Full,
-    Settings,
-    Source,
-    Stripped,
-)
-from wakeword.encoders.formats import Tensors, fitting
+from wakeword.encoders.base import ChunkedEncoder, Encoder, Family, OfflineEncoder
+from wakeword.encoders.formats import Tensors, select_tensors
+from wakeword.encoders.frontend import HOP
+from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
 from wakeword.encoders.window import windowed
 from wakeword.errors import ConfigError
-from wakeword.frontend import HOP
 
 _STRIDES = (64, 3, 2)
 _FRAME = 64 * 3 * 2  # samples
@@ -76,7 +68,9 @@ def _spec(size: str) -> EncoderSpec:
 SPECS = tuple(_spec(size) for size in _SIZES)
 
 
-def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[Tensors, Stripped]:
+def strip(
+    tensors: Tensors, format: str, spec: EncoderSpec, name: str
+) -> tuple[Tensors, StripReport]:
     """Keep the encoder of a whole recogniser (Hugging Face), or take an exported encoder's (ONNX).
 
     Raises CheckpointError where tensors are missing or of another size than the spec says.
@@ -92,8 +86,8 @@ def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[
             named[ours] = tensor.reshape(-1) if expected[ours].dim() == 1 else tensor
         else:
             dropped[key] = tensor
-    kept = fitting(named, expected, spec.name, name)
-    return kept, Stripped.of(kept.values(), dropped.values())
+    kept = select_tensors(named, expected, spec.name, name)
+    return kept, StripReport.of(kept.values(), dropped.values())
 
 
 class Attention(nn.Module):
@@ -109,7 +103,7 @@ class Attention(nn.Module):
         """(batch, U, dim) → (batch, last, dim): the last frames, each seeing all; 0 is all."""
         given = (self.q_proj(x[:, -last:]), self.k_proj(x), self.v_proj(x))
         q, k, v = (split_heads(each, self.heads) for each in given)
-        q, k = _turned(q, *(each[-last:] for each in turns)), _turned(k, *turns)
+        q, k = _rotate(q, *(each[-last:] for each in turns)), _rotate(k, *turns)
         y = F.scaled_dot_product_attention(q, k, v)
         return cast(Tensor, self.o_proj(y.transpose(1, 2).flatten(2)))
 
@@ -152,14 +146,14 @@ class _Trunk(nn.Module):
             self.layer_norm = nn.LayerNorm(dim, bias=False)
 
 
-def _turns(frames: int, size: int, like: Tensor) -> tuple[Tensor, Tensor]:
+def _rotary_tables(frames: int, size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines and sines of rotary positions: (frames, size) each, pairs of numbers alike."""
     rates = 10_000.0 ** -(torch.arange(0, size, 2, device=like.device) / size)
     angles = torch.arange(frames, device=like.device)[:, None] * rates.repeat_interleave(2)
     return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
 
 
-def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """(batch, heads, U, size): the first numbers of each head turned in pairs, the rest kept."""
     first, rest = x[..., : cos.shape[1]], x[..., cos.shape[1] :]
     across = torch.stack([-first[..., 1::2], first[..., 0::2]], dim=4).flatten(3)
@@ -171,19 +165,19 @@ class _MoonshineEncoder(Encoder):
 
     trunk: _Trunk
 
-    def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
-        super().__init__(spec, taps)
+    def __init__(self, spec: EncoderSpec, output_layers: tuple[int, ...] = ()) -> None:
+        super().__init__(spec, output_layers)
         self.trunk = _Trunk(spec)
         self._turned = int(spec.dim // spec.heads * _ROTATED) // 2 * 2
 
-    def stages(self) -> list[list[nn.Module]]:
+    def layer_groups(self) -> list[list[nn.Module]]:
         trunk = self.trunk
         layers: list[list[nn.Module]] = [[layer] for layer in trunk.layers]
         layers[-1].append(trunk.layer_norm)
         return [[trunk.conv1, trunk.conv2, trunk.conv3, trunk.groupnorm], *layers]
 
 
-class MoonshineFull(_MoonshineEncoder, Full):
+class MoonshineOffline(_MoonshineEncoder, OfflineEncoder):
     """Moonshine's encoder as it was trained: over all the samples that it is given."""
 
     most_frames = _MOST_FRAMES
@@ -201,7 +195,7 @@ class MoonshineFull(_MoonshineEncoder, Full):
         x = trunk.groupnorm(torch.tanh(trunk.conv1(samples[:, None])))
         x = F.gelu(trunk.conv3(F.gelu(trunk.conv2(x)))).mT
         outputs = [x]
-        turns = _turns(x.shape[1], self._turned, x)
+        turns = _rotary_tables(x.shape[1], self._turned, x)
         top = top or self.spec.layers
         for i, layer in enumerate(trunk.layers[:top]):
             outputs.append(layer(outputs[-1], turns, last if i + 1 == top else 0))
@@ -209,19 +203,19 @@ class MoonshineFull(_MoonshineEncoder, Full):
             outputs[-1] = trunk.layer_norm(outputs[-1])
         return outputs
 
-    def tapped(self, features: Tensor, last: int = 0) -> Tensor:
-        outputs = self.layers(features.flatten(1), max(self.taps), last)
-        return torch.cat([outputs[tap][:, -last:] for tap in self.taps], dim=2)
+    def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
+        outputs = self.layers(features.flatten(1), max(self.output_layers), last)
+        return torch.cat([outputs[tap][:, -last:] for tap in self.output_layers], dim=2)
 
 
-class _ExactState(NamedTuple):
+class _ChunkedState(NamedTuple):
     samples: Tensor  # (batch, n): what the next chunk still needs
     moments: Tensor  # (batch, past, 2): sums of values and squares of each chunk, newest last
     seen: Tensor  # (batch, 1): frames that went through the layers
     caches: tuple[tuple[Tensor, Tensor], ...]  # keys, values of each layer: (batch, left, dim)
 
 
-class MoonshineExact(_MoonshineEncoder, Exact):
+class MoonshineChunked(_MoonshineEncoder, ChunkedEncoder):
     """Moonshine streamed exactly: each frame is computed once, any chunking equals offline.
 
     In every layer a frame (24 ms) attends to its own chunk and `left` frames before that chunk.
@@ -240,9 +234,9 @@ class MoonshineExact(_MoonshineEncoder, Exact):
         chunk: int = 10,
         left: int = 60,
         normed: int = 8,
-        taps: tuple[int, ...] = (),
+        output_layers: tuple[int, ...] = (),
     ) -> None:
-        super().__init__(spec, taps)
+        super().__init__(spec, output_layers)
         if not (chunk > 0 and left > 0 and normed > 0) or chunk % 5:
             raise ConfigError(
                 f"chunk {chunk}, left {left}, normed {normed}: expected numbers above 0, the chunk "
@@ -256,11 +250,11 @@ class MoonshineExact(_MoonshineEncoder, Exact):
     def forward(
         self,
         x: Tensor,
-        state: _ExactState | None = None,
+        state: _ChunkedState | None = None,
         *,
         start: int = 0,
         stop: int | None = None,
-    ) -> tuple[Tensor, _ExactState]:
+    ) -> tuple[Tensor, _ChunkedState]:
         """(batch, T, 160) samples → (batch, U, taps · dim), U a multiple of the chunk."""
         if state is None:
             state = self._begin(x)
@@ -271,30 +265,36 @@ class MoonshineExact(_MoonshineEncoder, Exact):
         if start == 0:
             x, samples, moments = self._stem(x.flatten(1), state)
         caches = list(state.caches)
-        tapped: list[Tensor] = []
+        layer_outputs: list[Tensor] = []
         if x.shape[1]:
             masks = chunk_masks(state.seen, x.shape[1], self.chunk, self.left)
-            turns = _turns(self.left + min(SEGMENT * self.chunk, x.shape[1]), self._turned, x)
+            turns = _rotary_tables(
+                self.left + min(SEGMENT * self.chunk, x.shape[1]), self._turned, x
+            )
             for i in layers:
                 layer = cast(_Layer, self.trunk.layers[i])
                 x, caches[i] = self._layer(layer, x, caches[i], masks, turns)
-                if i + 1 in self.taps:
-                    tapped.append(self.trunk.layer_norm(x) if i + 2 == self.depth else x)
+                if i + 1 in self.output_layers:
+                    layer_outputs.append(self.trunk.layer_norm(x) if i + 2 == self.depth else x)
         seen = state.seen + x.shape[1]
         if stop in (None, self.depth):
-            x = torch.cat(tapped, dim=2) if tapped else x.repeat(1, 1, len(self.taps))
-        return x, _ExactState(samples, moments, seen, tuple(caches))
+            x = (
+                torch.cat(layer_outputs, dim=2)
+                if layer_outputs
+                else x.repeat(1, 1, len(self.output_layers))
+            )
+        return x, _ChunkedState(samples, moments, seen, tuple(caches))
 
-    def _begin(self, x: Tensor) -> _ExactState:
+    def _begin(self, x: Tensor) -> _ChunkedState:
         nothing = x.new_zeros(len(x), self.left, self.dim)
-        return _ExactState(
+        return _ChunkedState(
             x.new_zeros(len(x), 0),
             x.new_zeros(len(x), self.normed - 1, 2),
             torch.zeros(len(x), 1, dtype=torch.long, device=x.device),
             ((nothing, nothing),) * (self.depth - 1),
         )
 
-    def _stem(self, samples: Tensor, state: _ExactState) -> tuple[Tensor, Tensor, Tensor]:
+    def _stem(self, samples: Tensor, state: _ChunkedState) -> tuple[Tensor, Tensor, Tensor]:
         """Whole chunks of frames, the samples that the next one needs, and the newest moments."""
         samples = torch.cat([state.samples, samples], dim=1)
         hop, size = self.chunk * _FRAME, self.chunk * _FRAME + _BEYOND
@@ -334,8 +334,8 @@ class MoonshineExact(_MoonshineEncoder, Exact):
         def turn(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
             first, size = self.left, q.shape[2]
             return (
-                _turned(q, *(each[first : first + size] for each in turns)),
-                _turned(k, *(each[: first + size] for each in turns)),
+                _rotate(q, *(each[first : first + size] for each in turns)),
+                _rotate(k, *(each[: first + size] for each in turns)),
             )
 
         segment = SEGMENT * self.chunk
@@ -346,18 +346,18 @@ class MoonshineExact(_MoonshineEncoder, Exact):
 
     def settings(self) -> Settings:
         sizes = {"chunk": self.chunk, "left": self.left, "normed": self.normed}
-        return {**sizes, "taps": self.taps}
+        return {**sizes, "output_layers": self.output_layers}
 
 
 def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
-    if streaming == "exact":
-        return MoonshineExact(spec, **settings)
-    return windowed(MoonshineFull, spec, settings)
+    if streaming == "chunked":
+        return MoonshineChunked(spec, **settings)
+    return windowed(MoonshineOffline, spec, settings)
 
 
 FAMILY = Family(
     SPECS,
-    ("exact", "window"),
+    ("chunked", "window"),
     _build,
     strip,
     ("safetensors", "onnx"),

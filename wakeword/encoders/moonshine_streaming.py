@@ -17,19 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.convolution import convolved
 from wakeword.encoders.attention import attend
-from wakeword.encoders.base import (
-    Encoder,
-    EncoderSpec,
-    Exact,
-    Family,
-    Settings,
-    Source,
-    Stripped,
-)
-from wakeword.encoders.formats import Tensors, fitting
+from wakeword.encoders.base import ChunkedEncoder, Encoder, Family
+from wakeword.encoders.convolution import convolve_valid
+from wakeword.encoders.formats import Tensors, select_tensors
 from wakeword.encoders.moonshine import Attention, Mlp
+from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
 from wakeword.errors import ConfigError
 
 _PIECE = 80  # samples that are normed together
@@ -63,7 +56,9 @@ SPECS = (
 )
 
 
-def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[Tensors, Stripped]:
+def strip(
+    tensors: Tensors, format: str, spec: EncoderSpec, name: str
+) -> tuple[Tensors, StripReport]:
     """Keep the encoder of a recogniser that Hugging Face holds; drop its decoder.
 
     Raises CheckpointError where tensors are missing or of another size than the spec says.
@@ -71,8 +66,8 @@ def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[
     prefix = r"^(model\.)?encoder\."
     found = {re.sub(prefix, "", key): t for key, t in tensors.items() if re.match(prefix, key)}
     dropped = [tensor for key, tensor in tensors.items() if not re.match(prefix, key)]
-    kept = fitting(found, _Trunk(spec, "meta").state_dict(), spec.name, name)
-    return kept, Stripped.of(kept.values(), dropped)
+    kept = select_tensors(found, _Trunk(spec, "meta").state_dict(), spec.name, name)
+    return kept, StripReport.of(kept.values(), dropped)
 
 
 # ---------------------------------------------------------------- the network
@@ -145,7 +140,7 @@ class _State(NamedTuple):
     held: tuple[Tensor | None, ...]  # of each tap: (batch, n, dim) that wait for the top one
 
 
-class MoonshineStreaming(Exact):
+class MoonshineStreamingEncoder(ChunkedEncoder):
     """Streamed exactly by nature: each frame is computed once.
 
     Args:
@@ -155,13 +150,15 @@ class MoonshineStreaming(Exact):
 
     trunk: _Trunk
 
-    def __init__(self, spec: EncoderSpec, hop: int = 8, taps: tuple[int, ...] = ()) -> None:
-        super().__init__(spec, taps)
+    def __init__(
+        self, spec: EncoderSpec, hop: int = 8, output_layers: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__(spec, output_layers)
         if not 0 < hop <= 1500:
             raise ConfigError(f"hop {hop}: expected 1 to 1500 frames.")
         self.trunk = _Trunk(spec)
         self.ahead = [_AHEAD[i % len(_AHEAD)] for i in range(spec.layers)]
-        self._waits = sum(self.ahead[: max(self.taps)])
+        self._waits = sum(self.ahead[: max(self.output_layers)])
         self.hop_frames, self.first_features = hop, 2 * (hop + self._waits)
         self.look_ahead_ms = (hop - 1 + self._waits) * 1000 / self.frame_rate_hz
 
@@ -187,14 +184,14 @@ class MoonshineStreaming(Exact):
             x, layers[i] = self._layer(i, x, layers[i])
             outputs[i + 1] = self.trunk.final_norm(x) if i + 2 == self.depth else x
         if stop in (None, self.depth):
-            tapped = []
-            for number, tap in enumerate(self.taps):
+            layer_outputs = []
+            for number, tap in enumerate(self.output_layers):
                 before = held[number]
                 ready = outputs.get(tap, x)
                 ready = ready if before is None else torch.cat([before, ready], dim=1)
-                tapped.append(ready[:, : x.shape[1]])
+                layer_outputs.append(ready[:, : x.shape[1]])
                 held[number] = ready[:, x.shape[1] :]
-            x = torch.cat(tapped, dim=2)
+            x = torch.cat(layer_outputs, dim=2)
         return x, _State(features, pieces, halves, tuple(layers), tuple(held))
 
     def _begin(self, x: Tensor) -> _State:
@@ -203,7 +200,9 @@ class MoonshineStreaming(Exact):
 
         pieces, halves = nothing(4, self.dim), nothing(4, 2 * self.dim)
         none = (None,) * (self.depth - 1)
-        return _State(nothing(0, 2 * _PIECE), pieces, halves, none, (None,) * len(self.taps))
+        return _State(
+            nothing(0, 2 * _PIECE), pieces, halves, none, (None,) * len(self.output_layers)
+        )
 
     def _embed(self, x: Tensor, state: _State) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Whole hops of frames; to begin with, those more that the layers wait for."""
@@ -219,8 +218,8 @@ class MoonshineStreaming(Exact):
         x = x - x.mean(dim=2, keepdim=True)
         x = x * (x.square().mean(dim=2, keepdim=True) + 1e-6).rsqrt()
         pieces = torch.cat([state.pieces, F.silu(embedder.linear(embedder.comp(x)))], dim=1)
-        halves = torch.cat([state.halves, F.silu(convolved(embedder.conv1, pieces))], dim=1)
-        frames = convolved(embedder.conv2, halves)
+        halves = torch.cat([state.halves, F.silu(convolve_valid(embedder.conv1, pieces))], dim=1)
+        frames = convolve_valid(embedder.conv2, halves)
         return frames, features, pieces[:, -4:], halves[:, -4:]
 
     def _layer(
@@ -250,13 +249,13 @@ class MoonshineStreaming(Exact):
         new = _LayerState(waiting, keys[:, -size:], values[:, -size:], state.seen + frames)
         return x[:, ahead:] if first else x, new
 
-    def stages(self) -> list[list[nn.Module]]:
+    def layer_groups(self) -> list[list[nn.Module]]:
         layers: list[list[nn.Module]] = [[layer] for layer in self.trunk.layers]
         layers[-1].append(self.trunk.final_norm)
         return [[self.trunk.embedder], *layers]
 
     def settings(self) -> Settings:
-        return {"hop": self.hop_frames, "taps": self.taps}
+        return {"hop": self.hop_frames, "output_layers": self.output_layers}
 
 
 def _window(size: int, ahead: int, seen: Tensor, device: torch.device) -> Tensor:
@@ -270,7 +269,7 @@ def _window(size: int, ahead: int, seen: Tensor, device: torch.device) -> Tensor
 
 
 def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
-    return MoonshineStreaming(spec, **settings)
+    return MoonshineStreamingEncoder(spec, **settings)
 
 
-FAMILY = Family(SPECS, ("exact",), _build, strip, ("safetensors",), "Hugging Face safetensors")
+FAMILY = Family(SPECS, ("chunked",), _build, strip, ("safetensors",), "Hugging Face safetensors")

@@ -15,15 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword._torchaudio import torchaudio
-from wakeword.encoders.base import (
-    EncoderSpec,
-    Family,
-    Full,
-    Source,
-    Stripped,
-)
-from wakeword.encoders.formats import Tensors, fitting
+from wakeword.encoders._torchaudio import torchaudio
+from wakeword.encoders.base import Family, OfflineEncoder
+from wakeword.encoders.formats import Tensors, select_tensors
+from wakeword.encoders.spec import EncoderSpec, Source, StripReport
 from wakeword.encoders.window import windowed
 
 _CONVOLUTIONS = [(512, 10, 5), *[(512, 3, 2)] * 4, *[(512, 2, 2)] * 2]  # channels, width, stride
@@ -122,7 +117,9 @@ SPECS = (
 )
 
 
-def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[Tensors, Stripped]:
+def strip(
+    tensors: Tensors, format: str, spec: EncoderSpec, name: str
+) -> tuple[Tensors, StripReport]:
     """Keep the encoder of a recogniser that torchaudio published; drop its letters.
 
     Raises CheckpointError where tensors are missing or of another size than the spec says.
@@ -130,8 +127,8 @@ def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[
     dropped = [tensor for key, tensor in tensors.items() if key.startswith(_HEAD)]
     with torch.device("meta"):
         expected = _trunk(spec).state_dict()
-    kept = fitting(tensors, expected, spec.name, name)
-    return kept, Stripped.of(kept.values(), dropped)
+    kept = select_tensors(tensors, expected, spec.name, name)
+    return kept, StripReport.of(kept.values(), dropped)
 
 
 def _trunk(spec: EncoderSpec) -> nn.Module:
@@ -163,14 +160,14 @@ def _trunk(spec: EncoderSpec) -> nn.Module:
     return built
 
 
-class Wav2Vec2Full(Full):
+class Wav2Vec2Offline(OfflineEncoder):
     """The network as it was trained: over all the samples that it is given."""
 
     most_frames = _MOST_FRAMES
     trunk: Any  # torchaudio's own network
 
-    def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
-        super().__init__(spec, taps)
+    def __init__(self, spec: EncoderSpec, output_layers: tuple[int, ...] = ()) -> None:
+        super().__init__(spec, output_layers)
         self.trunk = _trunk(spec)
 
     def layers(self, samples: Tensor, top: int | None = None) -> list[Tensor]:
@@ -181,11 +178,11 @@ class Wav2Vec2Full(Full):
         outputs: list[Tensor] = self.trunk.extract_features(samples, num_layers=top)[0]
         return outputs
 
-    def tapped(self, features: Tensor, last: int = 0) -> Tensor:
-        outputs = self.layers(features.flatten(1), max(self.taps))
-        return torch.cat([outputs[tap - 1][:, -last:] for tap in self.taps], dim=2)
+    def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
+        outputs = self.layers(features.flatten(1), max(self.output_layers))
+        return torch.cat([outputs[tap - 1][:, -last:] for tap in self.output_layers], dim=2)
 
-    def stages(self) -> list[list[nn.Module]]:
+    def layer_groups(self) -> list[list[nn.Module]]:
         encoder = self.trunk.encoder
         around = encoder.transformer
         below = [self.trunk.feature_extractor, encoder.feature_projection]
@@ -197,7 +194,7 @@ FAMILIES = {
     family: Family(
         tuple(spec for spec in SPECS if spec.family == family),
         ("window",),
-        lambda spec, streaming, settings: windowed(Wav2Vec2Full, spec, settings),
+        lambda spec, streaming, settings: windowed(Wav2Vec2Offline, spec, settings),
         strip,
         ("pytorch",),
         "the .pth file that torchaudio publishes",

@@ -19,19 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.convolution import convolved
 from wakeword.encoders.attention import SEGMENT, attend, chunk_masks, split_heads
-from wakeword.encoders.base import (
-    Encoder,
-    EncoderSpec,
-    Exact,
-    Family,
-    Full,
-    Settings,
-    Source,
-    Stripped,
-)
-from wakeword.encoders.formats import Tensors, fitting
+from wakeword.encoders.base import ChunkedEncoder, Encoder, Family, OfflineEncoder
+from wakeword.encoders.convolution import convolve_valid
+from wakeword.encoders.formats import Tensors, select_tensors
+from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
 from wakeword.encoders.window import windowed
 from wakeword.errors import ConfigError
 
@@ -91,7 +83,9 @@ SPECS = tuple(_spec(size) for size in _OFFICIAL_SHA256)
 # ---------------------------------------------------------------- checkpoints
 
 
-def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[Tensors, Stripped]:
+def strip(
+    tensors: Tensors, format: str, spec: EncoderSpec, name: str
+) -> tuple[Tensors, StripReport]:
     """Keep the encoder of a whole recogniser, under OpenAI's tensor names; drop the rest.
 
     Raises CheckpointError where tensors are missing or of another size than the spec says.
@@ -105,8 +99,8 @@ def strip(tensors: Tensors, format: str, spec: EncoderSpec, name: str) -> tuple[
     encoder = {key: tensor for key, tensor in real.items() if re.match(is_encoder, key)}
     kept = rename(encoder)
     dropped = [tensor for key, tensor in real.items() if key not in encoder]
-    report = Stripped.of(encoder.values(), dropped)
-    return fitting(kept, _Trunk(spec, "meta").state_dict(), spec.name, name), report
+    report = StripReport.of(encoder.values(), dropped)
+    return select_tensors(kept, _Trunk(spec, "meta").state_dict(), spec.name, name), report
 
 
 def _from_openai(tensors: Tensors) -> Tensors:
@@ -234,17 +228,17 @@ class _WhisperEncoder(Encoder):
 
     trunk: _Trunk
 
-    def __init__(self, spec: EncoderSpec, taps: tuple[int, ...] = ()) -> None:
-        super().__init__(spec, taps)
+    def __init__(self, spec: EncoderSpec, output_layers: tuple[int, ...] = ()) -> None:
+        super().__init__(spec, output_layers)
         self.trunk = _Trunk(spec)
 
-    def stages(self) -> list[list[nn.Module]]:
+    def layer_groups(self) -> list[list[nn.Module]]:
         blocks: list[list[nn.Module]] = [[block] for block in self.trunk.blocks]
         blocks[-1].append(self.trunk.ln_post)
         return [[self.trunk.conv1, self.trunk.conv2], *blocks]
 
 
-class WhisperFull(_WhisperEncoder, Full):
+class WhisperOffline(_WhisperEncoder, OfflineEncoder):
     """Whisper's encoder as it was trained: bidirectional over all that it is given."""
 
     most_frames = POSITIONS
@@ -268,10 +262,10 @@ class WhisperFull(_WhisperEncoder, Full):
             outputs[-1] = self.trunk.ln_post(outputs[-1])
         return outputs
 
-    def tapped(self, features: Tensor, last: int = 0) -> Tensor:
-        top = max(self.taps)
+    def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
+        top = max(self.output_layers)
         outputs = self.layers(features, top, last)
-        return torch.cat([outputs[tap][:, -last:] for tap in self.taps], dim=2)
+        return torch.cat([outputs[tap][:, -last:] for tap in self.output_layers], dim=2)
 
 
 class _StemState(NamedTuple):
@@ -279,7 +273,7 @@ class _StemState(NamedTuple):
     half: Tensor  # (batch, ≤ 2, dim): its outputs that conv2 still needs
 
 
-class _ExactState(NamedTuple):
+class _ChunkedState(NamedTuple):
     stem: _StemState | None
     waiting: Tensor  # (batch, < chunk, dim): frames of a chunk that is not full yet
     seen: Tensor  # (batch, 1): frames that went through the blocks
@@ -287,7 +281,7 @@ class _ExactState(NamedTuple):
     caches: tuple[tuple[Tensor, Tensor], ...]  # keys, values of each block: (batch, left, dim)
 
 
-class WhisperExact(_WhisperEncoder, Exact):
+class WhisperChunked(_WhisperEncoder, ChunkedEncoder):
     """Whisper streamed exactly: each frame is computed once, any chunking equals offline.
 
     In every layer a frame (20 ms) attends to its own chunk and `left` frames before that chunk.
@@ -303,9 +297,9 @@ class WhisperExact(_WhisperEncoder, Exact):
         chunk: int = 8,
         left: int = 75,
         period: int = 160,
-        taps: tuple[int, ...] = (),
+        output_layers: tuple[int, ...] = (),
     ) -> None:
-        super().__init__(spec, taps)
+        super().__init__(spec, output_layers)
         if not (chunk > 0 and left > 0 and 0 < period <= POSITIONS):
             raise ConfigError(
                 f"chunk {chunk}, left {left}, period {period}: expected frames above 0, the period "
@@ -323,11 +317,11 @@ class WhisperExact(_WhisperEncoder, Exact):
     def forward(
         self,
         x: Tensor,
-        state: _ExactState | None = None,
+        state: _ChunkedState | None = None,
         *,
         start: int = 0,
         stop: int | None = None,
-    ) -> tuple[Tensor, _ExactState]:
+    ) -> tuple[Tensor, _ChunkedState]:
         """(batch, T, mels) → (batch, U, taps · dim), U a multiple of the chunk, 50 a second."""
         if state is None:
             state = self.begin(torch.zeros(len(x), dtype=torch.long, device=x.device))
@@ -344,27 +338,31 @@ class WhisperExact(_WhisperEncoder, Exact):
             at = state.first + state.seen + torch.arange(whole, device=x.device)
             x = x + self.trunk.positional_embedding[: self.period][at % self.period]
         caches = list(state.caches)
-        tapped: list[Tensor] = []
+        layer_outputs: list[Tensor] = []
         if whole:
             masks = chunk_masks(state.seen, whole, self.chunk, self.left)
             for i in layers:
                 x, caches[i] = self._block(cast(_Block, self.trunk.blocks[i]), x, caches[i], masks)
-                if i + 1 in self.taps:
-                    tapped.append(self.trunk.ln_post(x) if i + 2 == self.depth else x)
+                if i + 1 in self.output_layers:
+                    layer_outputs.append(self.trunk.ln_post(x) if i + 2 == self.depth else x)
         if stop in (None, self.depth):
-            x = torch.cat(tapped, dim=2) if tapped else x.repeat(1, 1, len(self.taps))
-        return x, _ExactState(stem, waiting, state.seen + whole, state.first, tuple(caches))
+            x = (
+                torch.cat(layer_outputs, dim=2)
+                if layer_outputs
+                else x.repeat(1, 1, len(self.output_layers))
+            )
+        return x, _ChunkedState(stem, waiting, state.seen + whole, state.first, tuple(caches))
 
-    def begin(self, first: Tensor) -> _ExactState:
+    def begin(self, first: Tensor) -> _ChunkedState:
         empty = torch.zeros(len(first), 0, self.dim, device=first.device)
         nothing = torch.zeros(len(first), self.left, self.dim, device=first.device)
         caches = ((nothing, nothing),) * (self.depth - 1)
         first = first[:, None]
-        return _ExactState(None, empty, torch.zeros_like(first), first, caches)
+        return _ChunkedState(None, empty, torch.zeros_like(first), first, caches)
 
     def settings(self) -> Settings:
         sizes = {"chunk": self.chunk, "left": self.left, "period": self.period}
-        return {**sizes, "taps": self.taps}
+        return {**sizes, "output_layers": self.output_layers}
 
     def _stem(self, mel: Tensor, state: _StemState | None) -> tuple[Tensor, _StemState]:
         """Both convolutions; each starts with the one zero frame that offline pads."""
@@ -396,19 +394,19 @@ class WhisperExact(_WhisperEncoder, Exact):
 
 def _convolve(conv: nn.Conv1d, x: Tensor) -> tuple[Tensor, Tensor]:
     """(batch, T, channels) → GELU of all outputs that T allows, and the frames still needed."""
-    frames = F.gelu(convolved(conv, x))
+    frames = F.gelu(convolve_valid(conv, x))
     return frames, x[:, frames.shape[1] * conv.stride[0] :]
 
 
 def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
-    if streaming == "exact":
-        return WhisperExact(spec, **settings)
-    return windowed(WhisperFull, spec, settings)
+    if streaming == "chunked":
+        return WhisperChunked(spec, **settings)
+    return windowed(WhisperOffline, spec, settings)
 
 
 FAMILY = Family(
     SPECS,
-    ("exact", "window"),
+    ("chunked", "window"),
     _build,
     strip,
     ("pytorch", "ctranslate2", "safetensors"),

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from wakeword.encoders.base import Encoder, EncoderSpec, Full, Settings
+from wakeword.encoders.base import Encoder, OfflineEncoder
+from wakeword.encoders.frontend import FRAME_RATE_HZ
+from wakeword.encoders.spec import EncoderSpec, Settings
 from wakeword.errors import ConfigError
-from wakeword.frontend import FRAME_RATE_HZ
 
 _WINDOW_MS = 1920
 _HOP_MS = 480
@@ -22,7 +23,7 @@ class _WindowState(NamedTuple):
     features: Tensor  # (batch, T, features): what the next windows still need
 
 
-def features_a_frame(spec: EncoderSpec) -> Fraction:
+def features_per_frame(spec: EncoderSpec) -> Fraction:
     """Feature frames to one frame of an encoder: 2 at 50 frames a second."""
     rate = Fraction(spec.frame_rate_hz).limit_denominator(1000)
     return Fraction(round(FRAME_RATE_HZ)) / rate
@@ -40,10 +41,11 @@ class WindowEncoder(Encoder):
     """
 
     streaming = "window"
+    offline: OfflineEncoder
 
-    def __init__(self, inner: Full, window: int = 0, hop: int | None = None) -> None:
-        super().__init__(inner.spec, inner.taps)
-        ratio = features_a_frame(inner.spec)
+    def __init__(self, inner: OfflineEncoder, window: int = 0, hop: int | None = None) -> None:
+        super().__init__(inner.spec, inner.output_layers)
+        ratio = features_per_frame(inner.spec)
         hop = round(_HOP_MS / 10 / ratio) if hop is None else hop
         window = window or max(round(_WINDOW_MS / 10 / ratio), hop)
         step = ratio.denominator
@@ -53,7 +55,9 @@ class WindowEncoder(Encoder):
                 f"window {window}, hop {hop}: expected 1 <= hop <= window <= {inner.most_frames} "
                 f"frames{multiples}."
             )
-        self.inner, self.trunk = inner, inner.trunk
+        # not a submodule: its weights are those of `trunk`, and a state dict names each once
+        object.__setattr__(self, "offline", inner)
+        self.trunk = inner.trunk
         self.window, self.hop_frames = window, hop
         self.first_features = int(hop * ratio)
         self.look_ahead_ms = (hop - 1) * 1000 / self.frame_rate_hz
@@ -77,28 +81,31 @@ class WindowEncoder(Encoder):
         features = torch.cat([state.features, x], dim=1)
         count = (features.shape[1] - size) // hop + 1
         if count <= 0:
-            empty = x.new_zeros(len(x), 0, self.dim * len(self.taps))
+            empty = x.new_zeros(len(x), 0, self.dim * len(self.output_layers))
             return empty, _WindowState(features)
         windows = features.unfold(1, size, hop).mT.flatten(0, 1)
-        runs = [self.inner.tapped(part, self.hop_frames) for part in torch.split(windows, _BATCH)]
+        runs = [
+            self.offline.forward_layers(part, self.hop_frames)
+            for part in torch.split(windows, _BATCH)
+        ]
         frames = torch.cat(runs).reshape(len(x), count * self.hop_frames, -1)
         return frames, _WindowState(features[:, count * hop :])
 
-    def stages(self) -> list[list[nn.Module]]:
-        return self.inner.stages()
+    def layer_groups(self) -> list[list[nn.Module]]:
+        return self.offline.layer_groups()
 
     def splits(self) -> list[int]:
         return [0, self.depth]
 
     def settings(self) -> Settings:
-        return {"window": self.window, "hop": self.hop_frames, **self.inner.settings()}
+        return {"window": self.window, "hop": self.hop_frames, **self.offline.settings()}
 
 
 def windowed(
-    full: Callable[[EncoderSpec, tuple[int, ...]], Full],
+    full: Callable[[EncoderSpec, tuple[int, ...]], OfflineEncoder],
     spec: EncoderSpec,
     settings: dict[str, Any],
 ) -> WindowEncoder:
     """A window over a new encoder; `settings` as `WindowEncoder.settings()` gives them."""
-    sizes = {key: value for key, value in settings.items() if key != "taps"}
-    return WindowEncoder(full(spec, settings.get("taps", ())), **sizes)
+    sizes = {key: value for key, value in settings.items() if key != "output_layers"}
+    return WindowEncoder(full(spec, settings.get("output_layers", ())), **sizes)

@@ -1,1 +1,1 @@
-"""What a model does on streams: events, rates and their intervals, pictures."""
+"""Event-level evaluation on streams: metrics, calibration, benchmarks, reports."""

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from wakeword.detection.trigger import Scores, Trigger, in_frames, smooth
 from wakeword.evaluation import metrics
-from wakeword.evaluation.evaluate import HIT_TOLERANCE_S, Track
-from wakeword.evaluation.metrics import Rate
-from wakeword.model import WakeWordModel
-from wakeword.trigger import OperatingPoint, Scores, Trigger, in_frames, smooth
+from wakeword.evaluation.metrics import Estimate
+from wakeword.evaluation.results import HIT_TOLERANCE_S, ScoredStream
+from wakeword.model.network import WakeWordModel
+from wakeword.model.operating_point import OperatingPoint
 
 TAIL = 20  # highest events that the line goes through
 SMOOTHING_S = (0.04, 0.08, 0.12, 0.16, 0.24)
@@ -31,7 +32,7 @@ Peaks = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class CalibratedThreshold:
     """A threshold and what it rests on.
 
     Attributes:
@@ -42,7 +43,7 @@ class Calibrated:
     """
 
     threshold: float
-    expected: Rate
+    expected: Estimate
     counted: int
     hours: float
     highest: float
@@ -53,7 +54,7 @@ class Calibrated:
         return self.threshold > self.highest
 
 
-def peaks(logits: Scores, smoothing: int, refractory: int) -> Peaks:
+def event_peaks(logits: Scores, smoothing: int, refractory: int) -> Peaks:
     """Highest smoothed logit of each separate event, rising: none within `refractory` frames."""
     scores = smooth(logits[:, None], smoothing)[:, 0]
     values = np.log(scores) - np.log1p(-scores)
@@ -68,7 +69,7 @@ def peaks(logits: Scores, smoothing: int, refractory: int) -> Peaks:
     return np.sort(np.asarray(kept))
 
 
-def threshold(events: Peaks, hours: float, per_hour: float) -> Calibrated:
+def fit_threshold(events: Peaks, hours: float, per_hour: float) -> CalibratedThreshold:
     """The lowest threshold at which no more than `per_hour` false accepts are to be expected.
 
     Args:
@@ -79,7 +80,7 @@ def threshold(events: Peaks, hours: float, per_hour: float) -> Calibrated:
     """
     tail = events[-TAIL:]
     if len(tail) < 3:
-        return Calibrated(0.5, metrics.poisson(len(tail), hours), 0, hours, 0.0)
+        return CalibratedThreshold(0.5, metrics.poisson(len(tail), hours), 0, hours, 0.0)
     base = float(tail[0])
     excess = tail[1:] - base
     scale = max(float(excess.mean()), 1e-3)
@@ -90,7 +91,7 @@ def threshold(events: Peaks, hours: float, per_hour: float) -> Calibrated:
     chosen = max(by_line, counted_at)
     expected = base_rate * math.exp(-(chosen - base) / scale)
     counted = int((events >= chosen).sum())
-    return Calibrated(
+    return CalibratedThreshold(
         _score(chosen),
         _interval(expected, hours, len(excess)),
         counted,
@@ -99,7 +100,7 @@ def threshold(events: Peaks, hours: float, per_hour: float) -> Calibrated:
     )
 
 
-def evidence(per_hour: float, hours: float, of: str) -> str:
+def threshold_provenance(per_hour: float, hours: float, of: str) -> str:
     """What is written beside a threshold that was found this way, from `hours` of what."""
     return f"{per_hour:g} false accepts per hour, read off the highest events in {hours:.2f} h {of}"
 
@@ -112,8 +113,10 @@ def _logit(score: float) -> float:
     return math.log(score) - math.log1p(-score)
 
 
-def within_reach(
-    model: WakeWordModel, found: Mapping[str, Calibrated], positives: Sequence[Track]
+def cap_extrapolated_threshold(
+    model: WakeWordModel,
+    found: Mapping[str, CalibratedThreshold],
+    positives: Sequence[ScoredStream],
 ) -> dict[str, float]:
     """Thresholds, those beyond every event lowered until `HEARD_SHARE` of the words are heard.
 
@@ -122,7 +125,7 @@ def within_reach(
     `_FAR` of a false accept in these hours says little: the threshold is then no higher than
     halfway, in logits, from the highest event to what the words reach.
     """
-    smoothing, _ = in_frames(model.point, model.frame_s)
+    smoothing, _ = in_frames(model.operating_point, model.frame_s)
     thresholds = {}
     for k, word in enumerate(model.keywords):
         c = found[word]
@@ -140,7 +143,7 @@ def within_reach(
     return thresholds
 
 
-def _interval(expected: float, hours: float, tail: int) -> Rate:
+def _interval(expected: float, hours: float, tail: int) -> Estimate:
     """Between which rates as many hours again will count, 95 %.
 
     The expected number has itself an error of the order 1 / sqrt(tail) in the line's slope; a
@@ -154,22 +157,22 @@ def _interval(expected: float, hours: float, tail: int) -> Rate:
     shape = 1.0 / spread
     counts = scipy.stats.nbinom(shape, shape / (shape + mean))
     low, high = counts.ppf(0.025), max(counts.ppf(0.975), 1.0)  # one is never out of the question
-    return Rate(expected, float(low) / hours, float(high) / hours)
+    return Estimate(expected, float(low) / hours, float(high) / hours)
 
 
-def calibrate(
+def calibrate_scores(
     model: WakeWordModel,
-    negatives: Track,
-    positives: Sequence[Track] = (),
+    negatives: ScoredStream,
+    positives: Sequence[ScoredStream] = (),
     per_hour: float = 0.5,
-) -> tuple[OperatingPoint, dict[str, Calibrated]]:
+) -> tuple[OperatingPoint, dict[str, CalibratedThreshold]]:
     """The operating point for a rate of false accepts per hour, and what each threshold rests on.
 
     With streams of keyword clips the smoothing and the refractory time are chosen too: the
     smoothing that misses fewest at its own threshold (the model's own, where that is as good), and
     the shortest refractory time in which no clip fires twice. Without, both stay as they are.
     """
-    point = model.point
+    point = model.operating_point
     smoothings = sorted(SMOOTHING_S, key=lambda s: abs(s - point.smoothing_s))
     tried = []
     for smoothing_s in smoothings if positives else [point.smoothing_s]:
@@ -186,19 +189,19 @@ def calibrate(
 
 
 def _thresholds(
-    model: WakeWordModel, negatives: Track, point: OperatingPoint, per_hour: float
-) -> dict[str, Calibrated]:
+    model: WakeWordModel, negatives: ScoredStream, point: OperatingPoint, per_hour: float
+) -> dict[str, CalibratedThreshold]:
     smoothing, refractory = in_frames(point, model.frame_s)
     return {
-        word: threshold(
-            peaks(negatives.logits[:, k], smoothing, refractory), negatives.hours, per_hour
+        word: fit_threshold(
+            event_peaks(negatives.logits[:, k], smoothing, refractory), negatives.hours, per_hour
         )
         for k, word in enumerate(model.keywords)
     }
 
 
 def _events(
-    model: WakeWordModel, track: Track, point: OperatingPoint
+    model: WakeWordModel, track: ScoredStream, point: OperatingPoint
 ) -> Iterator[tuple[str, list[float]]]:
     """By keyword: times of its events in seconds."""
     thresholds = tuple(point.thresholds[word] for word in model.keywords)
@@ -207,15 +210,15 @@ def _events(
         yield word, [(e.frame + 1) * model.frame_s for e in events if e.keyword == k]
 
 
-def _missed(model: WakeWordModel, tracks: Sequence[Track], point: OperatingPoint) -> int:
+def _missed(model: WakeWordModel, tracks: Sequence[ScoredStream], point: OperatingPoint) -> int:
     return sum(
-        int((~metrics.hits(times, track.bounds(word), HIT_TOLERANCE_S)).sum())
+        int((~metrics.detected(times, track.bounds(word), HIT_TOLERANCE_S)).sum())
         for track in tracks
         for word, times in _events(model, track, point)
     )
 
 
-def _twice(model: WakeWordModel, tracks: Sequence[Track], point: OperatingPoint) -> bool:
+def _twice(model: WakeWordModel, tracks: Sequence[ScoredStream], point: OperatingPoint) -> bool:
     """Whether a clip fires more than once."""
     return any(
         sum(start <= at <= end + HIT_TOLERANCE_S for at in times) > 1

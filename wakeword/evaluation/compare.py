@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wakeword.evaluation import metrics
-from wakeword.evaluation.evaluate import Evaluation
+from wakeword.evaluation.results import Evaluation
 
 
 @dataclass(frozen=True)
-class Compared:
+class PairedComparison:
     """One keyword under one condition: the clips on which two models differ.
 
     Attributes:
@@ -23,7 +23,9 @@ class Compared:
     p: float
 
 
-def compare(first: Evaluation, second: Evaluation, per_hour: float = 0.5) -> list[Compared]:
+def compare_evaluations(
+    first: Evaluation, second: Evaluation, per_hour: float = 0.5
+) -> list[PairedComparison]:
     """Each model at its own operating point within `per_hour` false accepts per hour.
 
     Rows that only one of them has, or in which one has no such point, are left out.
@@ -39,12 +41,12 @@ def compare(first: Evaluation, second: Evaluation, per_hour: float = 0.5) -> lis
         a = [word.missed[per_hour] for word in row.words]
         b = [word.missed[per_hour] for word in other.words]
         found.append(
-            Compared(
+            PairedComparison(
                 row.keyword,
                 row.condition,
                 sum(x and not y for x, y in zip(a, b, strict=True)),
                 sum(y and not x for x, y in zip(a, b, strict=True)),
-                metrics.paired(a, b),
+                metrics.mcnemar(a, b),
             )
         )
     return found

@@ -2,137 +2,47 @@
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from wakeword import work
-from wakeword.audio import Samples
-from wakeword.data import Clip, Dataset, for_keywords
-from wakeword.data.library import Library, check_broken
+from wakeword.audio.samples import Samples
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader, check_broken
+from wakeword.detection.trigger import Scores, trigger_for
 from wakeword.errors import ManifestError
-from wakeword.evaluation import metrics, streams
+from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
-from wakeword.evaluation.metrics import Point, Rate
-from wakeword.evaluation.spread import Cores, Spread, Task, Tick
-from wakeword.model import WakeWordModel
-from wakeword.trigger import Scores, trigger_for
-from wakeword.work import Progress
+from wakeword.evaluation.metrics import DetPoint, Estimate
+from wakeword.evaluation.results import (
+    FALSE_ACCEPT_RATES,
+    HIT_TOLERANCE_S,
+    ClipResult,
+    ConfusableResult,
+    Evaluation,
+    FalseAccept,
+    KeywordResult,
+    ScoredStream,
+    SourceResult,
+)
+from wakeword.evaluation.test_streams import (
+    Stream,
+    StreamReader,
+    confusable_stream,
+    join_blocks,
+    negative_stream,
+    positive_stream,
+)
+from wakeword.model.network import WakeWordModel
+from wakeword.parallel import Executor, JobBatch, JobProgress, LocalExecutor
+from wakeword.progress import ProgressCallback, ProgressCounter
 
-HIT_TOLERANCE_S = 0.8
-"""A detection from a word's start to this long after its end is a hit."""
-
-PER_HOUR = (0.1, 0.5, 1.0, 2.0)
 _GRID = 1 / (1 + np.exp(-np.linspace(-5.0, 16.0, 127)))  # thresholds, evenly spaced as logits
-
-
-@dataclass(frozen=True)
-class Track:
-    """A stream as a model heard it.
-
-    Attributes:
-        logits: (frames, keywords).
-        spoken: word, start and end in seconds.
-        hours: of audio.
-        pieces: where each clip begins, in seconds, with the clip; () where nobody asks.
-    """
-
-    name: str
-    logits: Scores
-    spoken: tuple[tuple[str, float, float], ...]
-    hours: float
-    pieces: tuple[tuple[float, Clip], ...] = ()
-
-    def bounds(self, keyword: str) -> list[tuple[float, float]]:
-        """Start and end of a keyword wherever it is said, in seconds."""
-        return [(start, end) for label, start, end in self.spoken if label == keyword]
-
-    def clip_at(self, time_s: float) -> Clip:
-        """The clip that is heard at a time."""
-        return self.pieces[bisect([start for start, _ in self.pieces], time_s) - 1][1]
-
-
-@dataclass(frozen=True)
-class Word:
-    """One keyword clip of a stream and what became of it.
-
-    Attributes:
-        missed: at each rate of `PER_HOUR` that has an operating point.
-        latency_s: from the word's end to its detection at the shipped threshold; None: missed.
-    """
-
-    clip: Clip
-    missed: Mapping[float, bool]
-    latency_s: float | None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One keyword under one condition."""
-
-    keyword: str
-    condition: str
-    clips: int
-    at: tuple[tuple[float, Point | None], ...]  # false accepts per hour → the point there
-    curve: tuple[Point, ...]
-    shipped: Point  # at the threshold that the model file holds
-    words: tuple[Word, ...] = ()
-
-
-@dataclass(frozen=True)
-class FalseAccept:
-    """A detection at the shipped threshold where nobody said the keyword."""
-
-    keyword: str
-    time_s: float  # in the stream of negatives
-    score: float
-    clip: Clip
-
-
-@dataclass(frozen=True)
-class Source:
-    """Negatives of one origin."""
-
-    name: str
-    clips: int
-    hours: float
-    false_accepts: int  # at the shipped threshold
-    fired: int  # clips with at least one
-
-
-@dataclass(frozen=True)
-class NearMisses:
-    """Clips that sound nearly like a keyword, at the shipped threshold. They count in no rate."""
-
-    keyword: str
-    clips: int
-    fired: int
-
-    @property
-    def rate(self) -> Rate:
-        """The share that set it off, with its Wilson interval."""
-        return metrics.wilson(self.fired, self.clips)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All that was measured, with the hours of negatives that it rests on."""
-
-    rows: tuple[Row, ...]
-    negative_hours: float
-    notes: tuple[str, ...]
-    false_accepts: tuple[FalseAccept, ...] = ()
-    sources: tuple[Source, ...] = ()
-    near_misses: tuple[NearMisses, ...] = ()
-
-    def supports(self, per_hour: float) -> bool:
-        """Whether the hours of audio can show a rate this low: at least one event's worth."""
-        return self.negative_hours * per_hour >= 1.0
 
 
 def evaluate(
@@ -141,8 +51,8 @@ def evaluate(
     *,
     split: str = "dev",
     conditions: Sequence[Condition] = (CLEAN, noisy(10.0)),
-    progress: Progress | None = None,
-    spread: Spread | None = None,
+    progress: ProgressCallback | None = None,
+    spread: Executor | None = None,
 ) -> Evaluation:
     """Play one split of a data set to a model: keyword clips under conditions, and all else.
 
@@ -151,8 +61,8 @@ def evaluate(
 
     Raises ManifestError where the split has no clips of a keyword, or no negatives.
     """
-    part, near = for_keywords(data, model.keywords).subset(split).near_misses_apart()
-    library = Library([], [], [], {})
+    part, near = select_keywords(data, model.keywords).subset(split).near_misses_apart()
+    library = ClipLoader()
     if not part.negatives:
         raise ManifestError(
             f"{data.root}: no negatives in the {split} split to count false accepts on."
@@ -160,14 +70,18 @@ def evaluate(
     missing = set(model.keywords) - set(part.words())
     if missing:
         raise ManifestError(f"{data.root}: no clips of {sorted(missing)} in the {split} split.")
-    spoken = [streams.positive_stream(part, condition) for condition in conditions]
-    close = [streams.near_miss_stream(near, word) for word in model.keywords if near]
-    wanted = [streams.negative_stream(part), *spoken, *close]
-    negatives, *tracks = listen(model, wanted, library, progress, spread)
+    spoken = [positive_stream(part, condition) for condition in conditions]
+    close = [confusable_stream(near, word) for word in model.keywords if near]
+    wanted = [negative_stream(part), *spoken, *close]
+    negatives, *tracks = score_streams(model, wanted, library, progress, spread)
     tracks, like_words = tracks[: len(spoken)], tracks[len(spoken) :]
     total = len(part.keywords) + len(part.negatives) + len(near) + len(part.noises)
     check_broken(len(library.broken), total, library.broken)
-    rows = [row(model, k, track, negatives) for track in tracks for k in range(len(model.keywords))]
+    rows = [
+        keyword_result(model, k, track, negatives)
+        for track in tracks
+        for k in range(len(model.keywords))
+    ]
     broken = [f"broken clip skipped: {message}" for message in library.broken.values()]
     fired = _false_accepts(model, negatives)
     return Evaluation(
@@ -176,23 +90,29 @@ def evaluate(
         (*part.notes, *broken),
         fired,
         _sources(negatives, fired),
-        tuple(near_misses(model, k, track, negatives) for k, track in enumerate(like_words)),
+        tuple(confusable_result(model, k, track, negatives) for k, track in enumerate(like_words)),
     )
 
 
-def near_misses(model: WakeWordModel, k: int, track: Track, negatives: Track) -> NearMisses:
+def confusable_result(
+    model: WakeWordModel, k: int, track: ScoredStream, negatives: ScoredStream
+) -> ConfusableResult:
     """How many of a stream of `streams.near_miss_stream` set a keyword off, as shipped."""
-    shipped = row(model, k, track, negatives).shipped
-    return NearMisses(model.keywords[k], shipped.spoken, shipped.spoken - shipped.missed)
+    shipped = keyword_result(model, k, track, negatives).shipped
+    return ConfusableResult(model.keywords[k], shipped.spoken, shipped.spoken - shipped.missed)
 
 
-def row(model: WakeWordModel, k: int, positives: Track, negatives: Track) -> Row:
+def keyword_result(
+    model: WakeWordModel, k: int, positives: ScoredStream, negatives: ScoredStream
+) -> KeywordResult:
     """One keyword's curve and operating points, and what became of each of its clips."""
-    points = curve(model, k, positives, negatives)
+    points = det_curve(model, k, positives, negatives)
     keyword = model.keywords[k]
-    (shipped,) = _points(model, k, positives, negatives, [model.point.thresholds[keyword]])
-    at = tuple((rate, metrics.at_false_accepts(points, rate)) for rate in PER_HOUR)
-    return Row(
+    (shipped,) = _points(
+        model, k, positives, negatives, [model.operating_point.thresholds[keyword]]
+    )
+    at = tuple((rate, metrics.at_false_accepts(points, rate)) for rate in FALSE_ACCEPT_RATES)
+    return KeywordResult(
         keyword,
         positives.name,
         shipped.spoken,
@@ -204,25 +124,29 @@ def row(model: WakeWordModel, k: int, positives: Track, negatives: Track) -> Row
 
 
 def _words(
-    model: WakeWordModel, k: int, track: Track, thresholds: Mapping[float, float]
-) -> tuple[Word, ...]:
+    model: WakeWordModel, k: int, track: ScoredStream, thresholds: Mapping[float, float]
+) -> tuple[ClipResult, ...]:
     keyword = model.keywords[k]
     bounds = track.bounds(keyword)
     events = _events(model, track.logits[:, k : k + 1])
     found = {
-        rate: metrics.hits(events(threshold), bounds, HIT_TOLERANCE_S)
+        rate: metrics.detected(events(threshold), bounds, HIT_TOLERANCE_S)
         for rate, threshold in thresholds.items()
     }
-    latencies = metrics.latencies(events(model.point.thresholds[keyword]), bounds, HIT_TOLERANCE_S)
+    latencies = metrics.latencies(
+        events(model.operating_point.thresholds[keyword]), bounds, HIT_TOLERANCE_S
+    )
     clips = [clip for _, clip in track.pieces if clip.label == keyword]
     return tuple(
-        Word(clip, {rate: not hit[i] for rate, hit in found.items()}, latency)
+        ClipResult(clip, {rate: not hit[i] for rate, hit in found.items()}, latency)
         for i, (clip, latency) in enumerate(zip(clips, latencies, strict=False))
     )
 
 
-def _false_accepts(model: WakeWordModel, negatives: Track) -> tuple[FalseAccept, ...]:
-    trigger = trigger_for(model, [model.point.thresholds[word] for word in model.keywords])
+def _false_accepts(model: WakeWordModel, negatives: ScoredStream) -> tuple[FalseAccept, ...]:
+    trigger = trigger_for(
+        model, [model.operating_point.thresholds[word] for word in model.keywords]
+    )
     events, _ = trigger.run(negatives.logits)
     times = [(event, (event.frame + 1) * model.frame_s) for event in events]
     return tuple(
@@ -231,7 +155,7 @@ def _false_accepts(model: WakeWordModel, negatives: Track) -> tuple[FalseAccept,
     )
 
 
-def _sources(negatives: Track, fired: Sequence[FalseAccept]) -> tuple[Source, ...]:
+def _sources(negatives: ScoredStream, fired: Sequence[FalseAccept]) -> tuple[SourceResult, ...]:
     """Negatives by where they come from; other keywords are sources of their own, "word:…"."""
     starts = [start for start, _ in negatives.pieces]
     ends = [*starts[1:], negatives.hours * 3600]
@@ -243,7 +167,7 @@ def _sources(negatives: Track, fired: Sequence[FalseAccept]) -> tuple[Source, ..
     events = Counter(_source(accept.clip) for accept in fired)
     loud = Counter(_source(clip) for clip in {accept.clip for accept in fired})
     return tuple(
-        Source(name, clips[name], seconds[name] / 3600, events[name], loud[name])
+        SourceResult(name, clips[name], seconds[name] / 3600, events[name], loud[name])
         for name in sorted(clips)
     )
 
@@ -252,7 +176,7 @@ def _source(clip: Clip) -> str:
     return clip.source or "other"
 
 
-def by_speaker(row: Row) -> dict[str, tuple[int, int]]:
+def misses_by_speaker(row: KeywordResult) -> dict[str, tuple[int, int]]:
     """Speaker → clips missed at the shipped threshold, clips; {} where speakers are not known."""
     table: dict[str, tuple[int, int]] = {}
     for word in row.words:
@@ -262,7 +186,7 @@ def by_speaker(row: Row) -> dict[str, tuple[int, int]]:
     return table
 
 
-def by_speakers(row: Row, per_hour: float) -> Rate | None:
+def speaker_bootstrap(row: KeywordResult, per_hour: float) -> Estimate | None:
     """The miss rate at a rate of false accepts with its interval over speakers drawn anew.
 
     None where speakers are not known or no point is within the rate.
@@ -275,7 +199,7 @@ def by_speakers(row: Row, per_hour: float) -> Rate | None:
     return metrics.bootstrap(list(groups.values())) if len(groups) > 1 else None
 
 
-def latency(row: Row) -> tuple[float, float] | None:
+def latency_percentiles(row: KeywordResult) -> tuple[float, float] | None:
     """Median and 95th percentile of the latencies at the shipped threshold, in seconds."""
     values = [word.latency_s for word in row.words if word.latency_s is not None]
     if not values:
@@ -284,54 +208,58 @@ def latency(row: Row) -> tuple[float, float] | None:
     return float(p50), float(p95)
 
 
-def curve(model: WakeWordModel, k: int, positives: Track, negatives: Track) -> list[Point]:
+def det_curve(
+    model: WakeWordModel, k: int, positives: ScoredStream, negatives: ScoredStream
+) -> list[DetPoint]:
     """Miss and false accepts of one keyword over a fixed grid of thresholds."""
     return _points(model, k, positives, negatives, [float(t) for t in _GRID])
 
 
-def listen(
+def score_streams(
     model: WakeWordModel,
-    wanted: Sequence[streams.Stream],
-    library: Library,
-    progress: Progress | None = None,
-    spread: Spread | None = None,
-) -> list[Track]:
+    wanted: Sequence[Stream],
+    library: ClipLoader,
+    progress: ProgressCallback | None = None,
+    spread: Executor | None = None,
+) -> list[ScoredStream]:
     """Feed streams to a model in long blocks; its frames are those of the live detector.
 
     A stream of several hours is heard in parts (`Stream.parts`), each by a detector that has heard
     nothing before it and with a second of silence behind it; they are joined to one track.
     """
     jobs = [(i, part) for i, stream in enumerate(wanted) for part in stream.parts()]
-    told = [work.Counted(f"listening: {each.name}", len(each.clips), progress) for each in wanted]
-    task = Task(
-        _heard, model, jobs, lambda job, more: told[job[0]](more),
+    told = [
+        ProgressCounter(f"listening: {each.name}", len(each.clips), progress) for each in wanted
+    ]
+    task = JobBatch(
+        _score_part, model, jobs, lambda job, more: told[job[0]](more),
         size=lambda job: len(job[1].clips), failed=lambda result: bool(result[1]),
     )  # fmt: skip
-    heard = (spread or Cores()).run(task)
-    tracks: list[list[Track]] = [[] for _ in wanted]
+    heard = (spread or LocalExecutor()).run(task)
+    tracks: list[list[ScoredStream]] = [[] for _ in wanted]
     for (i, _), (track, broken) in zip(jobs, heard, strict=True):
         tracks[i].append(track)
         library.broken |= broken
-    return [_joined(parts, model.frame_s) for parts in tracks]
+    return [_join_parts(parts, model.frame_s) for parts in tracks]
 
 
-def _heard(
-    model: WakeWordModel, job: tuple[int, streams.Stream], tick: Tick
-) -> tuple[Track, dict[Path, str]]:
+def _score_part(
+    model: WakeWordModel, job: tuple[int, Stream], tick: JobProgress
+) -> tuple[ScoredStream, dict[Path, str]]:
     """A part of a stream as a model heard it, and the clips that could not be read."""
-    library = Library([], [], [], {})
+    library = ClipLoader()
     _, part = job
-    heard = streams.Listened(part, library, lambda *_: tick(1))
+    heard = StreamReader(part, library, lambda *_: tick(1))
     logits = model_logits(model, heard)
-    track = Track(part.name, logits, tuple(heard.spoken), heard.hours, tuple(heard.pieces))
+    track = ScoredStream(part.name, logits, tuple(heard.spoken), heard.hours, tuple(heard.pieces))
     return track, library.broken
 
 
-def _joined(parts: Sequence[Track], frame_s: float) -> Track:
+def _join_parts(parts: Sequence[ScoredStream], frame_s: float) -> ScoredStream:
     """Parts of a stream as the one track that they are, the time of each counted on."""
     *before, last = parts
     later_s = [0.0, *np.cumsum([len(part.logits) * frame_s for part in before])]
-    return Track(
+    return ScoredStream(
         last.name,
         np.concatenate([part.logits for part in parts]),
         tuple(
@@ -353,7 +281,7 @@ def model_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
     """(frames, keywords): a whole stream through a model, in blocks of 20 s."""
     state = None
     logits: list[torch.Tensor] = [torch.zeros(0, len(model.keywords))]
-    for block in streams.joined(pieces):
+    for block in join_blocks(pieces):
         block_logits, state = model(torch.from_numpy(block)[None], state)
         logits.append(block_logits[0])
     joined: Scores = torch.cat(logits).double().numpy()
@@ -361,8 +289,12 @@ def model_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
 
 
 def _points(
-    model: WakeWordModel, k: int, positives: Track, negatives: Track, thresholds: Sequence[float]
-) -> list[Point]:
+    model: WakeWordModel,
+    k: int,
+    positives: ScoredStream,
+    negatives: ScoredStream,
+    thresholds: Sequence[float],
+) -> list[DetPoint]:
     word = model.keywords[k]
     return metrics.sweep(
         _events(model, positives.logits[:, k : k + 1]),
@@ -382,6 +314,6 @@ def _events(model: WakeWordModel, logits: Scores) -> metrics.Events:
     return at
 
 
-def interval(point: Point) -> Rate:
+def miss_rate_estimate(point: DetPoint) -> Estimate:
     """The miss rate with its Wilson interval."""
     return metrics.wilson(point.missed, point.spoken)

@@ -15,7 +15,7 @@ Events = Callable[[float], Sequence[float]]  # threshold → times of events, in
 
 
 @dataclass(frozen=True)
-class Rate:
+class Estimate:
     """A measured value with its interval."""
 
     value: float
@@ -24,7 +24,7 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Point:
+class DetPoint:
     """One operating point of a detector on streams."""
 
     threshold: float
@@ -42,28 +42,28 @@ class Point:
         return self.false_accepts / self.hours if self.hours else 0.0
 
 
-def wilson(count: int, total: int, confidence: float = 0.95) -> Rate:
+def wilson(count: int, total: int, confidence: float = 0.95) -> Estimate:
     """A share with its Wilson score interval."""
     if total == 0:
-        return Rate(0.0, 0.0, 1.0)
+        return Estimate(0.0, 0.0, 1.0)
     interval = scipy.stats.binomtest(count, total).proportion_ci(confidence, method="wilson")
-    return Rate(count / total, float(interval.low), float(interval.high))
+    return Estimate(count / total, float(interval.low), float(interval.high))
 
 
-def poisson(count: int, hours: float, confidence: float = 0.95) -> Rate:
+def poisson(count: int, hours: float, confidence: float = 0.95) -> Estimate:
     """A rate per hour with its exact (Garwood) interval; 0 in H hours is bounded by 3.7 / H.
 
     In no hours at all nothing is known: it lies between 0 and infinity.
     """
     if not hours:
-        return Rate(0.0, 0.0, math.inf)
+        return Estimate(0.0, 0.0, math.inf)
     tail = (1 - confidence) / 2
     low = float(scipy.stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
     high = float(scipy.stats.chi2.ppf(1 - tail, 2 * count + 2)) / 2
-    return Rate(count / hours, low / hours, high / hours)
+    return Estimate(count / hours, low / hours, high / hours)
 
 
-def hits(
+def detected(
     times: Sequence[float], spoken: Sequence[tuple[float, float]], tolerance_s: float
 ) -> npt.NDArray[np.bool_]:
     """Which of the spoken words (start, end in seconds) have an event up to `tolerance_s` after."""
@@ -83,16 +83,16 @@ def latencies(
     return found
 
 
-def bootstrap(groups: Sequence[Sequence[bool]], draws: int = 2000, seed: int = 0) -> Rate:
+def bootstrap(groups: Sequence[Sequence[bool]], draws: int = 2000, seed: int = 0) -> Estimate:
     """A share over groups (speakers) that are drawn anew as wholes: value and 95 % interval."""
     counts = np.asarray([(sum(group), len(group)) for group in groups], dtype=np.float64)
     picks = np.random.default_rng(seed).integers(len(counts), size=(draws, len(counts)))
     missed, total = counts[picks].sum(axis=1).T
     low, high = np.percentile(missed / total, (2.5, 97.5))
-    return Rate(float(counts[:, 0].sum() / counts[:, 1].sum()), float(low), float(high))
+    return Estimate(float(counts[:, 0].sum() / counts[:, 1].sum()), float(low), float(high))
 
 
-def paired(a: Sequence[bool], b: Sequence[bool]) -> float:
+def mcnemar(a: Sequence[bool], b: Sequence[bool]) -> float:
     """McNemar's exact test: how likely so uneven a split of the clips on which two differ is."""
     only_a = sum(x and not y for x, y in zip(a, b, strict=True))
     only_b = sum(y and not x for x, y in zip(a, b, strict=True))
@@ -108,12 +108,12 @@ def sweep(
     hours: float,
     thresholds: Sequence[float],
     tolerance_s: float,
-) -> list[Point]:
+) -> list[DetPoint]:
     """Miss and false accepts at every threshold, each from the events of the trigger itself."""
     return [
-        Point(
+        DetPoint(
             threshold,
-            int((~hits(positives(threshold), spoken, tolerance_s)).sum()),
+            int((~detected(positives(threshold), spoken, tolerance_s)).sum()),
             len(spoken),
             len(negatives(threshold)),
             hours,
@@ -122,10 +122,10 @@ def sweep(
     ]
 
 
-def merged(curves: Sequence[Sequence[Point]]) -> list[Point]:
+def merge_curves(curves: Sequence[Sequence[DetPoint]]) -> list[DetPoint]:
     """Curves of several conditions over the same thresholds and negatives as one."""
     return [
-        Point(
+        DetPoint(
             same[0].threshold,
             sum(point.missed for point in same),
             sum(point.spoken for point in same),
@@ -136,7 +136,7 @@ def merged(curves: Sequence[Sequence[Point]]) -> list[Point]:
     ]
 
 
-def at_false_accepts(points: Sequence[Point], per_hour: float) -> Point | None:
+def at_false_accepts(points: Sequence[DetPoint], per_hour: float) -> DetPoint | None:
     """The point with the fewest misses among those within `per_hour`; None where there is none.
 
     Of several with as few misses, the one with the highest threshold.

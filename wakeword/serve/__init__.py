@@ -1,1 +1,1 @@
-"""Detectors for others, over the network."""
+"""Network servers for detection: Wyoming and WebSocket."""

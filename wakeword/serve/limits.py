@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
+class ClientLimits:
     """Bounds on what comes in."""
 
     header_bytes: int = 1 << 16  # of an event's line, and of the data behind it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 
-class Metrics:
+class ServerMetrics:
     """Counted since the server began; a registry of its own, so that two servers do not mix."""
 
     def __init__(self) -> None:

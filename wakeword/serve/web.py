@@ -22,10 +22,10 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from wakeword import work
 from wakeword.errors import ConfigError
-from wakeword.serve.limits import Limits
-from wakeword.serve.words import ClientError, Ears, Words, samples
+from wakeword.parallel import available_cores
+from wakeword.serve.limits import ClientLimits
+from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, decode_pcm
 
 _OPEN = ("/health",)  # paths that need no token
 _HEADERS = {
@@ -40,7 +40,7 @@ _HEADERS = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Site:
+class WebServer:
     """The page, its websocket, `/health` and `/metrics`.
 
     Args:
@@ -49,11 +49,11 @@ class Site:
     """
 
     def __init__(
-        self, words: Words, token: str | None = None, limits: Limits | None = None
+        self, words: ModelRegistry, token: str | None = None, limits: ClientLimits | None = None
     ) -> None:
-        self._words, self._token, self._limits = words, token, limits or Limits()
+        self._words, self._token, self._limits = words, token, limits or ClientLimits()
         self._clients: set[web.WebSocketResponse] = set()
-        self._pool = ThreadPoolExecutor(work.cores())
+        self._pool = ThreadPoolExecutor(available_cores())
         self._app = web.Application(middlewares=[self._guard])
         self._app.add_routes(
             [
@@ -125,7 +125,7 @@ class Site:
 
     async def _hear(self, socket: web.WebSocketResponse) -> None:
         """Answer every message until the client goes or sends what it may not."""
-        ears: Ears | None = None
+        ears: StreamSession | None = None
         loop = asyncio.get_running_loop()
         async for message in socket:
             try:
@@ -142,7 +142,7 @@ class Site:
                 return
             await asyncio.wait_for(socket.send_json(told), self._limits.idle_s)
 
-    def _begin(self, text: str) -> tuple[Ears, dict[str, Any]]:
+    def _begin(self, text: str) -> tuple[StreamSession, dict[str, Any]]:
         try:
             asked = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -163,6 +163,6 @@ def _equal(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
 
-def _heard(ears: Ears, payload: bytes) -> dict[str, Any]:
-    found = ears.feed(samples(payload))
+def _heard(ears: StreamSession, payload: bytes) -> dict[str, Any]:
+    found = ears.feed(decode_pcm(payload))
     return {"scores": ears.scores, "detections": [asdict(each) for each in found]}

@@ -25,11 +25,11 @@ from wyoming.info import Attribution, Describe, Info, WakeModel, WakeProgram
 from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
-from wakeword import work
+from wakeword.detection import trigger
 from wakeword.errors import ConfigError
-from wakeword.serve.limits import Limits
-from wakeword.serve.words import ClientError, Ears, Words, samples
-from wakeword.trigger import Detection as Heard
+from wakeword.parallel import available_cores
+from wakeword.serve.limits import ClientLimits
+from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, decode_pcm
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -37,7 +37,7 @@ _MOST_CHANNELS = 8
 _ABOUT = Attribution("The wakeword authors", "https://pypi.org/project/wakeword/")
 
 
-async def read_event(reader: asyncio.StreamReader, limits: Limits) -> Event | None:
+async def read_event(reader: asyncio.StreamReader, limits: ClientLimits) -> Event | None:
     """The next event; None where the client has gone. Raises ClientError.
 
     The reader's own limit is that of a line.
@@ -78,7 +78,7 @@ def _size(header: dict[str, Any], key: str, most: int) -> int:
     return size
 
 
-class Session:
+class WyomingSession:
     """One client: an event in, the events that answer it out.
 
     The order of a stream: describe → info; detect (names), audio-start, audio-chunk, … → detection,
@@ -86,7 +86,7 @@ class Session:
     one name, states times with the chunks alone, and hangs up at the first detection.
     """
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: ModelRegistry) -> None:
         self._words = words
         self._asked: list[str] | None = None
         self._stream: _Stream | None = None
@@ -126,7 +126,7 @@ class _Form:
 class _Stream:
     form: _Form
     begins_ms: int | None  # None: its first chunk is to say
-    ears: Ears
+    ears: StreamSession
     heard: bool = False
 
     def feed(self, event: Event) -> list[Event]:
@@ -134,13 +134,13 @@ class _Stream:
             raise ClientError("the form of the sound changed in the middle: send audio-start")
         if self.begins_ms is None:
             self.begins_ms = _timestamp(event) or 0
-        return self._told(self.ears.feed(samples(event.payload or b"", self.form.channels)))
+        return self._told(self.ears.feed(decode_pcm(event.payload or b"", self.form.channels)))
 
     def end(self) -> list[Event]:
         told = self._told(self.ears.flush())
         return told if self.heard else [NotDetected().event()]
 
-    def _told(self, found: Sequence[Heard]) -> list[Event]:
+    def _told(self, found: Sequence[trigger.Detection]) -> list[Event]:
         self.heard = self.heard or bool(found)
         return [
             Detection(each.keyword, (self.begins_ms or 0) + round(1000 * each.time)).event()
@@ -162,7 +162,7 @@ def _timestamp(event: Event) -> int | None:
     return stamp if type(stamp) is int and abs(stamp) < 1 << 53 else None
 
 
-def info(words: Words) -> Info:
+def info(words: ModelRegistry) -> Info:
     """What a client is told of the words that it may ask for."""
     models = [
         WakeModel(
@@ -187,7 +187,7 @@ def info(words: Words) -> Info:
     return Info(wake=[program])
 
 
-class Server:
+class WyomingServer:
     """Wyoming over TCP.
 
     Each client's events are answered one after the other, on a pool of threads: who sends faster
@@ -198,11 +198,11 @@ class Server:
     """
 
     def __init__(
-        self, words: Words, allow: Sequence[Network], limits: Limits | None = None
+        self, words: ModelRegistry, allow: Sequence[Network], limits: ClientLimits | None = None
     ) -> None:
-        self._words, self._allow, self._limits = words, list(allow), limits or Limits()
+        self._words, self._allow, self._limits = words, list(allow), limits or ClientLimits()
         self._clients: set[asyncio.Task[None]] = set()
-        self._pool = ThreadPoolExecutor(work.cores())
+        self._pool = ThreadPoolExecutor(available_cores())
 
     async def start(self, host: str, port: int) -> asyncio.Server:
         """Listen; raises ConfigError where the address cannot be had."""
@@ -239,7 +239,7 @@ class Server:
                 await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = Session(self._words)
+        session = WyomingSession(self._words)
         loop = asyncio.get_running_loop()
         try:
             self._check(writer.get_extra_info("peername")[0])

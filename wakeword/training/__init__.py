@@ -1,1 +1,1 @@
-"""From clips to a model: scenes, features, what learns, and the loop."""
+"""Fine-tuning: configuration, training examples, features, strategies, the loop."""

@@ -10,13 +10,15 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from wakeword import audio, encoders
-from wakeword.audio import SAMPLE_RATE, Samples
+from wakeword.audio.activity import word_bounds
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.encoders.registry import DEFAULT_ENCODER, hop_settings, load_encoder, streaming_modes
 from wakeword.errors import ConfigError
 from wakeword.heads import ExamplesHead, build_head
-from wakeword.model import Origin, WakeWordModel
-from wakeword.trigger import OperatingPoint
-from wakeword.work import Progress
+from wakeword.model.network import WakeWordModel
+from wakeword.model.operating_point import OperatingPoint
+from wakeword.model.provenance import Origin
+from wakeword.progress import ProgressCallback
 
 _BEFORE_S = 1.5  # of silence: a stream has heard something before a word
 _LATER_S = 0.5  # for an encoder that waits
@@ -27,11 +29,11 @@ def enroll(
     word: str,
     clips: Sequence[Samples],
     *,
-    encoder: str = encoders.DEFAULT,
+    encoder: str = DEFAULT_ENCODER,
     streaming: str = "",
     hop_ms: int | None = None,
     weights: Path | str | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> WakeWordModel:
     """A model that knows a word from a few clips of it; nothing is trained.
 
@@ -56,18 +58,18 @@ def enroll(
             f"{len(clips)} clips: expected 2 to {ExamplesHead.EXAMPLES}. With more, train a model: "
             "wakeword train."
         )
-    streaming = streaming or encoders.ways_to_stream(encoder)[-1]
-    built, _, sha256 = encoders.load_encoder(
+    streaming = streaming or streaming_modes(encoder)[-1]
+    built, _, sha256 = load_encoder(
         encoder,
         path=weights,
         streaming=streaming,
         progress=progress,
-        **encoders.of_hop(encoder, streaming, hop_ms),
+        **hop_settings(encoder, streaming, hop_ms),
     )
-    head = build_head("examples", built.dim, 1, len(built.taps), built.frame_rate_hz)
+    head = build_head("examples", built.dim, 1, len(built.output_layers), built.frame_rate_hz)
     head = cast(ExamplesHead, head)
     origin = Origin(encoder, streaming, sha256, built.spec.licence, "examples")
-    point = OperatingPoint({word: 0.5}, evidence="the middle between the clips and their reverse")
+    point = OperatingPoint({word: 0.5}, provenance="the middle between the clips and their reverse")
     model = WakeWordModel(built, head, [word], origin, point).eval()
     with torch.inference_mode():
         used = _fill(model, head, clips)
@@ -127,7 +129,7 @@ def _costs(head: ExamplesHead, heard: Sequence[Tensor]) -> Tensor:
 
 def _frames(model: WakeWordModel, samples: Samples) -> tuple[Tensor, int, int]:
     """What the head makes of a clip's frames in a stream, (U, dim), and which are the word's."""
-    start_s, end_s = (_BEFORE_S + at for at in audio.word_bounds(samples))
+    start_s, end_s = (_BEFORE_S + at for at in word_bounds(samples))
     before, after = (torch.zeros(round(s * SAMPLE_RATE)) for s in (_BEFORE_S, _LATER_S))
     sound = torch.cat([before, torch.from_numpy(samples), after, torch.zeros(model.block)])
     features, _ = model.frontend(sound[None])

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import scipy.stats
 
-from wakeword.evaluation.compare import compare
-from wakeword.evaluation.evaluate import Evaluation
-from wakeword.evaluation.metrics import Point
+from wakeword.evaluation.compare import compare_evaluations
+from wakeword.evaluation.metrics import DetPoint
+from wakeword.evaluation.results import Evaluation
 
-CERTAIN = 0.05
+SIGNIFICANCE = 0.05
 """Differences less likely by chance than this count."""
 
 
@@ -33,7 +33,7 @@ class Change:
 
     @property
     def worse(self) -> bool:
-        return self.after > self.before and self.p < CERTAIN
+        return self.after > self.before and self.p < SIGNIFICANCE
 
     def __str__(self) -> str:
         verdict = "worse" if self.worse else "better" if self._better else "no certain difference"
@@ -44,10 +44,10 @@ class Change:
 
     @property
     def _better(self) -> bool:
-        return self.after < self.before and self.p < CERTAIN
+        return self.after < self.before and self.p < SIGNIFICANCE
 
 
-def changes(before: Evaluation, after: Evaluation, per_hour: float = 0.5) -> list[Change]:
+def compare_models(before: Evaluation, after: Evaluation, per_hour: float = 0.5) -> list[Change]:
     """Clips missed at no more than `per_hour` false accepts, and false accepts at the misses of the
     old model's own threshold: both free of where the two thresholds happen to stand.
 
@@ -55,7 +55,7 @@ def changes(before: Evaluation, after: Evaluation, per_hour: float = 0.5) -> lis
         before, after: of the same streams.
     """
     found = []
-    for row in compare(before, after, per_hour):
+    for row in compare_evaluations(before, after, per_hour):
         what = f"clips missed by one alone, at {per_hour:g} false accepts per hour"
         found.append(
             Change(row.keyword, row.condition, what, row.only_first, row.only_second, row.p)
@@ -72,7 +72,7 @@ def changes(before: Evaluation, after: Evaluation, per_hour: float = 0.5) -> lis
     return found
 
 
-def _fewest(curve: Sequence[Point], missed: int) -> int:
+def _fewest(curve: Sequence[DetPoint], missed: int) -> int:
     """False accepts where no more than `missed` clips are; at the lowest threshold if nowhere."""
     within = [point.false_accepts for point in curve if point.missed <= missed]
     return min(within, default=max(point.false_accepts for point in curve))
@@ -85,7 +85,7 @@ def _by_chance(first: int, second: int) -> float:
     return float(scipy.stats.binomtest(first, first + second).pvalue)
 
 
-def side_by_side(before: Evaluation, after: Evaluation) -> Evaluation:
+def merge_for_plot(before: Evaluation, after: Evaluation) -> Evaluation:
     """The rows of both, for one picture."""
     rows = [
         replace(row, condition=f"{row.condition}, {when}")

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wakeword.errors import ConfigError, unknown
-from wakeword.training.scenes import Spoken
+from wakeword.errors import ConfigError, unknown_name_message
+from wakeword.training.examples import KeywordSegment
 
 IGNORED = -1.0
 
@@ -18,7 +18,7 @@ IGNORED_S = (-0.40, 0.80)  # around the end of the word: here it may
 
 
 def frame_targets(
-    spoken: Sequence[tuple[Spoken, ...]], frames: int, keywords: int, frame_s: float
+    spoken: Sequence[tuple[KeywordSegment, ...]], frames: int, keywords: int, frame_s: float
 ) -> Tensor:
     """(scenes, frames, keywords): 1 where a keyword has just ended, IGNORED around it, else 0."""
     targets = torch.zeros(len(spoken), frames, keywords)
@@ -61,5 +61,5 @@ LOSSES: dict[str, Loss] = {"bce": frame_bce, "max-pooling": max_pooling}
 def loss_by_name(name: str) -> Loss:
     """A loss by name. Raises ConfigError with the nearest one."""
     if name not in LOSSES:
-        raise ConfigError(unknown("loss", name, LOSSES))
+        raise ConfigError(unknown_name_message("loss", name, LOSSES))
     return LOSSES[name]

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,107 +17,61 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from wakeword import encoders, storage, work
-from wakeword.audio import SAMPLE_RATE
-from wakeword.data import Clip, Dataset, assign_splits, for_keywords
-from wakeword.data.library import Library, check_broken
+from wakeword import storage
+from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import KeywordBank, check_broken
+from wakeword.data.splits import assign_splits
+from wakeword.encoders.base import Encoder
+from wakeword.encoders.frontend import MelFrontEnd
+from wakeword.encoders.registry import (
+    build_encoder,
+    encoder_spec,
+    hop_settings,
+    load_encoder,
+    streaming_modes,
+)
+from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError, ManifestError
-from wakeword.evaluation import evaluate, metrics, streams
-from wakeword.evaluation.calibrate import HEARD_SHARE, calibrate, evidence, within_reach
+from wakeword.evaluation import metrics
+from wakeword.evaluation.calibrate import (
+    HEARD_SHARE,
+    calibrate_scores,
+    cap_extrapolated_threshold,
+    threshold_provenance,
+)
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.metrics import Point
-from wakeword.frontend import Mel
+from wakeword.evaluation.evaluate import det_curve
+from wakeword.evaluation.metrics import DetPoint
+from wakeword.evaluation.test_streams import negative_stream, positive_stream
 from wakeword.heads import ExamplesHead, build_head
-from wakeword.model import Origin, WakeWordModel
-from wakeword.training import transfer
-from wakeword.training.augment import Augmenter, mask_features
-from wakeword.training.features import FeatureStore, Heard, has_bfloat16
+from wakeword.model.network import WakeWordModel
+from wakeword.model.operating_point import OperatingPoint
+from wakeword.model.provenance import Origin
+from wakeword.parallel import available_cores, single_threaded
+from wakeword.progress import ProgressCallback
+from wakeword.training.augmentation import Augmenter, mask_features
+from wakeword.training.config import TrainConfig
+from wakeword.training.distributed import ProcessGroup
+from wakeword.training.examples import plan_examples, plan_extra_examples
+from wakeword.training.feature_cache import EncodedStream, FeatureCache, has_bfloat16
 from wakeword.training.losses import frame_targets, loss_by_name
-from wakeword.training.scenes import SceneConfig, plan_beside, plan_scenes
-from wakeword.training.team import Team
-from wakeword.training.transfer import Strategy
-from wakeword.trigger import OperatingPoint
-from wakeword.work import Progress
+from wakeword.training.result import TrainResult
+from wakeword.training.strategy import (
+    Strategy,
+    add_low_rank,
+    choose_strategy,
+    freeze,
+    keep_frozen,
+    merge_low_rank,
+    parameter_groups,
+)
 
 _FEATURES_VERSION = 6  # to be raised with every change to what scenes or features are
 _AT_ONCE = 16  # scenes of a batch whose gradients are computed at once: they fit the caches
 _VALIDATION_POINTS = (0.5, 1, 2, 4, 8, 16, 32)  # false accepts per hour
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides what a training makes of its data."""
-
-    encoder: str = encoders.DEFAULT
-    streaming: str = ""  # "exact" or "window"; "" is the best that the encoder can
-    hop_ms: int | None = None  # of sound that the encoder takes in at once; None: its own default
-    layers: tuple[int, ...] = ()  # of the encoder, mixed by learned weights; () is the top three
-    head: str = "conv"
-    loss: str = "bce"
-    strategy: str = "auto"
-    seed: int = 0
-    epochs: int = 6
-    patience: int = 5
-    batch: int = 64  # scenes in a step; a quarter of it where layers of the encoder learn
-    learning_rate: float = 2e-3
-    averaging: float = 0.99  # of the weights over the steps: what is measured and kept is the mean
-    weight_decay: float = 0.02
-    validation_share: float = 0.1
-    false_accepts_per_hour: float = 0.5
-    scenes: SceneConfig = field(default_factory=SceneConfig)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training gives: the model, how it was made, and what was noticed on the way."""
-
-    model: WakeWordModel
-    stripped: str
-    strategy: Strategy
-    notes: tuple[str, ...]
-    history: tuple[dict[str, float], ...]
-    held_out: int  # clips that the miss rate in it rests on
-
-
-@dataclass(frozen=True)
-class Gain:
-    """What the recogniser's knowledge is worth on some data: beside the same network without it.
-
-    Attributes:
-        pretrained, scratch: miss rate on the speakers held out of the training, in quiet, at 10 and
-            at 0 dB together: the mean over several rates of false accepts.
-        clips: of the held-out speakers: what the rates rest on.
-    """
-
-    pretrained: float
-    scratch: float
-    clips: int
-
-    @classmethod
-    def of(cls, pretrained: Trained, scratch: Trained) -> Gain:
-        """Of two trainings on the same data."""
-        best = [min(row["miss"] for row in each.history) for each in (pretrained, scratch)]
-        return cls(best[0], best[1], pretrained.held_out)
-
-    @property
-    def certain(self) -> bool:
-        """Whether the rates' intervals (Wilson, 95 %) lie apart, the pretrained one's below."""
-        with_it, without = (
-            metrics.wilson(round(rate * self.clips), self.clips)
-            for rate in (self.pretrained, self.scratch)
-        )
-        return with_it.high < without.low
-
-    def __str__(self) -> str:
-        found = (
-            f"missed of {self.clips} held-out clips: {self.pretrained:.1%} with the recogniser's "
-            f"weights, {self.scratch:.1%} from random ones. "
-        )
-        if self.certain:
-            return found + "Transfer pays here."
-        if self.pretrained < self.scratch:
-            return found + "That may be chance: more speakers would tell."
-        return found + "Transfer does not pay here: the data is enough by itself."
 
 
 def train(
@@ -129,9 +83,9 @@ def train(
     start: WakeWordModel | None = None,
     weights: Path | str | None = None,
     work: Path | str | None = None,
-    progress: Progress | None = None,
-    team: Team | None = None,
-) -> Trained:
+    progress: ProgressCallback | None = None,
+    team: ProcessGroup | None = None,
+) -> TrainResult:
     """Fine-tune an encoder with a new head on the "train" split of a data set.
 
     Args:
@@ -157,38 +111,38 @@ def train(
     config = config or TrainConfig()
     if start is not None:
         config = _as_of(start, keywords, config)
-    streaming = config.streaming or encoders.ways_to_stream(config.encoder)[0]
+    streaming = config.streaming or streaming_modes(config.encoder)[0]
     config = replace(config, streaming=streaming)
-    task = for_keywords(data, keywords).subset("train")
+    task = select_keywords(data, keywords).subset("train")
     if not task.keywords:
         raise ManifestError(f"{data.root}: no keyword clips in the train split. Check its splits.")
     if start is not None:
         encoder, sha256 = copy.deepcopy(start.encoder), start.origin.encoder_sha256
         told = "goes on from a model"
     else:
-        encoder, stripped, sha256 = encoders.load_encoder(
+        encoder, stripped, sha256 = load_encoder(
             config.encoder,
             path=weights,
             streaming=config.streaming,
             progress=progress,
-            taps=_layers(config),
-            **encoders.of_hop(config.encoder, config.streaming, config.hop_ms),
+            output_layers=_layers(config),
+            **hop_settings(config.encoder, config.streaming, config.hop_ms),
         )
         told = str(stripped)
     parts = _hold_out(task, config)
     train_part, validation_part = parts.subset("train"), parts.subset("dev")
-    beside = replace(train_part, keywords=(), negatives=(), noises=(), rooms=())
+    beside = replace(train_part, keywords=(), negatives=(), noises=(), rirs=())
     if more:
-        beside = for_keywords(more, keywords, may_lack=True).subset("train")
+        beside = select_keywords(more, keywords, may_lack=True).subset("train")
         train_part = train_part.with_clips_of(replace(beside, negatives=()))
-    library = Library.read(train_part, progress)
+    library = KeywordBank.read(train_part, progress)
     minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
-    strategy = transfer.choose(
+    strategy = choose_strategy(
         config.strategy, encoder, minutes, len(library.keywords) / len(keywords)
     )
-    run = _Run(config, keywords, encoder, sha256, strategy, start, team or Team())
+    run = _Run(config, keywords, encoder, sha256, strategy, start, team or ProcessGroup())
     folder = Path(work) if work else storage.cache_dir() / "training"
-    features = run.features_of([*train_part.noises, *train_part.rooms])
+    features = run.features_of([*train_part.noises, *train_part.rirs])
     scenes, validation = run.features(
         folder / f"features-{features}", library, train_part, beside, validation_part, progress
     )
@@ -196,7 +150,7 @@ def train(
         clip.identity() for clip in (*_all_clips(train_part, validation_part), *beside.negatives)
     ]
     words = [(start_s, end_s) for _, _, start_s, end_s in library.keywords]
-    settled = storage.fingerprint(
+    settled = storage.cache_key(
         features, run.keywords, asdict(config), asdict(strategy), heard, words,
         len(beside.keywords), run.begins_from,
     )  # fmt: skip
@@ -206,9 +160,9 @@ def train(
     clips = len(library.keywords)
     model = run.finish(validation, minutes, clips, history, made_of)
     held_out = len(validation[0].spoken)
-    notes = [*parts.notes, *_broken_notes(library), *_too_thin(held_out, clips)]
-    notes += _little_source(encoder.spec, minutes / 60)
-    return Trained(model, told, strategy, tuple(notes), tuple(history), held_out)
+    notes = [*parts.notes, *_broken_notes(library), *_small_data_notes(held_out, clips)]
+    notes += _source_size_notes(encoder.spec, minutes / 60)
+    return TrainResult(model, told, strategy, tuple(notes), tuple(history), held_out)
 
 
 def _as_of(start: WakeWordModel, keywords: Sequence[str], config: TrainConfig) -> TrainConfig:
@@ -221,14 +175,14 @@ def _as_of(start: WakeWordModel, keywords: Sequence[str], config: TrainConfig) -
         encoder=of.encoder,
         streaming=of.streaming,
         head=of.head,
-        layers=start.encoder.taps,
+        layers=start.encoder.output_layers,
         hop_ms=None,
     )
 
 
 def _layers(config: TrainConfig) -> tuple[int, ...]:
     """The encoder's layers that the head is given."""
-    top = encoders.spec(config.encoder).layers
+    top = encoder_spec(config.encoder).layers
     return config.layers or tuple(range(max(1, top - 2), top + 1))
 
 
@@ -242,14 +196,14 @@ def _hold_out(task: Dataset, config: TrainConfig) -> Dataset:
     return assign_splits(blank, dev_share=config.validation_share, seed=config.seed)
 
 
-def _broken_notes(library: Library) -> list[str]:
+def _broken_notes(library: KeywordBank) -> list[str]:
     if not library.broken:
         return []
     names = ", ".join(path.name for path in list(library.broken)[:5])
     return [f"{len(library.broken)} broken clip(s) skipped: {names}"]
 
 
-def _little_source(of: encoders.EncoderSpec, hours: float) -> list[str]:
+def _source_size_notes(of: EncoderSpec, hours: float) -> list[str]:
     """Where so much of the word is there that the recogniser's knowledge may be worth nothing."""
     if not 0 < of.hours <= hours:
         return []
@@ -259,7 +213,7 @@ def _little_source(of: encoders.EncoderSpec, hours: float) -> list[str]:
     ]
 
 
-def _too_thin(held_out: int, clips: int) -> list[str]:
+def _small_data_notes(held_out: int, clips: int) -> list[str]:
     """What to expect where the clips held out are too few to tell a good model from a bad one, and
     what else to do with as few to learn from as an encoder can compare with."""
     notes = []
@@ -290,11 +244,11 @@ class _Run:
         self,
         config: TrainConfig,
         keywords: Sequence[str],
-        encoder: encoders.Encoder,
+        encoder: Encoder,
         sha256: str,
         strategy: Strategy,
         start: WakeWordModel | None,
-        team: Team,
+        team: ProcessGroup,
     ) -> None:
         self.config, self.keywords, self.strategy = config, list(keywords), strategy
         self.team = team
@@ -302,12 +256,12 @@ class _Run:
         self.loss = loss_by_name(config.loss)
         torch.manual_seed(config.seed)
         if not strategy.pretrained:
-            encoder = encoders.build(config.encoder, config.streaming, **encoder.settings())
+            encoder = build_encoder(config.encoder, config.streaming, **encoder.settings())
         head = build_head(
             config.head,
             encoder.dim,
             len(self.keywords),
-            len(encoder.taps),
+            len(encoder.output_layers),
             encoder.frame_rate_hz,
         )
         if start is not None:
@@ -322,14 +276,14 @@ class _Run:
         point = OperatingPoint(dict.fromkeys(self.keywords, 0.5))
         self.model = WakeWordModel(encoder, head, self.keywords, origin, point)
         self.depth = max(d for d in encoder.splits() if d <= strategy.frozen)
-        transfer.freeze(encoder, strategy.frozen)
+        freeze(encoder, strategy.frozen)
         if strategy.rank:
-            transfer.adapt(encoder, strategy.rank)
+            add_low_rank(encoder, strategy.rank)
 
     def features_of(self, around: Sequence[Clip]) -> str:
         """A name for what features depend on beside the clips of each: `around` is in all."""
         model = self.model
-        return storage.fingerprint(
+        return storage.cache_key(
             _FEATURES_VERSION,
             asdict(self.config.scenes.augment),
             [clip.identity() for clip in around],
@@ -345,22 +299,22 @@ class _Run:
     def features(
         self,
         folder: Path,
-        library: Library,
+        library: KeywordBank,
         data: Dataset,
         beside: Dataset,
         held_out: Dataset,
-        progress: Progress | None,
-    ) -> tuple[_Scenes, list[Heard]]:
+        progress: ProgressCallback | None,
+    ) -> tuple[_Scenes, list[EncodedStream]]:
         config = self.config.scenes
-        store = FeatureStore(folder, self.model.frontend, self.model.encoder.eval(), self.depth)
+        store = FeatureCache(folder, self.model.frontend, self.model.encoder.eval(), self.depth)
         hops = round(config.length_s * SAMPLE_RATE / self.model.block)
         samples = self.model.first_block + (hops - 1) * self.model.block
         seed = self.config.seed
         plans = [
-            plan_scenes(library, data, config, seed, beside.keywords),
-            plan_beside(beside.negatives, config, seed),
+            plan_examples(library, data, config, seed, beside.keywords),
+            plan_extra_examples(beside.negatives, config, seed),
         ]
-        augmenter = Augmenter(config.augment, library.noises, library.rooms)
+        augmenter = Augmenter(config.augment, library.noises, library.rirs)
         frames, spoken = store.scenes(
             plans, library, augmenter, self.keywords, samples, progress, self.team
         )
@@ -372,29 +326,35 @@ class _Run:
         return _Scenes(frames, targets), heard
 
     def _validation(
-        self, store: FeatureStore, library: Library, data: Dataset, progress: Progress | None
-    ) -> list[Heard]:
+        self,
+        store: FeatureCache,
+        library: KeywordBank,
+        data: Dataset,
+        progress: ProgressCallback | None,
+    ) -> list[EncodedStream]:
         """The held-out clips as streams: clean, at 10 and 0 dB, and last the negatives."""
         wanted = [
-            *(streams.positive_stream(data, c) for c in (CLEAN, noisy(10.0), noisy(0.0))),
-            streams.negative_stream(data),
+            *(positive_stream(data, c) for c in (CLEAN, noisy(10.0), noisy(0.0))),
+            negative_stream(data),
         ]
-        with work.one_thread_each(), ThreadPoolExecutor(work.cores()) as pool:
-            for part in (self.team.share(wanted), wanted):  # the second time all of them are there
+        with single_threaded(), ThreadPoolExecutor(available_cores()) as pool:
+            for part in (self.team.shard(wanted), wanted):  # the second time all of them are there
                 heard = list(pool.map(lambda each: store.stream(each, library, progress), part))
-                self.team.wait()
+                self.team.barrier()
         return heard
 
     # ------------------------------------------------------------ learning
 
     def fit(
-        self, scenes: _Scenes, validation: list[Heard], folder: Path, progress: Progress | None
+        self,
+        scenes: _Scenes,
+        validation: list[EncodedStream],
+        folder: Path,
+        progress: ProgressCallback | None,
     ) -> list[dict[str, float]]:
         """Train to the end, from the last checkpoint if there is one; keeps the best weights."""
         config, model = self.config, self.model
-        groups = transfer.parameter_groups(
-            model.encoder, model.head, self.strategy, config.learning_rate
-        )
+        groups = parameter_groups(model.encoder, model.head, self.strategy, config.learning_rate)
         optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
         base_rates = [group["lr"] for group in optimiser.param_groups]
         checkpoint = _Checkpoint(folder / "checkpoint.safetensors", model, optimiser)
@@ -407,7 +367,7 @@ class _Run:
             order = torch.randperm(len(scenes.frames), generator=_generator(config.seed, epoch))
             torch.manual_seed(config.seed * 10_007 + epoch + 7919 * self.team.rank)  # dropout
             model.train()
-            transfer.keep_frozen(model)
+            keep_frozen(model)
             total = 0.0
             for step in range(steps):
                 at = (epoch + step / steps) / config.epochs
@@ -415,14 +375,14 @@ class _Run:
                     group["lr"] = base_rates[i] * self._rate(at, i)
                 pick = order[step * batch : (step + 1) * batch]
                 optimiser.zero_grad(set_to_none=True)
-                own = self.team.share(pick)
+                own = self.team.shard(pick)
                 for part in torch.split(own, _AT_ONCE) if len(own) else ():
                     frames = self._frames(scenes, part, epoch)
                     loss = self.loss(self._logits(frames), scenes.targets[part])
                     loss = loss * (len(part) / len(pick))
                     loss.backward()  # type: ignore[no-untyped-call]
                     total += float(loss.detach())
-                self.team.add_up_gradients(model.parameters())
+                self.team.all_reduce_gradients(model.parameters())
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimiser.step()
                 checkpoint.average(max(1 - config.averaging, 1 / (epoch * steps + step + 1)))
@@ -431,10 +391,10 @@ class _Run:
             model.eval()
             with checkpoint.averaged():
                 miss = self._validate(validation)
-            loss_of_all = self.team.add_up(total) / steps
+            loss_of_all = self.team.all_reduce_sum(total) / steps
             history.append({"epoch": epoch, "loss": loss_of_all, "miss": miss})
             checkpoint.keep_if_best(history)
-            if self.team.leads:
+            if self.team.is_main:
                 checkpoint.write(history)
         checkpoint.take_best()
         return history
@@ -454,7 +414,7 @@ class _Run:
         """Of some scenes. Where all layers learn, masks are drawn anew in every epoch: such a
         network would learn fixed ones by heart."""
         frames = torch.from_numpy(scenes.frames[part.numpy()]).float()
-        if self.depth or not isinstance(self.model.frontend, Mel):
+        if self.depth or not isinstance(self.model.frontend, MelFrontEnd):
             return frames
         share, seed = self.config.scenes.augment.mask_share, self.config.seed
         drawn = [np.random.default_rng((seed, epoch, int(number))) for number in part]
@@ -471,15 +431,17 @@ class _Run:
         logits: Tensor = self.model.head(frames)[0]
         return logits
 
-    def _curves(self, validation: list[Heard]) -> list[list[Point]]:
+    def _curves(self, validation: list[EncodedStream]) -> list[list[DetPoint]]:
         """By keyword: clean and noisy clips together against the negatives."""
         *positives, negatives = [heard.track(self.model) for heard in validation]
         return [
-            metrics.merged([evaluate.curve(self.model, k, track, negatives) for track in positives])
+            metrics.merge_curves(
+                [det_curve(self.model, k, track, negatives) for track in positives]
+            )
             for k in range(len(self.keywords))
         ]
 
-    def _validate(self, validation: list[Heard]) -> float:
+    def _validate(self, validation: list[EncodedStream]) -> float:
         """Mean miss rate on the held-out streams over several rates of false accepts."""
         values = [
             point.miss_rate if point else 1.0
@@ -493,7 +455,7 @@ class _Run:
 
     def finish(
         self,
-        validation: list[Heard],
+        validation: list[EncodedStream],
         minutes: float,
         clips: int,
         history: list[dict[str, float]],
@@ -502,15 +464,15 @@ class _Run:
         """The model with its operating point and what is known of its training."""
         model, config = self.model.eval(), self.config
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        transfer.merge(model.encoder)
+        merge_low_rank(model.encoder)
         clean, noisy_, *_, held_out = [heard.track(model) for heard in validation]
         asked = config.false_accepts_per_hour
-        point, found = calibrate(model, held_out, per_hour=asked)
-        told = evidence(asked, held_out.hours, "held out of the training data")
-        reached = within_reach(model, found, [clean, noisy_])
+        point, found = calibrate_scores(model, held_out, per_hour=asked)
+        told = threshold_provenance(asked, held_out.hours, "held out of the training data")
+        reached = cap_extrapolated_threshold(model, found, [clean, noisy_])
         if reached != point.thresholds:
             told += f", lowered until at least {HEARD_SHARE:.0%} of the words held out are heard"
-        model.point = replace(point, thresholds=reached, evidence=told)
+        model.operating_point = replace(point, thresholds=reached, provenance=told)
         best = min(history, key=lambda row: (row["miss"], -row["epoch"]))
         model.origin = replace(
             model.origin,
@@ -589,7 +551,7 @@ class _Checkpoint:
         tensors["history"] = torch.tensor(
             [list(row.values()) for row in history], dtype=torch.float64
         )
-        with storage.whole(self.path) as part:
+        with storage.atomic_write(self.path) as part:
             safetensors.torch.save_file(tensors, part)
 
     def restore(self) -> list[dict[str, float]]:

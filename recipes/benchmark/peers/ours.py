@@ -8,15 +8,15 @@ from pathlib import Path
 import common
 import numpy as np
 
-from wakeword.cli import opening
-from wakeword.trigger import smooth
+from wakeword.cli import detector_factory
+from wakeword.detection.trigger import smooth
 
 BLOCK = 1280  # samples, 80 ms
 
 
 def main() -> None:
     job = common.job()
-    detector = opening.detector(Path(job["model"]), None)
+    detector = detector_factory.open_detector(Path(job["model"]), None)
     keyword = detector.model.keywords.index(job["word"])
     stream = common.Stream(job["audio"])
     times, logits = array("d"), array("d")

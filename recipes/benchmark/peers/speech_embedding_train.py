@@ -24,15 +24,25 @@ from speech_embedding import WINDOWS
 from torch import Tensor, nn
 
 from wakeword import storage
-from wakeword.data import Dataset, assign_splits, for_keywords, read_dataset
-from wakeword.data.library import Library
-from wakeword.evaluation import metrics, streams
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader, KeywordBank
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
+from wakeword.detection.trigger import Trigger
+from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import noisy
-from wakeword.evaluation.evaluate import HIT_TOLERANCE_S
-from wakeword.training.augment import Augmenter
+from wakeword.evaluation.results import HIT_TOLERANCE_S
+from wakeword.evaluation.test_streams import (
+    Stream,
+    StreamReader,
+    join_blocks,
+    negative_stream,
+    positive_stream,
+)
+from wakeword.training.augmentation import Augmenter
+from wakeword.training.examples import ExampleConfig, KeywordSegment, plan_examples, render_example
 from wakeword.training.losses import IGNORED, IGNORED_S, POSITIVE_S, frame_bce
-from wakeword.training.scenes import SceneConfig, Spoken, plan_scenes, render
-from wakeword.trigger import Trigger
 
 UNITS, EPOCHS, BATCH, RATE_OF_LEARNING, DECAY = 128, 14, 64, 1e-3, 0.02
 PER_HOUR = (0.5, 1, 2, 4, 8, 16, 32)  # at which the held-out misses are averaged
@@ -46,7 +56,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     word = job["word"]
-    task = for_keywords(assign_splits(read_dataset(job["corpus"])), [word]).subset("train")
+    task = select_keywords(assign_splits(read_dataset(job["corpus"])), [word]).subset("train")
     blank = task.map(lambda clips: tuple(replace(clip, split=None) for clip in clips))
     parts = assign_splits(blank, dev_share=0.1, seed=SEED)
     network = Embedding()
@@ -54,24 +64,24 @@ def main() -> None:
     print(f"{len(x)} scenes", flush=True)
     heard = [listen(network, stream) for stream in held_out(parts.subset("dev"))]
     head = fit(x, targets, heard)
-    with storage.whole(out) as part, part.open("wb") as file:
+    with storage.atomic_write(out) as part, part.open("wb") as file:
         np.savez(file, **head)
 
 
 def scenes(network: Embedding, data: Dataset, word: str, hours: float) -> tuple[Tensor, Tensor]:
     """(scenes, embeddings, 96), and (scenes, scores, 1) of targets."""
-    config = SceneConfig().of_hours(hours)
-    library = Library.read(data)
-    plans = plan_scenes(library, data, config, SEED)
-    augmenter = Augmenter(config.augment, library.noises, library.rooms)
+    config = ExampleConfig().of_hours(hours)
+    library = KeywordBank.read(data)
+    plans = plan_examples(library, data, config, SEED)
+    augmenter = Augmenter(config.augment, library.noises, library.rirs)
     samples = round(config.length_s * common.RATE)
     embeddings: list[Tensor] = []
     targets: list[Tensor] = []
     for number, plan in enumerate(plans):
-        scene = render(plan, library, augmenter, [word], samples)
-        hiss = np.random.default_rng((SEED, number)).standard_normal(FRONT) * FAINT
+        scene = render_example(plan, library, augmenter, [word], samples)
+        coloured_noise = np.random.default_rng((SEED, number)).standard_normal(FRONT) * FAINT
         network.reset()
-        found = network.feed(np.concatenate([hiss.astype(np.float32), scene.samples]))
+        found = network.feed(np.concatenate([coloured_noise.astype(np.float32), scene.samples]))
         embeddings.append(torch.from_numpy(found).half())
         targets.append(targets_of(scene.spoken, len(found) - WINDOWS + 1))
         if number % 200 == 0:
@@ -84,7 +94,7 @@ def end_s(score: int) -> float:
     return ((score + WINDOWS - 1) * HOP + SEEN) / common.RATE
 
 
-def targets_of(spoken: tuple[Spoken, ...], scores: int) -> Tensor:
+def targets_of(spoken: tuple[KeywordSegment, ...], scores: int) -> Tensor:
     """(scores, 1): 1 where a score ends with the word, IGNORED around it, else 0."""
     targets = torch.zeros(scores, 1)
     ends_s = torch.tensor([end_s(score) for score in range(scores)]) - FRONT / common.RATE
@@ -95,19 +105,19 @@ def targets_of(spoken: tuple[Spoken, ...], scores: int) -> Tensor:
     return targets
 
 
-def held_out(data: Dataset) -> list[streams.Stream]:
+def held_out(data: Dataset) -> list[Stream]:
     return [
-        streams.positive_stream(data),
-        streams.positive_stream(data, noisy(10.0)),
-        streams.negative_stream(data),
+        positive_stream(data),
+        positive_stream(data, noisy(10.0)),
+        negative_stream(data),
     ]
 
 
-def listen(network: Embedding, stream: streams.Stream) -> tuple[Tensor, list, float]:
+def listen(network: Embedding, stream: Stream) -> tuple[Tensor, list, float]:
     """A stream's (n, 96), what is spoken (start and end in seconds), and its hours."""
     network.reset()
-    heard = streams.Listened(stream, Library([], [], [], {}))
-    found = [network.feed(block) for block in streams.joined(heard)]
+    heard = StreamReader(stream, ClipLoader())
+    found = [network.feed(block) for block in join_blocks(heard)]
     spoken = [(start, end) for _, start, end in heard.spoken]
     return torch.from_numpy(np.concatenate(found)), spoken, heard.hours
 
@@ -181,7 +191,7 @@ def mean_miss(tracks: list[np.ndarray], heard: list) -> float:
         metrics.sweep(events(t), h[1], events(negatives), hours, grid, HIT_TOLERANCE_S)
         for t, h in zip(positives, heard[:-1], strict=True)
     ]
-    at = [metrics.at_false_accepts(metrics.merged(found), rate) for rate in PER_HOUR]
+    at = [metrics.at_false_accepts(metrics.merge_curves(found), rate) for rate in PER_HOUR]
     return sum(point.miss_rate if point else 1.0 for point in at) / len(at)
 
 

@@ -1,0 +1,420 @@
+"""Weights are found where they are, proved, fetched whole; what is damaged or hostile is named."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import importlib
+import pickle
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import tiny as tiny_family
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wakeword import storage
+from wakeword.encoders import checkpoints, formats
+from wakeword.encoders.registry import load_encoder
+from wakeword.encoders.spec import EncoderSpec, Source
+from wakeword.errors import CheckpointError
+
+
+@dataclass
+class Home:
+    """A web server on this machine with one file, and what it was asked."""
+
+    content: bytes
+    ranges: bool = True
+    status: int = 200
+    stop_after: int | None = None
+    port: int = 0
+    asked: list[str | None] = field(default_factory=list)
+
+    @property
+    def source(self) -> Source:
+        digest = hashlib.sha256(self.content).hexdigest()
+        return Source("url", f"http://127.0.0.1:{self.port}/models/tiny.pt", digest, "pytorch")
+
+    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        wanted = request.headers.get("Range")
+        self.asked.append(wanted)
+        if self.status != 200:
+            request.send_error(self.status)
+            return
+        body = self.content
+        if wanted and self.ranges:
+            first = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if first >= len(body):
+                request.send_error(416)
+                return
+            body = body[first:]
+        request.send_response(206 if wanted and self.ranges else 200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body[: self.stop_after])
+
+
+@pytest.fixture
+def home(tiny: EncoderSpec, tmp_path: Path) -> Iterator[Home]:
+    path = tiny_family.write("pytorch", tmp_path / "home", tiny, tiny_family.weights(tiny))
+    served = Home(path.read_bytes())
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served.answer(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        served.port = server.server_port
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield served
+        server.shutdown()
+        thread.join()
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def cache(spec: EncoderSpec) -> Path:
+    return storage.cache_dir() / "encoders" / spec.name
+
+
+# ---------------------------------------------------------------- the download
+
+
+def test_a_download_is_fetched_proved_and_kept(home: Home) -> None:
+    spec = tiny_family.spec(home.source)
+    told: list[tuple[str, int, int]] = []
+    found = checkpoints.find_checkpoint(spec, progress=lambda *each: told.append(each))
+    assert found.path.read_bytes() == home.content
+    assert found.sha256 == home.source.sha256
+    assert files(cache(spec)) == ["tiny.pt"]
+    assert told[0][0] == "downloading tiny"
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert told[-1][1:] == (len(home.content), len(home.content))
+    assert checkpoints.find_checkpoint(spec).origin == "cache"
+    assert len(home.asked) == 1
+    tensors, _ = checkpoints.read_checkpoint(found, spec)
+    assert torch.equal(tensors["conv1.weight"], tiny_family.weights(spec)["conv1.weight"])
+
+
+def test_what_belongs_to_a_download_is_fetched_before_it(home: Home) -> None:
+    beside = home.source.location.replace("tiny.pt", "statistics.json")
+    assert beside != home.source.location
+    spec = tiny_family.spec(replace(home.source, beside=beside))
+    found = checkpoints.find_checkpoint(spec)
+    assert files(cache(spec)) == ["statistics.json", "tiny.pt"]
+    assert found.path.name == "tiny.pt" and len(home.asked) == 2
+
+
+def begun(home: Home, content: bytes) -> EncoderSpec:
+    spec = tiny_family.spec(home.source)
+    cache(spec).mkdir(parents=True)
+    (cache(spec) / "tiny.pt.part").write_bytes(content)
+    return spec
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("have", [1, 5000])
+def test_a_killed_download_goes_on(home: Home, ranges: bool, have: int) -> None:
+    home.ranges = ranges
+    spec = begun(home, home.content[:have])
+    told: list[int] = []
+    found = checkpoints.find_checkpoint(
+        spec, progress=lambda _, done, total: told.extend((done, total))
+    )
+    assert home.asked == [f"bytes={have}-"]
+    assert found.path.read_bytes() == home.content
+    assert files(cache(spec)) == ["tiny.pt"]
+    assert told[-2:] == [len(home.content)] * 2
+
+
+def test_a_part_that_is_whole_is_taken(home: Home) -> None:
+    spec = begun(home, home.content)
+    assert checkpoints.find_checkpoint(spec).path.read_bytes() == home.content
+    assert files(cache(spec)) == ["tiny.pt"]
+
+
+@pytest.mark.parametrize("begin", [b"", b"something else"])
+def test_a_wrong_download_is_deleted(home: Home, begin: bytes) -> None:
+    spec = tiny_family.spec(replace(home.source, sha256="0" * 64))
+    if begin:
+        cache(spec).mkdir(parents=True)
+        (cache(spec) / "tiny.pt.part").write_bytes(begin)
+    with pytest.raises(CheckpointError, match=r"does not have SHA-256 0000.* was deleted"):
+        checkpoints.find_checkpoint(spec)
+    assert files(cache(spec)) == []
+
+
+def test_a_lost_connection_keeps_what_came(home: Home) -> None:
+    spec = tiny_family.spec(home.source)
+    home.stop_after = 5000
+    with pytest.raises(
+        CheckpointError, match=r"closed after 5000 of (.|\n)*Any one of these helps"
+    ):
+        checkpoints.find_checkpoint(spec)
+    assert files(cache(spec)) == ["tiny.pt.part"]
+    home.stop_after = None
+    assert checkpoints.find_checkpoint(spec).path.read_bytes() == home.content
+    assert home.asked == [None, "bytes=5000-"]
+
+
+PACKAGE = Source("package", "no_such_package:model/model.bin", "0" * 64, "ctranslate2")
+
+
+def all_remedies(message: str, spec: EncoderSpec, url: str) -> bool:
+    remedies = ('pip install "wakeword[offline]"', url, str(cache(spec) / "tiny.pt"), "--weights")
+    return all(remedy in message for remedy in remedies)
+
+
+@pytest.mark.parametrize("status", [404, 403, 500])
+def test_no_such_file_names_every_remedy(home: Home, status: int) -> None:
+    home.status = status
+    spec = tiny_family.spec(PACKAGE, home.source)
+    with pytest.raises(CheckpointError) as caught:
+        checkpoints.find_checkpoint(spec)
+    assert all_remedies(str(caught.value), spec, home.source.location)
+    assert files(cache(spec)) == []
+
+
+def test_no_network_names_every_remedy(tiny: EncoderSpec) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: refused
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/tiny.pt"
+        spec = tiny_family.spec(PACKAGE, Source("url", url, "0" * 64, "pytorch"))
+        with pytest.raises(CheckpointError, match=r"the download failed \(.*refused") as caught:
+            checkpoints.find_checkpoint(spec)
+    assert all_remedies(str(caught.value), spec, url)
+
+
+def test_no_download_where_none_is_wanted(home: Home) -> None:
+    spec = tiny_family.spec(home.source)
+    with pytest.raises(CheckpointError, match="may not download"):
+        checkpoints.find_checkpoint(spec, download=False)
+    assert home.asked == []
+
+
+# ---------------------------------------------------------------- who comes first
+
+
+@pytest.fixture
+def everywhere(
+    home: Home, tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> EncoderSpec:
+    """Weights in a package, in the cache and at home, all the same encoder."""
+    packaged = tmp_path / "site" / "tiny_weights"
+    model = tiny_family.write("ctranslate2", packaged / "model", tiny, tiny_family.weights(tiny))
+    (packaged / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(packaged.parent))
+    importlib.invalidate_caches()
+    digest = storage.sha256(model / "model.bin")
+    package = Source("package", "tiny_weights:model/model.bin", digest, "ctranslate2")
+    spec = tiny_family.spec(package, home.source)
+    cache(spec).mkdir(parents=True)
+    (cache(spec) / "tiny.pt").write_bytes(home.content)
+    return spec
+
+
+def test_path_then_cache_then_package_then_home(
+    everywhere: EncoderSpec, home: Home, tiny: EncoderSpec, tmp_path: Path
+) -> None:
+    spec = everywhere
+    own = tiny_family.write("safetensors", tmp_path / "own", tiny, tiny_family.weights(tiny))
+    given = checkpoints.find_checkpoint(spec, own)
+    assert (given.path, given.format) == (own / "model.safetensors", "safetensors")
+    assert given.sha256 == storage.sha256(given.path)
+    assert (checkpoints.find_checkpoint(spec).origin, checkpoints.locate_weights(spec)) == (
+        "cache",
+        "cache",
+    )
+    (cache(spec) / "tiny.pt").unlink()
+    assert (
+        checkpoints.find_checkpoint(spec).origin
+        == checkpoints.locate_weights(spec)
+        == "package tiny_weights"
+    )
+    spec = replace(spec, sources=(PACKAGE, home.source))
+    assert checkpoints.locate_weights(spec) == ""
+    assert home.asked == []
+    assert checkpoints.find_checkpoint(spec).origin == home.source.location
+
+
+@pytest.mark.parametrize("where", ["cache", "package"])
+def test_weights_that_were_tampered_with_are_refused(
+    everywhere: EncoderSpec, tmp_path: Path, where: str
+) -> None:
+    path = cache(everywhere) / "tiny.pt"
+    if where == "package":
+        path.unlink()
+        path = tmp_path / "site" / "tiny_weights" / "model" / "model.bin"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"expected [0-9a-f]{64}: damaged"):
+        checkpoints.find_checkpoint(everywhere)
+
+
+# ---------------------------------------------------------------- damaged, foreign, hostile
+
+
+def refused(path: Path, *words: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        load_encoder("tiny", path=path)
+    message = str(caught.value)
+    assert path.name in message
+    assert all(word in message for word in words), message
+
+
+class Trap:
+    """Unpickled, it would touch a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_code_in_a_checkpoint_never_runs(tiny: EncoderSpec, tmp_path: Path) -> None:
+    content = {"model_state_dict": {}, "trap": Trap(tmp_path / "trapped")}
+    torch.save(content, tmp_path / "zip.pt")
+    (tmp_path / "bare.pt").write_bytes(pickle.dumps(content, protocol=2))
+    for name in ("zip.pt", "bare.pt"):
+        refused(tmp_path / name, "more than tensors")
+    assert not (tmp_path / "trapped").exists()
+
+
+@pytest.mark.parametrize("name", ["some.pt", "some.safetensors", "model.bin"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0", b"garbage" * 99, bytes(4096), b"\xff" * 4096, b"PK\3\4" + bytes(99), b"\x80\x02."],
+)
+def test_garbage_is_named(tiny: EncoderSpec, tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    refused(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", tiny_family.FORMATS)
+def test_truncated_anywhere(tiny: EncoderSpec, tmp_path: Path, kind: str) -> None:
+    given = tiny_family.write(kind, tmp_path, tiny, tiny_family.weights(tiny))
+    file = formats.weights_file(given)
+    content = file.read_bytes()
+    for length in [*range(0, 60, 3), *np.linspace(60, len(content) - 1, 25, dtype=int)]:
+        file.write_bytes(content[:length])
+        refused(file)
+
+
+@pytest.mark.parametrize("kind", tiny_family.FORMATS)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_flipped_bytes_load_or_are_refused(
+    tiny: EncoderSpec, tmp_path: Path, kind: str, data: st.DataObject
+) -> None:
+    intact = tmp_path / "intact"
+    if not intact.exists():
+        given = tiny_family.write(kind, tmp_path / "some", tiny, tiny_family.weights(tiny))
+        intact.write_bytes(formats.weights_file(given).read_bytes())
+    content = bytearray(intact.read_bytes())
+    within = data.draw(st.sampled_from([64, 400, 4000, len(content)]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, within - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    name = {"pytorch": "tiny.pt", "ctranslate2": "model.bin", "safetensors": "model.safetensors"}
+    path = tmp_path / "some" / name[kind]
+    path.write_bytes(content)
+    try:
+        load_encoder("tiny", path=path)
+    except CheckpointError as error:
+        assert path.name in str(error)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [1, 2],
+        {"state_dict": {}},
+        {"model_state_dict": [1]},
+        {"model_state_dict": {"encoder.conv1.weight": 3}},
+        {"model_state_dict": {}},
+        {"model_state_dict": {3: torch.zeros(2)}},
+    ],
+)
+def test_checkpoints_of_something_else(tiny: EncoderSpec, tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "some.pt")
+    refused(tmp_path / "some.pt")
+
+
+def test_safetensors_of_another_family(tiny: EncoderSpec, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    tensors = {"wav2vec2.encoder.layers.0.attention.q_proj.weight": torch.zeros(4, 4)}
+    safetensors.torch.save_file(tensors, path)
+    refused(path, "not the encoder of tiny", "missing", "wakeword encoders")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_fused_weights_of_another_shape(tiny: EncoderSpec, tmp_path: Path, rows: int) -> None:
+    named = tiny_family.ctranslate2_names(tiny, tiny_family.weights(tiny))
+    named["encoder/layer_0/self_attention/linear_0/weight"] = torch.zeros(rows, tiny.dim)
+    refused(
+        tiny_family.write_ctranslate2(tmp_path / "some", named) / "model.bin", "not the encoder"
+    )
+
+
+def test_int8_weights_are_refused(tiny: EncoderSpec, tmp_path: Path) -> None:
+    named = tiny_family.ctranslate2_names(tiny, tiny_family.weights(tiny))
+    name = "encoder/layer_0/ffn/linear_0/weight"
+    named[f"{name}_scale"] = 127 / named[name].abs().amax(dim=1)
+    named[name] = (named[name] * named[f"{name}_scale"][:, None]).round().to(torch.int8)
+    path = tiny_family.write_ctranslate2(tmp_path / "some", named) / "model.bin"
+    refused(path, "quantised", "float16")
+
+
+@pytest.mark.parametrize("version", [0, 3, 7, 2**32 - 1])
+def test_other_versions_of_ctranslate2(tiny: EncoderSpec, tmp_path: Path, version: int) -> None:
+    named = tiny_family.ctranslate2_names(tiny, tiny_family.weights(tiny))
+    folder = tiny_family.write_ctranslate2(tmp_path / "some", named, version)
+    refused(folder / "model.bin", f"version {version}")
+
+
+@pytest.mark.parametrize(
+    ("shape", "code", "data"),
+    [
+        ((2,), 9, bytes(8)),  # a number type that does not exist
+        ((2,), 0, bytes(7)),  # not whole numbers
+        ((3,), 0, bytes(8)),
+        ((2**31, 2**31, 4), 0, bytes(8)),
+        ((1,) * 70, 0, bytes(4)),  # more dimensions than arrays have
+    ],
+)
+def test_hostile_tensors_of_ctranslate2(
+    tiny: EncoderSpec, tmp_path: Path, shape: tuple[int, ...], code: int, data: bytes
+) -> None:
+    head = struct.pack("<IHcII", 6, 1, b"\0", 3, 1) + struct.pack("<H2s", 2, b"a\0")
+    body = struct.pack(f"<B{len(shape)}IBI", len(shape), *shape, code, len(data)) + data
+    (tmp_path / "model.bin").write_bytes(head + body)
+    refused(tmp_path / "model.bin")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: path, "no such checkpoint"),
+        (lambda path: path.mkdir(), "neither model.bin"),
+        (lambda path: path.write_bytes(b"x"), "not a known kind"),
+    ],
+)
+def test_wrong_paths_teach(tiny: EncoderSpec, tmp_path: Path, make, words: str) -> None:
+    make(tmp_path / "some.weights")
+    refused(tmp_path / "some.weights", words)

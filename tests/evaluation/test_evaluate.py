@@ -1,0 +1,373 @@
+"""Evaluation on streams: conditions, what is counted for whom, and two models side by side."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny as tiny_family
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wakeword.audio.files import load_audio, save_audio
+from wakeword.audio.levels import rms
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.cli import main
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.loader import ClipLoader
+from wakeword.encoders.spec import EncoderSpec
+from wakeword.errors import ConfigError, ManifestError
+from wakeword.evaluation import evaluate as evaluate_module
+from wakeword.evaluation.compare import compare_evaluations
+from wakeword.evaluation.conditions import (
+    CLEAN,
+    NARROW,
+    QUIET,
+    ROOMS,
+    Condition,
+    all_conditions,
+    conditions_by_name,
+    noisy,
+)
+from wakeword.evaluation.evaluate import (
+    _false_accepts,
+    _sources,
+    evaluate,
+    keyword_result,
+    latency_percentiles,
+    misses_by_speaker,
+    model_logits,
+    score_streams,
+    speaker_bootstrap,
+)
+from wakeword.evaluation.metrics import DetPoint
+from wakeword.evaluation.report.html import write_html_report
+from wakeword.evaluation.results import ClipResult, Evaluation, KeywordResult, ScoredStream
+from wakeword.evaluation.test_streams import Stream, StreamReader, positive_stream, render
+from wakeword.model.file import save_model
+from wakeword.model.network import WakeWordModel
+from wakeword.simulate.rirs import rir_kind
+
+
+def tone(hz: float, seconds: float) -> Samples:
+    at = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return (0.1 * np.sin(2 * np.pi * hz * at)).astype(np.float32)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Dataset:
+    """A word of two tones in quiet, two kinds of noise, a near and a far room."""
+    rng = np.random.default_rng(0)
+    word = np.concatenate([np.zeros(8000), tone(700, 0.3) + tone(6000, 0.3), np.zeros(8000)])
+    near = np.zeros(4000)
+    near[100], near[1000] = 1.0, 0.5
+    far = np.zeros(4000)
+    far[100], far[600], far[1200] = 1.0, 0.9, 0.9
+    sounds = {
+        "word": word,
+        "hum": rng.standard_normal(30_000) * 0.1,
+        "fan": rng.standard_normal(30_000) * 0.1,
+        "near": near,
+        "far": far,
+        "talk": rng.standard_normal(60_000) * 0.1,
+    }
+    for name, samples in sounds.items():
+        save_audio(tmp_path / f"{name}.flac", samples.astype(np.float32))
+
+    def clip(name: str, **more: object) -> Clip:
+        return Clip(tmp_path / f"{name}.flac", split="dev", **more)
+
+    return Dataset(
+        tmp_path,
+        "made up",
+        keywords=(clip("word", label="alexa", speaker="ann"),),
+        negatives=(clip("talk", source="talk"),),
+        noises=(clip("hum", source="hum"), clip("fan", source="fan")),
+        rirs=(clip("near"), clip("far")),
+    )
+
+
+def heard(data: Dataset, condition: Condition) -> tuple[Samples, float, float]:
+    """The only piece of a stream, and the bounds of its word in seconds."""
+    (piece,) = render(positive_stream(data, condition), ClipLoader())
+    assert piece.spoken is not None
+    return piece.samples, *piece.spoken[1:]
+
+
+def between(samples: Samples, start_s: float, end_s: float) -> Samples:
+    return samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+
+
+@pytest.mark.parametrize("snr_db", [10.0, 5.0, 0.0])
+def test_noise_is_as_loud_as_stated(data: Dataset, snr_db: float) -> None:
+    clean, start, end = heard(data, CLEAN)
+    loud, *_ = heard(data, noisy(snr_db, "fan"))
+    noise = loud - clean
+    ratio = rms(between(clean, start, end)) / rms(between(noise, start, end))
+    assert 20 * np.log10(ratio) == pytest.approx(snr_db, abs=0.6)
+    assert rms(noise[:SAMPLE_RATE]) > 0.5 * rms(noise)  # the gap too
+
+
+def test_a_room_adds_what_follows_and_leaves_the_word_in_place(data: Dataset) -> None:
+    clean, start, end = heard(data, CLEAN)
+    for condition, echo in zip(ROOMS, (900, 500), strict=True):
+        room, *bounds = heard(data, condition)
+        assert tuple(bounds) == (start, end) and len(room) == len(clean)
+        after = between(room, end, end + 0.02)
+        assert rms(after) > 10 * rms(between(clean, end, end + 0.02))
+        first = between(room - clean, start + 0.001, start + (echo - 50) / SAMPLE_RATE)
+        assert rms(first) < 0.2 * rms(between(clean, start, end))
+
+
+@pytest.mark.parametrize("condition", [noisy(0.0, "fan"), ROOMS[1]])
+def test_a_loud_word_is_made_quieter_not_clipped(data: Dataset, condition: Condition) -> None:
+    soft, *_ = heard(data, condition)
+    assert np.abs(soft).max() < 1.0
+    (word,) = data.keywords
+    save_audio(word.path, load_audio(word.path) * np.float32(4.0))
+    loud, *_ = heard(data, condition)
+    assert np.abs(loud).max() == pytest.approx(1.0)
+    np.testing.assert_allclose(loud, soft / np.abs(soft).max(), atol=0.02)
+
+
+def test_quiet_and_narrow(data: Dataset) -> None:
+    clean, start, end = heard(data, CLEAN)
+    quiet, *_ = heard(data, QUIET)
+    np.testing.assert_allclose(quiet, clean * 10**-1.5, rtol=1e-5)
+    narrow, *_ = heard(data, NARROW)
+    assert len(narrow) == len(clean)
+    spectrum = np.abs(np.fft.rfft(between(narrow, start, end)))
+    hz = np.fft.rfftfreq(len(between(narrow, start, end)), 1 / SAMPLE_RATE)
+    low, high = (spectrum[np.abs(hz - f) < 50].max() for f in (700, 6000))
+    assert low > 500 * high
+
+
+def test_conditions_are_those_that_the_data_has_sound_for(data: Dataset) -> None:
+    names = [condition.name for condition in all_conditions(data)]
+    assert names == [
+        *("clean", "10 dB", "5 dB", "0 dB", "near room", "far room", "30 dB quieter", "8 kHz")
+    ]
+    more = [condition.name for condition in all_conditions(data, by_noise=True)]
+    assert set(more) - set(names) == {f"{s} dB {n}" for s in (10, 5, 0) for n in ("hum", "fan")}
+    assert not any(c.room for c in all_conditions(replace(data, rirs=())))
+    assert conditions_by_name(["0 dB fan", "clean"], data) == (noisy(0.0, "fan"), CLEAN)
+    with pytest.raises(ConfigError, match="far room"):
+        conditions_by_name(["farroom"], data)
+
+
+def test_rooms_are_told_apart_and_missing_ones_named(data: Dataset) -> None:
+    near, far = (clip.load() for clip in data.rirs)
+    assert (rir_kind(near), rir_kind(far)) == ("near", "far")
+    with pytest.raises(ManifestError, match="far room"):
+        heard(replace(data, rirs=data.rirs[:1]), ROOMS[1])
+
+
+# ---------------------------------------------------------------- what is counted
+
+
+def made(threshold: float = 0.5) -> WakeWordModel:
+    """Only its frame length and operating point are used."""
+    net = tiny_family.model()
+    net.keywords = ["alexa"]
+    net.operating_point = replace(
+        net.operating_point, thresholds={"alexa": threshold}, smoothing_s=net.frame_s
+    )
+    return net
+
+
+def track(net: WakeWordModel, name: str, seconds: float, peaks: dict[float, float]) -> ScoredStream:
+    """Logits of -9 but for a frame at each of the times, in seconds."""
+    logits = np.full((round(seconds / net.frame_s), 1), -9.0)
+    for at, value in peaks.items():
+        logits[round(at / net.frame_s) - 1] = value
+    return ScoredStream(name, logits, (), seconds / 3600)
+
+
+@pytest.fixture
+def streams_of_two(tiny: EncoderSpec) -> tuple[WakeWordModel, ScoredStream, ScoredStream]:
+    """Ann is heard twice, the second time late; Bob never. A hum fires twice, a clock never."""
+    net = made()
+    clips = [Clip(Path(f"{i}.wav"), "alexa", who) for i, who in enumerate(("ann", "ann", "bob"))]
+    said = (("alexa", 1.0, 1.5), ("alexa", 5.0, 5.5), ("alexa", 9.0, 9.5))
+    positives = track(net, "clean", 12.0, {1.6: 3.0, 6.0: 2.0, 9.6: -8.9})
+    positives = replace(
+        positives, spoken=said, pieces=tuple(zip((0.0, 4.0, 8.0), clips, strict=True))
+    )
+    hum, clock = Clip(Path("hum.wav"), source="fans"), Clip(Path("tick.wav"), source="clocks")
+    negatives = track(net, "negatives", 7200.0, {10.0: 1.0, 20.0: 2.5})
+    return net, positives, replace(negatives, pieces=((0.0, hum), (3600.0, clock)))
+
+
+def test_rows_say_who_was_missed_and_how_late(
+    streams_of_two: tuple[WakeWordModel, ScoredStream, ScoredStream],
+) -> None:
+    net, positives, negatives = streams_of_two
+    row = keyword_result(net, 0, positives, negatives)
+    assert row.shipped == DetPoint(0.5, 1, 3, 2, 2.0)
+    assert misses_by_speaker(row) == {"ann": (0, 2), "bob": (1, 1)}
+    assert [w.latency_s for w in row.words] == [
+        pytest.approx(0.1, abs=0.03),
+        pytest.approx(0.5, abs=0.03),
+        None,
+    ]
+    found = latency_percentiles(row)
+    assert found is not None and found[0] == pytest.approx(0.3, abs=0.03)
+    at = dict(row.at)
+    assert at[0.1] is not None and (at[0.1].missed, at[0.1].false_accepts) == (2, 0)
+    assert at[1.0] is not None and (at[1.0].missed, at[1.0].false_accepts) == (1, 1)
+    assert [w.missed[0.5] for w in row.words] == [False, False, True]
+    assert [w.missed[0.1] for w in row.words] == [False, True, True]
+    speakers = speaker_bootstrap(row, 1.0)
+    assert speakers is not None and (speakers.low, speakers.high) == (0.0, 1.0)
+
+
+def test_near_misses_are_played_apart_and_count_in_no_rate(
+    streams_of_two: tuple[WakeWordModel, ScoredStream, ScoredStream],
+    data: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net, positives, negatives = streams_of_two
+    like_word = tuple(replace(data.keywords[0], label=None, source=f"near-miss/{i}") for i in "ab")
+    unlike = replace(data.negatives[0], source="near-misses of a kind")
+    data = replace(data, negatives=(*data.negatives, unlike, *like_word))
+    played = {}
+
+    def listen(_net: object, wanted: list[Stream], *_: object) -> list[ScoredStream]:
+        return [heard(stream) for stream in wanted]
+
+    def heard(stream: Stream) -> ScoredStream:
+        played[stream.name] = [clip.source for clip in stream.clips]
+        if stream.name == "near-misses":  # one fires, far from any other
+            said = tuple(("alexa", 10.0 * i, 10.0 * i + 0.5) for i in range(1, 3))
+            return replace(track(net, stream.name, 60.0, {10.6: 3.0}), spoken=said)
+        return negatives if stream.name == "negatives" else positives
+
+    monkeypatch.setattr(evaluate_module, "score_streams", listen)
+    result = evaluate(net, data, conditions=[CLEAN])
+    assert played["near-misses"] == ["near-miss/a", "near-miss/b"]
+    assert sorted(map(str, played["negatives"])) == ["fan", "hum", "near-misses of a kind", "talk"]
+    (near,) = result.near_misses
+    assert (near.keyword, near.clips, near.fired, near.rate.value) == ("alexa", 2, 1, 0.5)
+    (row,) = result.rows
+    assert (row.condition, row.shipped.false_accepts, row.shipped.spoken) == ("clean", 2, 3)
+    page = data.root / "page.html"
+    for told in (result, evaluation([False])):
+        write_html_report("m", told, page)
+        assert ("<h2>Near-misses</h2>" in page.read_text("utf-8")) == bool(told.near_misses)
+
+
+def test_false_accepts_have_their_sources(
+    streams_of_two: tuple[WakeWordModel, ScoredStream, ScoredStream],
+) -> None:
+    net, _, negatives = streams_of_two
+    fired = _false_accepts(net, negatives)
+    assert [(f.keyword, round(f.time_s), f.clip.path.name) for f in fired] == [
+        ("alexa", 10, "hum.wav"),
+        ("alexa", 20, "hum.wav"),
+    ]
+    clocks, fans = _sources(negatives, fired)
+    assert (clocks.name, clocks.clips, clocks.hours, clocks.false_accepts) == ("clocks", 1, 1.0, 0)
+    assert (fans.false_accepts, fans.fired) == (2, 1)
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.floats(-6, 12), min_size=3, max_size=3), st.integers(0, 8))
+def test_shifting_all_scores_changes_no_rate(
+    tiny: EncoderSpec, values: list[float], steps: int
+) -> None:
+    """A constant on every logit moves thresholds, not the misses at a rate of false accepts."""
+    net = made()
+    shift = steps * 21 / 126  # the distance of two thresholds
+    said = tuple(("alexa", 2.0 + 3 * i, 2.5 + 3 * i) for i in range(3))
+    at = [2.6 + 3 * i for i in range(3)]
+
+    def row(by: float) -> KeywordResult:
+        positives = track(net, "clean", 12.0, dict(zip(at, values, strict=True)))
+        negatives = track(net, "negatives", 3600.0, {50.0: 1.0, 90.0: 4.0, 200.0: 6.0})
+        positives = replace(positives, logits=positives.logits + by, spoken=said)
+        return keyword_result(net, 0, positives, replace(negatives, logits=negatives.logits + by))
+
+    before, after = row(0.0), row(shift)
+    assert [(p.missed, p.false_accepts) for _, p in before.at if p] == [
+        (p.missed, p.false_accepts) for _, p in after.at if p
+    ]
+
+
+def test_pieces_of_a_stream_change_nothing(tiny: EncoderSpec, data: Dataset) -> None:
+    net, library = tiny_family.model(), ClipLoader()
+    stream = positive_stream(data, noisy(5.0))
+    whole = np.concatenate(list(StreamReader(stream, library)))
+    (heard,) = score_streams(net, [stream], library)
+    for sizes in ([100] * 2000, [16_000] * 20, [1, 4001, 160] * 500):
+        cuts = np.cumsum(sizes)
+        pieces = np.split(whole, cuts[cuts < len(whole)])
+        assert np.array_equal(model_logits(net, pieces), heard.logits)
+
+
+# ---------------------------------------------------------------- two models, and the page
+
+
+def evaluation(missed: list[bool], hours: float = 4.0) -> Evaluation:
+    clips = [Clip(Path(f"{i}.wav"), "alexa", f"s{i % 3}") for i in range(len(missed))]
+    words = tuple(
+        ClipResult(clip, {0.5: miss}, None if miss else 0.1)
+        for clip, miss in zip(clips, missed, strict=True)
+    )
+    point = DetPoint(0.7, sum(missed), len(missed), 1, hours)
+    at = ((0.1, point), (0.5, point), (1.0, point), (2.0, point))
+    row = KeywordResult("alexa", "clean", len(missed), at, (point,), point, words)
+    return Evaluation((row,), hours, ("a <note>",))
+
+
+def test_two_models_are_compared_clip_by_clip() -> None:
+    first = evaluation([True] * 8 + [False] * 12)
+    second = evaluation([False] * 7 + [True] + [False] * 11 + [True])
+    (found,) = compare_evaluations(first, second)
+    assert (found.only_first, found.only_second) == (7, 1)
+    assert found.p == pytest.approx(2 * (1 + 8) / 2**8)  # two-sided binomial, 1 of 8
+    assert compare_evaluations(first, first)[0].p == 1.0
+    assert compare_evaluations(first, evaluation([True])) == []
+
+
+def test_the_page_holds_the_numbers_and_needs_nothing_beside_it(tmp_path: Path) -> None:
+    write_html_report("my <model>", evaluation([True] + [False] * 19), tmp_path / "new" / "r.html")
+    page = (tmp_path / "new" / "r.html").read_text(encoding="utf-8")
+    for text in (">5.0 %<", ">0.9–23.6<", ">100 ms<", "4.00 hours", "a &lt;note&gt;", ">s0<"):
+        assert text in page, text
+    assert "my &lt;model&gt;" in page and "<model>" not in page
+    assert "http:" not in page and "https:" not in page and 'name="viewport"' in page
+    assert "data:image/png;base64," in page
+
+
+def test_rates_that_the_hours_cannot_show_are_not_given(tmp_path: Path) -> None:
+    write_html_report("m", evaluation([True] + [False] * 19, hours=1.0), tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "too few to show that rate" in page and ">0.9–23.6<" not in page
+
+
+def test_the_command_compares_and_reports(tiny: EncoderSpec, data: Dataset) -> None:
+    root = data.root / "set"
+    net = tiny_family.model()
+    for number, word in enumerate((*net.keywords, "negatives")):
+        for clip in range(2):
+            save_audio(root / "dev" / word / f"{clip}.wav", tiny_family.sound(1, seed=number))
+    for name in ("a", "b"):
+        save_model(net, root / f"{name}.wakeword")
+    command = ["eval", root / "a.wakeword", root, "--compare", root / "b.wakeword"]
+    command += ["--condition", "clean", "--report", root / "a.html"]
+    result = CliRunner().invoke(main, [str(part) for part in command])
+    assert result.exit_code == 0, result.output
+    assert "needs 10 h" in result.output and "source of negatives" in result.output
+    page = (root / "a.html").read_text(encoding="utf-8")
+    assert "Against b.wakeword" in page and ">1.000<" in page
+    result = CliRunner().invoke(main, [str(part) for part in (*command, "--json")])
+    table = json.loads(result.output[result.output.index("{") :])
+    assert all(row["at_false_accepts_per_hour"] == {} for row in table["rows"])
+    assert {each["p"] for each in table["compared"]} <= {1.0}

@@ -1,0 +1,357 @@
+"""The exported file gives what its model gives, and its runtime needs no torch."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import tiny as tiny_family
+import torch
+from click.testing import CliRunner
+
+from wakeword import runtime
+from wakeword.audio.files import save_audio
+from wakeword.audio.resampling import resample
+from wakeword.cli import main
+from wakeword.detection.detector import Detector
+from wakeword.detection.streaming import StreamDetector
+from wakeword.encoders.registry import _SPECS, build_encoder
+from wakeword.encoders.spec import EncoderSpec
+from wakeword.errors import CheckpointError, ConfigError
+from wakeword.exporting.compare import _shared, compare_export
+from wakeword.exporting.onnx import export_onnx
+from wakeword.heads import build_head
+from wakeword.model.file import save_model
+from wakeword.model.network import WakeWordModel
+from wakeword.model.operating_point import OperatingPoint
+from wakeword.model.provenance import Origin
+
+SOUND = tiny_family.sound(4.0)
+
+
+def drawn(name: str, kind: str, seed: int, **settings: int) -> WakeWordModel:
+    """Of an encoder known here alone, with a head of a kind, at random."""
+    torch.manual_seed(seed)
+    encoder = build_encoder(name, output_layers=(1, 2), **settings)
+    head = build_head(kind, encoder.dim, 1, 2, encoder.frame_rate_hz)
+    torch.nn.init.normal_(head.out.weight, std=2.0)
+    point = OperatingPoint({"alexa": 0.5}, 0.08, 0.2, "made up")
+    origin = Origin(name, "chunked", "0" * 64, "MIT", kind)
+    return WakeWordModel(encoder, head, ["alexa"], origin, point).eval()
+
+
+def talkative(model: WakeWordModel) -> WakeWordModel:
+    """The model with thresholds in the middle of its own scores, so that it has much to say."""
+    with torch.inference_mode():
+        logits, _ = model(torch.from_numpy(SOUND)[None])
+    middle = logits[0].quantile(0.5, dim=0).sigmoid().tolist()
+    thresholds = dict(zip(model.keywords, middle, strict=True))
+    model.operating_point = replace(model.operating_point, thresholds=thresholds)
+    return model
+
+
+MODELS = {
+    "exact, convolutions": tiny_family.model,
+    "window, recurrent": lambda: tiny_family.model("window", "gru", ("alexa",)),
+    "compact, attention": lambda: drawn("small", "attention", 0, hop=3),
+    "emformer, convolutions": lambda: drawn("segments", "conv", 2),
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[WakeWordModel, Path]]:
+    """A model and its exported file."""
+    with pytest.MonkeyPatch.context() as patch:
+        compact = EncoderSpec("small", "compact", (), "MIT", "nothing", 0, 80, 16, 3, 0, 25.0)
+        segments = EncoderSpec(
+            "segments", "emformer", (), "MIT", "nothing", 0, 80, 16, 2, 2, 25.0, "piecewise-log-mel"
+        )
+        for spec in (tiny_family.spec(), compact, segments):
+            patch.setitem(_SPECS, spec.name, spec)
+        model = talkative(MODELS[request.param]())
+        path = tmp_path_factory.mktemp("exported") / "model.onnx"
+        export_onnx(model, path)
+        yield model, path
+
+
+def heard(detector: StreamDetector, sizes: list[int]) -> list[tuple[str, float]]:
+    found = []
+    at = 0
+    for size in tiny_family.pieces(len(SOUND), sizes):
+        found += detector.feed(SOUND[at : at + size])
+        at += size
+    return [(each.keyword, each.time) for each in found + detector.flush()]
+
+
+def test_the_file_gives_what_the_model_gives(pair: tuple[WakeWordModel, Path]) -> None:
+    model, path = pair
+    exported = runtime.load(path)
+    found = compare_export(model, exported, [[SOUND[:9001], SOUND[9001:]], [SOUND[5000:]]])
+    assert found.difference < 1e-4
+    assert found.identical and found.detections[0] == found.detections[1] == found.shared > 0
+    assert exported.keywords == model.keywords and exported.operating_point == model.operating_point
+    assert (exported.frame_s, exported.look_ahead_ms) == (model.frame_s, model.look_ahead_ms)
+
+
+@pytest.mark.parametrize("sizes", [[1280], [1, 4001, 160]])
+def test_its_detector_is_ours(pair: tuple[WakeWordModel, Path], sizes: list[int]) -> None:
+    model, path = pair
+    detector = runtime.Detector(runtime.load(path))
+    expected = heard(Detector(model), [len(SOUND)])
+    assert expected and heard(detector, sizes) == expected
+    detector.reset()
+    assert heard(detector, sizes) == expected
+
+
+def test_detectors_on_one_model_do_not_meet(pair: tuple[WakeWordModel, Path]) -> None:
+    model = runtime.load(pair[1])
+    expected = heard(runtime.Detector(model), [1600])
+    one, other = runtime.Detector(model), runtime.Detector(model)
+    found = []
+    for at in range(0, len(SOUND), 1600):
+        found += one.feed(SOUND[at : at + 1600])
+        other.feed(-0.5 * SOUND[::-1][at : at + 800])
+    assert [(each.keyword, each.time) for each in found + one.flush()] == expected
+
+
+def test_samples_of_another_rate_and_kind(pair: tuple[WakeWordModel, Path]) -> None:
+    model, path = pair
+    fast = resample(SOUND, 16_000, 48_000)
+    pcm = (fast.clip(-1, 1) * 32767).astype(np.int16)
+    ours, theirs = Detector(model, rate=48_000), runtime.Detector(runtime.load(path), rate=48_000)
+    expected = [(each.keyword, each.time) for each in ours.feed(pcm)]
+    assert expected and [(e.keyword, e.time) for e in theirs.feed(pcm)] == expected
+
+
+def test_a_comparison_notices(pair: tuple[WakeWordModel, Path]) -> None:
+    """A model with other weights is told from the file's."""
+    model = copy.deepcopy(pair[0])
+    with torch.no_grad():
+        model.head.out.weight.neg_()
+    found = compare_export(model, runtime.load(pair[1]), [[SOUND]])
+    assert found.difference > 0.1 and not found.identical
+
+
+@pytest.mark.parametrize(
+    ("some", "others", "expected"),
+    [
+        ([("a", 1.0)], [("a", 1.15)], 1),
+        ([("a", 1.0)], [("a", 1.25)], 0),
+        ([("a", 1.0)], [("b", 1.0)], 0),
+        ([("a", 1.0), ("a", 1.1)], [("a", 1.05)], 1),
+        ([("a", 1.0), ("a", 1.3)], [("a", 1.15), ("a", 1.31)], 2),
+        ([], [("a", 1.0)], 0),
+    ],
+)
+def test_shared_detections_are_counted_once(
+    some: list[tuple[str, float]], others: list[tuple[str, float]], expected: int
+) -> None:
+    assert _shared(some, others) == _shared(others, some) == expected
+
+
+FRONT_END = 4 * (400 * 2 * 201 + 201 * 80 + 400)  # bytes
+
+
+def test_weights_are_held_once(pair: tuple[WakeWordModel, Path]) -> None:
+    """Two graphs, one set of weights; the table of positions only as far as it is used."""
+    model, path = pair
+    parameters = sum(each.numel() for each in model.parameters())
+    assert path.stat().st_size < FRONT_END + 4.4 * parameters + 200_000
+
+
+def test_eight_bits_are_smaller_and_near(
+    tiny: EncoderSpec, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = tiny_family.model()
+    path = tmp_path / "m.onnx"
+    export_onnx(model, path, int8=True)
+    assert capfd.readouterr() == ("", "")
+    parameters = sum(each.numel() for each in model.parameters())
+    assert path.stat().st_size < FRONT_END + 1.6 * parameters + 120_000
+    exported = runtime.load(path)
+    assert exported.about["int8"]
+    logits, _ = exported(SOUND[: exported.first_block])
+    with torch.inference_mode():
+        expected, _ = model(torch.from_numpy(SOUND[None, : exported.first_block]))
+    difference = np.abs(logits - expected[0].numpy())
+    assert 0 < difference.max() < 0.1 * np.abs(expected.numpy()).max()
+
+
+def test_the_runtime_loads_neither_torch_nor_audio_libraries(
+    pair: tuple[WakeWordModel, Path], tmp_path: Path
+) -> None:
+    model, path = pair
+    np.save(tmp_path / "sound.npy", SOUND)
+    program = f"""
+import json, sys
+import numpy as np
+from wakeword import runtime
+detector = runtime.Detector(runtime.load({str(path)!r}))
+found = detector.feed(np.load({str(tmp_path / "sound.npy")!r})) + detector.flush()
+print(json.dumps([[each.keyword, each.time] for each in found]))
+heavy = ("torch", "torchaudio", "soundfile", "soxr", "scipy", "librosa", "click", "rich", "onnx")
+print(json.dumps([name for name in heavy if name in sys.modules]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    found, heavy = map(json.loads, done.stdout.splitlines())
+    assert [tuple(each) for each in found] == heard(Detector(model), [len(SOUND)])
+    assert heavy == []
+
+
+def broken(path: Path, out: Path, fault: str) -> Path:
+    raw = path.read_bytes()
+    if fault == "truncated":
+        raw = raw[: len(raw) // 2]
+    elif fault == "text":
+        raw = b"not a model" * 50
+    elif fault == "empty":
+        raw = b""
+    else:
+        graph = onnx.load_model_from_string(raw)
+        about = json.loads(graph.metadata_props[0].value)
+        if fault == "foreign":
+            del graph.metadata_props[:]
+        else:
+            changes: dict[str, Any] = {
+                "format": {"format": "wakeword-onnx/9"},
+                "keywords": {"keywords": []},
+                "threshold": {
+                    "operating_point": {**about["operating_point"], "thresholds": {"alexa": 1e9}}
+                },
+                "block": {"block": -1},
+                "nonsense": {"operating_point": 3},
+                "short": {"first_block": 100},
+                "more words": {
+                    "keywords": [*about["keywords"], "other"],
+                    "operating_point": {
+                        **about["operating_point"],
+                        "thresholds": {**about["operating_point"]["thresholds"], "other": 0.5},
+                    },
+                },
+            }
+            about |= changes[fault]
+            graph.metadata_props[0].value = json.dumps(about)
+        raw = graph.SerializeToString()
+    out.write_bytes(raw)
+    return out
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("truncated", "text", "empty", "foreign", "format"),
+        *("keywords", "threshold", "block", "nonsense", "short", "more words"),
+    ],
+)
+def test_files_that_are_not_ours_are_refused(
+    pair: tuple[WakeWordModel, Path], tmp_path: Path, fault: str
+) -> None:
+    path = broken(pair[1], tmp_path / "bad.onnx", fault)
+    with pytest.raises(CheckpointError, match=r"bad\.onnx.*wakeword export"):
+        runtime.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such model file"):
+        runtime.load(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [(0, lambda seen: seen + 1), (torch.zeros(1), lambda seen: torch.cat([seen, seen]))],
+)
+def test_a_state_that_no_graph_can_hold_is_refused(
+    tiny: EncoderSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    begins: Any,
+    goes_on: Callable[[Any], Any],
+) -> None:
+    """A number that counts, and a tensor that grows."""
+    model = tiny_family.model()
+    remembers = model.encoder.forward
+
+    def counts(x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        inner, seen = (None, begins) if state is None else state
+        frames, inner = remembers(x, inner)
+        return frames, (inner, goes_on(seen))
+
+    monkeypatch.setattr(model.encoder, "forward", counts)
+    with pytest.raises(ConfigError, match="no graph can hold it"):
+        export_onnx(model, tmp_path / "m.onnx")
+    assert not list(tmp_path.glob("m.onnx*"))
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
+def test_what_is_not_installed_is_named(
+    tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=rf"{package}.*wakeword\[export\]"):
+        export_onnx(tiny_family.model(), tmp_path / "m.onnx")
+    assert not list(tmp_path.glob("m.onnx*"))
+
+
+def test_the_runtime_names_what_it_misses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ConfigError, match=r"wakeword\[runtime\]"):
+        runtime.load(tmp_path / "m.onnx")
+
+
+def test_the_commands(model_file: Path, tmp_path: Path) -> None:
+    """Export, verify, another model refused, a difference told by the exit code, and bench."""
+    speech = tmp_path / "speech.wav"
+    save_audio(speech, SOUND)
+    out = CliRunner().invoke(main, ["export", str(model_file), "--audio", str(speech)])
+    exported = model_file.with_suffix(".onnx")
+    assert out.exit_code == 0, out.output
+    assert exported.is_file() and "detections identical" in out.output
+    verify = ["verify-export", "--audio", str(speech)]
+    out = CliRunner().invoke(main, [*verify, str(model_file), str(exported)])
+    assert out.exit_code == 0 and "s of speech; detections identical" in out.output
+    other = tmp_path / "other.wakeword"
+    save_model(tiny_family.model(seed=1), other)
+    out = CliRunner().invoke(main, [*verify, str(other), str(exported)])
+    assert out.exit_code == 1 and "detections by both, within 0.2 s" in out.output
+    save_model(tiny_family.model(keywords=("jarvis",)), other)
+    out = CliRunner().invoke(main, [*verify, str(other), str(exported)])
+    assert out.exit_code == 2 and "made from another model" in out.output
+    bench = ["bench", str(model_file), "--seconds", "3", "--json", "--exported", str(exported)]
+    out = CliRunner().invoke(main, bench)
+    assert out.exit_code == 0, out.output
+    engines = [each["engine"] for each in json.loads(out.stdout)["engines"]]
+    assert engines[:2] == ["this model", str(exported)]
+
+
+def test_detect_hears_with_either_file(pair: tuple[WakeWordModel, Path], tmp_path: Path) -> None:
+    model, path = pair
+    save_model(model, tmp_path / "m.wakeword")
+    save_audio(tmp_path / "speech.wav", SOUND)
+    outs = [
+        CliRunner().invoke(main, ["detect", str(file), str(tmp_path / "speech.wav"), "--json"])
+        for file in (tmp_path / "m.wakeword", path)
+    ]
+    assert [out.exit_code for out in outs] == [0, 0]
+    found = [
+        [(line["keyword"], line["time"]) for line in map(json.loads, out.stdout.splitlines())]
+        for out in outs
+    ]
+    assert found[0] and found[0] == found[1]
+
+
+def test_a_recording_that_is_missing_is_named_first(model_file: Path, tmp_path: Path) -> None:
+    missing = str(tmp_path / "none.wav")
+    out = CliRunner().invoke(main, ["export", str(model_file), "--audio", missing])
+    assert out.exit_code == 2 and "none.wav" in out.output
+    assert not model_file.with_suffix(".onnx").exists()

@@ -1,0 +1,416 @@
+"""A model's file gives the same model back, or says what is wrong with it; nothing else."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import tiny as tiny_family
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.encoders.spec import EncoderSpec
+from wakeword.errors import CheckpointError
+from wakeword.model.file import load_model, save_model
+from wakeword.model.network import WakeWordModel
+
+SOUND = torch.from_numpy(tiny_family.sound(2.0))[None]
+
+About = dict[str, Any]
+
+
+def contents(path: Path) -> tuple[dict[str, torch.Tensor], About]:
+    with safetensors.safe_open(path, framework="pt") as file:
+        return safetensors.torch.load_file(path), json.loads(file.metadata()["wakeword"])
+
+
+def rewrite(path: Path, about: object, tensors: dict[str, torch.Tensor]) -> None:
+    text = about if isinstance(about, str) else json.dumps(about)
+    safetensors.torch.save_file(tensors, path, {"wakeword": text})
+
+
+# ---------------------------------------------------------------- the stream
+
+
+@pytest.mark.parametrize(
+    ("streaming", "given"),
+    [
+        ("chunked", {"chunk": 4, "left": 12}),
+        ("chunked", {"chunk": 3, "left": 7}),
+        ("chunked", {"chunk": 1, "left": 5}),
+        ("window", {"window": 20, "hop": 4}),
+    ],
+)
+@pytest.mark.parametrize("sizes", [[160], [1, 4001, 700], [20_000]])
+def test_chunked_equals_offline(
+    tiny: EncoderSpec, streaming: str, given: dict[str, int], sizes: list[int]
+) -> None:
+    model = tiny_family.model(streaming, **given)
+    with torch.inference_mode():
+        offline, _ = model(SOUND)
+        chunked = tiny_family.stream(model, SOUND, sizes)
+    torch.testing.assert_close(chunked, offline, atol=1e-4, rtol=1e-4)
+    assert offline.shape[2] == 2
+
+
+@pytest.mark.parametrize("streaming", ["chunked", "window"])
+def test_logits_come_in_the_declared_blocks(tiny: EncoderSpec, streaming: str) -> None:
+    model = tiny_family.model(streaming)
+    per_block = model.encoder.hop_frames // 2
+    for blocks in range(3):
+        samples = model.first_block + blocks * model.block
+        assert model(SOUND[:, :samples])[0].shape[1] == per_block * (blocks + 1)
+        assert model(SOUND[:, : samples - 1])[0].shape[1] == per_block * blocks
+    assert per_block * model.frame_s * SAMPLE_RATE == model.block
+
+
+def measured_look_ahead_ms(model: WakeWordModel) -> float:
+    """The most audio after the end of a logit's own frame that any logit sees."""
+    torch.manual_seed(0)
+    samples = (0.1 * torch.randn(1, 12_000)).requires_grad_()
+    logits, _ = model(samples)
+    past_end = []
+    for i in range(min(8, logits.shape[1])):
+        (gradient,) = torch.autograd.grad(logits[0, i, 0], samples, retain_graph=True)
+        last = int(gradient[0].nonzero().max()) + 1
+        past_end.append(last - round((i + 1) * model.frame_s * SAMPLE_RATE))
+    return 1000 * max(past_end) / SAMPLE_RATE
+
+
+LOOK_AHEAD = [
+    ("chunked", {"chunk": 1, "left": 5}),
+    ("chunked", {"chunk": 3, "left": 5}),
+    ("chunked", {"chunk": 4, "left": 5}),
+    ("chunked", {"chunk": 8, "left": 8}),
+    ("window", {"window": 20, "hop": 4}),
+    ("window", {"window": 20, "hop": 8}),
+]
+
+
+@pytest.mark.parametrize(("streaming", "given"), LOOK_AHEAD)
+def test_look_ahead_is_as_declared(
+    tiny: EncoderSpec, streaming: str, given: dict[str, int]
+) -> None:
+    model = tiny_family.model(streaming, **given)
+    assert measured_look_ahead_ms(model) == pytest.approx(model.look_ahead_ms)
+
+
+# ---------------------------------------------------------------- the file
+
+
+@pytest.mark.parametrize("head", ["linear", "conv", "gru", "attention"])
+@pytest.mark.parametrize(
+    ("streaming", "given"),
+    [
+        ("chunked", {"chunk": 3, "left": 7, "period": 9, "output_layers": (1, 2)}),
+        ("window", {"window": 12, "hop": 6, "output_layers": (1,)}),
+    ],
+)
+def test_round_trip(
+    tiny: EncoderSpec, tmp_path: Path, streaming: str, given: dict[str, Any], head: str
+) -> None:
+    model = tiny_family.model(streaming, head, ("a", "b", "ключ"), **given)
+    path = tmp_path / "some.wakeword"
+    save_model(model, path)
+    loaded = load_model(path)
+    assert not loaded.training
+    assert loaded.keywords == ("a", "b", "ключ")
+    assert (loaded.operating_point, loaded.origin) == (model.operating_point, model.origin)
+    assert loaded.encoder.settings() == given
+    with torch.inference_mode():
+        assert torch.equal(loaded(SOUND)[0], model(SOUND)[0])
+    assert [each.name for each in tmp_path.iterdir()] == ["some.wakeword"]
+
+
+@pytest.mark.parametrize("streaming", ["chunked", "window"])
+def test_encoder_weights_are_kept_once_and_as_they_shipped(
+    tiny: EncoderSpec, tmp_path: Path, streaming: str
+) -> None:
+    save_model(tiny_family.model(streaming), tmp_path / "some.wakeword")
+    tensors, _ = contents(tmp_path / "some.wakeword")
+    assert len([name for name in tensors if name.endswith("conv1.weight")]) == 1
+    for name, tensor in tensors.items():
+        assert tensor.dtype == (torch.float16 if name.startswith("encoder.") else torch.float32)
+
+
+def test_what_float16_cannot_hold_stays_float32(tiny: EncoderSpec, tmp_path: Path) -> None:
+    model = tiny_family.model()
+    with torch.no_grad():
+        model.encoder.trunk.conv1.weight[0, 0, 0] += 1e-6
+    save_model(model, tmp_path / "some.wakeword")
+    tensors, _ = contents(tmp_path / "some.wakeword")
+    assert tensors["encoder.trunk.conv1.weight"].dtype == torch.float32
+    assert tensors["encoder.trunk.conv2.weight"].dtype == torch.float16
+
+
+# ---------------------------------------------------------------- damaged, foreign, hostile
+
+
+def refused(path: Path, *words: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        load_model(path)
+    message = str(caught.value)
+    assert path.name in message
+    assert all(word in message for word in words), message
+
+
+class Trap:
+    """Unpickled, it would touch a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize(
+    "save", [torch.save, lambda what, path: path.write_bytes(pickle.dumps(what))]
+)
+def test_pickles_are_never_opened(tmp_path: Path, save: Callable[[object, Path], object]) -> None:
+    save({"model": Trap(tmp_path / "trapped")}, tmp_path / "some.wakeword")
+    refused(tmp_path / "some.wakeword", "pickles are never opened")
+    assert not (tmp_path / "trapped").exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"x",
+        b"RIFF$\0\0\0WAVEfmt ",
+        b"\xff" * 64,
+        bytes(64),
+        struct.pack("<Q", 2**63) + b"{}",
+        struct.pack("<Q", 2) + b"{}",
+        struct.pack("<Q", 30_000) + b"[" * 30_000,
+    ],
+)
+def test_other_files(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "some.wakeword").write_bytes(data)
+    refused(tmp_path / "some.wakeword", "wakeword train")
+
+
+def test_no_file_and_a_folder(tmp_path: Path) -> None:
+    refused(tmp_path / "nothing.wakeword", "no such model file")
+    refused(tmp_path, "no such model file")
+
+
+def test_safetensors_of_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "some.wakeword"
+    safetensors.torch.save_file({"weight": torch.zeros(3)}, path, {"format": "pt"})
+    refused(path, "something else")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "3",
+        "[]",
+        '"wakeword/1"',
+        "{}",
+        "not JSON",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"format": ' + "9" * 10_000 + "}",
+        '{"format": "wakeword/2"}',
+        '{"format": ["wakeword/1"]}',
+    ],
+)
+def test_hostile_metadata(model_file: Path, text: str) -> None:
+    tensors, _ = contents(model_file)
+    rewrite(model_file, text, tensors)
+    refused(model_file)
+
+
+def put(*keys: str, value: object) -> Callable[[About], None]:
+    def change(about: About) -> None:
+        for key in keys[:-1]:
+            about = about[key]
+        about[keys[-1]] = value
+
+    return change
+
+
+def drop(*keys: str) -> Callable[[About], None]:
+    def change(about: About) -> None:
+        for key in keys[:-1]:
+            about = about[key]
+        del about[keys[-1]]
+
+    return change
+
+
+CHANGES = {
+    **{
+        f"no {key}": drop(key)
+        for key in ("keywords", "encoder_settings", "operating_point", "origin")
+    },
+    "no thresholds": drop("operating_point", "thresholds"),
+    "no encoder": drop("origin", "encoder"),
+    "strange key": put("operating_point", "strange", value=1),
+    "unknown encoder": put("origin", "encoder", value="whisper-huge"),
+    "encoder of another size": put("origin", "encoder", value="whisper-tiny.en"),
+    "encoder that is no name": put("origin", "encoder", value=["tiny"]),
+    "encoder that is a number": put("origin", "encoder", value=3),
+    "unknown streaming": put("origin", "streaming", value="magic"),
+    "unknown head": put("origin", "head", value="hydra"),
+    "other head": put("origin", "head", value="gru"),
+    "head that is no name": put("origin", "head", value={}),
+    "huge chunk": put("encoder_settings", "chunk", value=10**9),
+    "huge left": put("encoder_settings", "left", value=10**9),
+    "huge period": put("encoder_settings", "period", value=10**9),
+    "no period": put("encoder_settings", "period", value=0),
+    "no left": put("encoder_settings", "left", value=0),
+    "negative chunk": put("encoder_settings", "chunk", value=-1),
+    "fractional chunk": put("encoder_settings", "chunk", value=2.5),
+    "chunk that is true": put("encoder_settings", "chunk", value=True),
+    "chunk in words": put("encoder_settings", "chunk", value="four"),
+    "unknown setting": put("encoder_settings", "chnk", value=4),
+    "settings that are none": put("encoder_settings", value=[1, 2]),
+    "taps that are none": put("encoder_settings", "output_layers", value=[9]),
+    "taps that are names": put("encoder_settings", "output_layers", value=["a"]),
+    "taps that are one number": put("encoder_settings", "output_layers", value=2),
+    "taps that are fractions": put("encoder_settings", "output_layers", value=[1.5]),
+    "many taps": put("encoder_settings", "output_layers", value=list(range(1, 10_000))),
+    "negative threshold": put("operating_point", "thresholds", "alexa", value=-0.1),
+    "threshold in words": put("operating_point", "thresholds", "alexa", value="high"),
+    "threshold that is no number": put(
+        "operating_point", "thresholds", "alexa", value=float("nan")
+    ),
+    "threshold that is none": put("operating_point", "thresholds", "alexa", value=None),
+    "thresholds that are a list": put("operating_point", "thresholds", value=[0.5, 0.5]),
+    "thresholds of other words": put("operating_point", "thresholds", value={"jarvis": 0.5}),
+    "endless smoothing": put("operating_point", "smoothing_s", value=float("inf")),
+    "long refractory": put("operating_point", "refractory_s", value=1e9),
+    "no keywords": put("keywords", value=[]),
+    "keywords that are none": put("keywords", value=7),
+    "a keyword too many": put("keywords", value=["alexa", "computer", "jarvis"]),
+    "a keyword twice": put("keywords", value=["alexa", "computer", "alexa"]),
+    "countless keywords": put("keywords", value=[str(i) for i in range(5000)]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_metadata_that_does_not_fit(model_file: Path, change: Callable[[About], None]) -> None:
+    tensors, about = contents(model_file)
+    change(about)
+    rewrite(model_file, about, tensors)
+    refused(model_file, "does not fit together")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.zeros(3),
+        torch.full((2,), float("nan")),
+        torch.full((2,), float("inf")),
+        torch.zeros(2, dtype=torch.float8_e4m3fn),
+        torch.full((2,), float("nan")).to(torch.float8_e5m2),
+        torch.zeros(2, dtype=torch.int64),
+        torch.zeros(2, dtype=torch.bool),
+        torch.zeros(2, dtype=torch.complex64),
+    ],
+    ids=lambda value: f"{value.dtype} {value.tolist()[0]} × {len(value)}",
+)
+def test_weights_that_do_not_fit(model_file: Path, value: torch.Tensor) -> None:
+    tensors, about = contents(model_file)
+    rewrite(model_file, about, {**tensors, "head.out.bias": value})
+    refused(model_file)
+
+
+@pytest.mark.parametrize("change", ["missing", "strange", "strange inner"])
+def test_tensors_that_do_not_fit(model_file: Path, change: str) -> None:
+    tensors, about = contents(model_file)
+    if change == "missing":
+        del tensors["encoder.trunk.conv1.weight"]
+    else:
+        name = "encoder.offline.trunk.conv1.weight" if "inner" in change else "head.more"
+        tensors[name] = torch.zeros(3)
+    rewrite(model_file, about, tensors)
+    refused(model_file, "tensors that do not fit")
+
+
+def test_truncated_anywhere(model_file: Path) -> None:
+    data = model_file.read_bytes()
+    lengths = [*range(0, 40), *np.linspace(40, len(data) - 1, 60, dtype=int)]
+    for length in lengths:
+        model_file.write_bytes(data[:length])
+        refused(model_file)
+
+
+def loads_or_is_refused(path: Path) -> None:
+    """A flipped bit of a weight is still a weight; anything but a model or this error is wrong."""
+    try:
+        model = load_model(path)
+    except CheckpointError as error:
+        assert path.name in str(error)
+    else:
+        assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
+        assert model(SOUND[:, :2000])[0].shape[2] == len(model.keywords)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_flipped_bytes_are_refused_or_harmless(model_file: Path, data: st.DataObject) -> None:
+    intact = model_file.with_suffix(".intact")
+    if not intact.exists():
+        intact.write_bytes(model_file.read_bytes())
+    content = bytearray(intact.read_bytes())
+    header = 8 + struct.unpack("<Q", content[:8])[0]
+    within = header if data.draw(st.booleans()) else len(content)
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, within - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    model_file.write_bytes(content)
+    loads_or_is_refused(model_file)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+PLACES = [
+    ("keywords",),
+    ("origin",),
+    ("origin", "encoder"),
+    ("origin", "streaming"),
+    ("origin", "head"),
+    ("origin", "training"),
+    ("operating_point",),
+    ("operating_point", "thresholds"),
+    ("operating_point", "thresholds", "alexa"),
+    ("operating_point", "smoothing_s"),
+    ("encoder_settings",),
+    ("encoder_settings", "chunk"),
+    ("encoder_settings", "left"),
+    ("encoder_settings", "period"),
+    ("encoder_settings", "output_layers"),
+]
+
+
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(PLACES), JSON)
+def test_any_json_anywhere_is_refused_or_harmless(
+    model_file: Path, place: tuple[str, ...], value: object
+) -> None:
+    intact = model_file.with_suffix(".intact")
+    if not intact.exists():
+        intact.write_bytes(model_file.read_bytes())
+    tensors, about = contents(intact)
+    put(*place, value=value)(about)
+    rewrite(model_file, about, tensors)
+    loads_or_is_refused(model_file)

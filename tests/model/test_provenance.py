@@ -1,0 +1,91 @@
+"""What a model is made of is recorded when it is trained, and said by `wakeword license`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tiny as tiny_family
+import training
+from click.testing import CliRunner
+
+from wakeword.cli import main
+from wakeword.data.readers import read_dataset
+from wakeword.data.writer import write_manifest
+from wakeword.encoders.spec import EncoderSpec
+from wakeword.model.file import load_model, save_model
+from wakeword.model.provenance import licence_notice
+
+
+def said(*arguments: object) -> str:
+    result = CliRunner().invoke(main, [str(each) for each in arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("column", ["licence", "license"])
+def test_a_manifest_states_licences(tmp_path: Path, column: str) -> None:
+    manifest = training.write_data(tmp_path / "data", clips=4)
+    rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    rows[0] |= {column: "CC0-1.0", "source": "mine"}
+    manifest.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    data = read_dataset(manifest)
+    assert {clip.licence for clip in data.keywords} == {"CC0-1.0", None}
+    write_manifest(data, tmp_path / "data" / "again.jsonl")
+    assert read_dataset(tmp_path / "data" / "again.jsonl").keywords == data.keywords
+    table = tmp_path / "data" / "keywords.csv"
+    table.write_text(f"file,label,{column}\nping-0.wav,ping,MIT\n", encoding="utf-8")
+    assert read_dataset(table).keywords[0].licence == "MIT"
+
+
+def test_ingredients_are_counted_by_role_source_and_licence(tmp_path: Path) -> None:
+    data = read_dataset(training.write_data(tmp_path / "data", clips=4))
+    one, *rest = data.keywords
+    stated = replace(one, source="mine", licence="CC0-1.0")
+    found = replace(data, keywords=(stated, *rest)).ingredients()
+    unknown = {"source": "not stated", "licence": "not stated"}
+    assert found == [
+        {"role": "keyword", "source": "mine", "licence": "CC0-1.0", "clips": 1},
+        {"role": "keyword", **unknown, "clips": 3},
+        {"role": "negative", **unknown, "clips": 4},
+    ]
+
+
+def test_training_records_and_the_command_says(tiny: EncoderSpec, tmp_path: Path) -> None:
+    data = training.write_data(tmp_path / "data")
+    weights = training.write_weights(tmp_path / "weights")
+    file = tmp_path / "ping.wakeword"
+    said(*training.arguments(data, weights, file, tmp_path / "work"))
+    text = said("license", file)
+    origin = load_model(file).origin
+    assert "Encoder: tiny, licence MIT." in text and origin.encoder_sha256 in text
+    assert "- keyword: 12 from not stated, licence not stated" in text
+    assert json.loads(said("license", file, "--json"))["encoder"] == "tiny"
+
+
+def test_exports_carry_the_notice(tiny: EncoderSpec, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    model = tiny_family.model()
+    save_model(model, tmp_path / "m.wakeword")
+    said("export", tmp_path / "m.wakeword", "-o", tmp_path / "m.onnx")
+    kept = {each.key: each.value for each in onnx.load(tmp_path / "m.onnx").metadata_props}
+    assert kept["NOTICE"] == said("license", tmp_path / "m.onnx")
+    assert "- not recorded" in kept["NOTICE"]
+
+
+def test_random_weights_are_nobodys() -> None:
+    origin = {"encoder": "x", "licence": "MIT", "encoder_sha256": "", "training": {}}
+    assert "random to begin with" in licence_notice(origin) and "SHA-256" not in licence_notice(
+        origin
+    )
+
+
+def test_a_record_that_is_none_is_refused(tiny: EncoderSpec, tmp_path: Path) -> None:
+    model = tiny_family.model()
+    model.origin = replace(model.origin, training={"data": [3]})
+    save_model(model, tmp_path / "m.wakeword")
+    result = CliRunner().invoke(main, ["license", str(tmp_path / "m.wakeword")])
+    assert result.exit_code == 2 and "does not fit together" in result.output

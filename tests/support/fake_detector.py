@@ -1,0 +1,70 @@
+"""A stand-in for model and detector, for tests of the sound's way: it fires where it gets loud."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Detection:
+    keyword: str
+    score: float
+    time: float
+
+
+class Detector:
+    """One detection each time the peak of 10 ms rises over the threshold after 0.5 s of quiet."""
+
+    def __init__(self, model, *, threshold=None, rate=16_000, verify=None):
+        self.thresholds = {"loud": 0.05 if threshold is None else threshold}
+        self.scores = {"loud": 0.0}
+        self.rate = rate
+        self.rest = np.zeros(0, np.float32)
+        self.seconds, self.quiet_s = 0.0, 1.0
+
+    def feed(self, samples):
+        self.rest = np.concatenate([self.rest, samples])
+        size = self.rate // 100
+        found = []
+        while len(self.rest) >= size:
+            found += self._step(float(np.abs(self.rest[:size]).max()))
+            self.rest = self.rest[size:]
+        return found
+
+    def describe(self):
+        return f"loud {self.thresholds['loud']:g}"
+
+    def flush(self):
+        return self.feed(np.zeros(self.rate // 100, np.float32)) if len(self.rest) else []
+
+    def _step(self, peak):
+        self.seconds += 0.01
+        self.scores["loud"] = peak
+        loud = peak > self.thresholds["loud"]
+        fires = loud and self.quiet_s >= 0.5
+        self.quiet_s = 0.0 if loud else self.quiet_s + 0.01
+        return [Detection("loud", peak, self.seconds)] if fires else []
+
+
+def modules() -> dict[str, ModuleType]:
+    """To put into sys.modules, in place of the real ones."""
+    detector, file = ModuleType("wakeword.detection.detector"), ModuleType("wakeword.model.file")
+    detector.__dict__.update(Detection=Detection, Detector=Detector)
+    file.__dict__.update(load_model=lambda path: path)
+    return {"wakeword.detection.detector": detector, "wakeword.model.file": file}
+
+
+def python_path(folder: Path) -> str:
+    """A PYTHONPATH with which every Python process has the stand-ins from its start."""
+    here = Path(__file__).parent
+    (folder / "sitecustomize.py").write_text(
+        "import signal, sys, fake_detector\n"
+        "sys.modules.update(fake_detector.modules())\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    )
+    return (";" if sys.platform == "win32" else ":").join(map(str, (folder, here, here.parents[1])))

@@ -1,0 +1,188 @@
+"""Work side by side: parts of long streams, and a Ray cluster that gives what one process gives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny as tiny_family
+from click.testing import CliRunner
+
+from wakeword.audio.files import save_audio
+from wakeword.cli import main
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.loader import ClipLoader
+from wakeword.encoders.spec import EncoderSpec
+from wakeword.evaluation import test_streams
+from wakeword.evaluation.conditions import CLEAN, noisy
+from wakeword.evaluation.evaluate import evaluate, score_streams
+from wakeword.evaluation.mine import mine_recordings
+from wakeword.evaluation.results import Evaluation
+from wakeword.evaluation.test_streams import Stream, negative_stream, positive_stream, render
+from wakeword.model.file import save_model
+from wakeword.parallel import Executor, JobBatch, JobProgress, LocalExecutor, RayExecutor
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Dataset:
+    def clip(name: str, seconds: float, seed: int, label: str | None = None) -> Clip:
+        save_audio(tmp_path / f"{name}.flac", tiny_family.sound(seconds, seed=seed))
+        return Clip(tmp_path / f"{name}.flac", label, f"{name}'s", "dev", source=name)
+
+    return Dataset(
+        tmp_path,
+        "made up",
+        keywords=tuple(clip(f"word{i}", 1.5, i, ("alexa", "computer")[i % 2]) for i in range(4)),
+        negatives=tuple(clip(f"talk{i}", 2.0 + i, 10 + i) for i in range(4)),
+        noises=(clip("hum", 3.0, 20),),
+    )
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(test_streams, "PART_S", 4.0)
+
+
+def rendered(stream: Stream) -> np.ndarray:
+    pieces = [piece.samples for piece in render(stream, ClipLoader())]
+    return np.concatenate(pieces)
+
+
+@pytest.mark.usefixtures("cut")
+def test_parts_are_the_stream_sample_by_sample(data: Dataset) -> None:
+    for stream in (negative_stream(data), positive_stream(data, noisy(5.0))):
+        parts = stream.parts()
+        assert len(parts) > 1
+        assert tuple(clip for part in parts for clip in part.clips) == stream.clips
+        np.testing.assert_array_equal(np.concatenate([*map(rendered, parts)]), rendered(stream))
+
+
+def test_what_cannot_be_read_takes_no_time_and_short_streams_stay_whole(data: Dataset) -> None:
+    gone = Clip(data.root / "gone.flac")
+    stream = replace(negative_stream(data), clips=(gone, *data.negatives))
+    assert gone.seconds() == 0.0 and stream.parts() == [stream]
+
+
+def test_a_joined_track_knows_what_was_heard_when(
+    tiny: EncoderSpec, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = tiny_family.model()
+    stream = positive_stream(data)
+    (whole,) = score_streams(net, [stream], ClipLoader())
+    monkeypatch.setattr(test_streams, "PART_S", 3.0)
+    (track,) = score_streams(net, [stream], ClipLoader())
+    parts = [score_streams(net, [part], ClipLoader())[0] for part in stream.parts()]
+    assert len(parts) == 2
+    np.testing.assert_array_equal(track.logits, np.concatenate([part.logits for part in parts]))
+    assert [clip for _, clip in track.pieces] == [clip for _, clip in whole.pieces]
+    later_s = len(parts[0].logits) * net.frame_s
+    assert track.hours == pytest.approx(later_s / 3600 + parts[1].hours)
+    for word in net.keywords:
+        assert track.bounds(word) == [
+            *parts[0].bounds(word),
+            *((start + later_s, end + later_s) for start, end in parts[1].bounds(word)),
+        ]
+    for (_, start_s, end_s), clip in zip(track.spoken, stream.clips, strict=True):
+        assert track.clip_at((start_s + end_s) / 2) == clip
+
+
+# ---------------------------------------------------------------- Ray
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[RayExecutor]:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(
+            "PYTHONPATH", f"{Path(__file__).parent}{os.pathsep}{Path(tiny_family.__file__).parent}"
+        )  # where workers find these jobs
+        patch.setenv("RAY_worker_niceness", "0")  # or they wait for the tests beside them
+        cluster = RayExecutor()
+    yield cluster
+    cluster.close()
+
+
+@pytest.mark.usefixtures("cut")
+def test_a_cluster_measures_what_one_process_does(
+    tiny: EncoderSpec, data: Dataset, ray: RayExecutor
+) -> None:
+    broken = Clip(data.root / "broken.flac", split="dev")
+    broken.path.write_bytes(b"no sound")
+    data = replace(data, negatives=(*data.negatives, broken))
+    net = tiny_family.model()
+    told: dict[str, tuple[int, int]] = {}
+
+    def measured(spread: Executor) -> Evaluation:
+        def progress(what: str, done: int, total: int) -> None:
+            told[what] = (done, total)
+
+        return evaluate(net, data, conditions=(CLEAN, noisy(0.0)), progress=progress, spread=spread)
+
+    here, there = measured(LocalExecutor()), measured(ray)
+    assert there == here and "broken.flac" in there.notes[-1]
+    assert told["listening: clean"] == (4, 4)
+
+
+def test_a_cluster_mines_what_one_process_does(
+    tiny: EncoderSpec, data: Dataset, ray: RayExecutor
+) -> None:
+    paths = [clip.path for clip in data.negatives]
+    net = tiny_family.model()
+    here, there = (
+        mine_recordings(net, paths, score=0.01, most=20, spread=each) for each in (None, ray)
+    )
+    moments = [[(m.recording, m.keyword, m.time_s) for m in found] for found, _ in (here, there)]
+    assert here[0] and moments[0] == moments[1] and here[1] == there[1] == {}
+    for one, other in zip(here[0], there[0], strict=True):  # cores may round in another order
+        assert one.score == pytest.approx(other.score, abs=1e-6)
+
+
+def _times(folder: Path) -> int:
+    (folder / str(len(list(folder.iterdir())))).touch()
+    return len(list(folder.iterdir()))
+
+
+def _read(folder: Path, name: str, tick: JobProgress) -> int:
+    return _times(folder / name)
+
+
+def _die_once(folder: Path, name: str, tick: JobProgress) -> int:
+    if _times(folder) == 1:
+        os._exit(1)
+    return int(name)
+
+
+def test_what_failed_is_tried_once_more(ray: RayExecutor, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    ticks: list[tuple[str, int]] = []
+    task = JobBatch(
+        _read, tmp_path, ["a", "b"], lambda job, more: ticks.append((job, more)),
+        size=lambda job: 7, failed=lambda times: times < 3,
+    )  # fmt: skip
+    times = ray.run(task)
+    assert times == [2, 2] and sorted(ticks) == [("a", 7), ("b", 7)]
+    (tmp_path / "c").mkdir()
+    assert ray.run(JobBatch(_read, tmp_path, ["c"], lambda *_: None)) == [1]
+
+
+def test_a_worker_that_dies_ends_nothing(ray: RayExecutor, tmp_path: Path) -> None:
+    assert ray.run(JobBatch(_die_once, tmp_path, ["5"], lambda *_: None)) == [5]
+
+
+def test_no_cluster_is_an_error_that_teaches(
+    tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(tiny_family.model(), tmp_path / "m.wakeword")
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    save_audio(tmp_path / "evening.flac", tiny_family.sound(3.0))
+    command = ["mine", "m.wakeword", "evening.flac", "-o", "mined", "--ray"]
+    parts = [str(tmp_path / part) if "." in part or part == "mined" else part for part in command]
+    result = CliRunner().invoke(main, parts)
+    assert result.exit_code == 2 and "pip install 'wakeword[ray]'" in result.output
+    assert not (tmp_path / "mined" / "mined.jsonl").exists()

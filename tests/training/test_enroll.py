@@ -1,0 +1,101 @@
+"""`wakeword enroll`: a detector from a few clips at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import training
+from click.testing import CliRunner
+
+import wakeword
+from wakeword.audio.files import save_audio
+from wakeword.audio.samples import Samples
+from wakeword.cli import main
+from wakeword.encoders.base import Encoder
+from wakeword.encoders.spec import EncoderSpec, StripReport
+from wakeword.errors import ConfigError
+from wakeword.evaluation.benchmark import stream_difference
+from wakeword.model.file import load_model, save_model
+from wakeword.training.enroll import enroll
+from wakeword.tts.engines import Voice, synthesise
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return training.write_weights(tmp_path / "weights")
+
+
+def invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(main, ["enroll", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def spoken(text: str, variant: str) -> Samples:
+    return synthesise(text, Voice("espeak", f"en-us+{variant}", variant))
+
+
+def test_the_word_in_another_voice_is_heard_and_other_speech_is_not(
+    whisper_tiny_en: tuple[Encoder, StripReport], tmp_path: Path
+) -> None:
+    pytest.importorskip("espeakng_loader")
+    clips = [tmp_path / f"{voice}.wav" for voice in ("m1", "f2", "m3")]
+    for path in clips:
+        save_audio(path, spoken("computer", path.stem))
+    talk = "the weather in the morning was cold, and nobody wanted to go to the market"
+    save_audio(tmp_path / "talk" / "a.wav", spoken(talk, "m2"))
+    file = tmp_path / "computer.wakeword"
+    told = invoke("computer", *clips, "-o", file)
+    assert "'computer' by 3 clips" in told and "is not known" in told
+    told = invoke("computer", *clips, "-o", file, "--negatives", tmp_path / "talk")
+    assert "0.00 h of 1 recordings" in told and "is not known" not in told
+
+    model = wakeword.load(file)
+    assert model.origin.training["keyword_clips"] == 3
+    quiet = np.zeros(8_000, np.float32)
+    words = [spoken(text, "f4") for text in (talk, "computer", "and then it was late again")]
+    sound = np.concatenate([piece for word in words for piece in (word, quiet)])
+    (heard,) = wakeword.Detector(model, threshold=0.5).feed(sound)
+    ends_s = (len(words[0]) + len(quiet) + len(words[1])) / 16_000
+    assert heard.time == pytest.approx(ends_s, abs=0.4)
+    assert stream_difference(model, sound) < 1e-3
+
+
+def test_the_same_clips_give_the_same_model(
+    tiny: EncoderSpec, weights: Path, tmp_path: Path
+) -> None:
+    clips = [training.word(i) for i in range(2)]
+    for name in ("a", "b"):
+        made = enroll("ping", clips, encoder="tiny", weights=weights)
+        save_model(made, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_clip_without_a_word_is_left_out(
+    tiny: EncoderSpec, weights: Path, tmp_path: Path
+) -> None:
+    clips = [tmp_path / f"{i}.wav" for i in range(3)]
+    noise = 0.1 * np.random.default_rng(0).standard_normal(40_000)
+    for path, samples in zip(clips, (training.word(0), noise, training.word(1)), strict=True):
+        save_audio(path, samples.astype(np.float32))
+    fixed = ("--encoder", "tiny", "--weights", weights, "-o", tmp_path / "a")
+    told = invoke("ping", *clips, *fixed)
+    assert "1 clip(s) left out" in told and "'ping' by 2 clips" in told
+    invoke("ping", clips[0], clips[2], *fixed[:-1], tmp_path / "b")
+    with_it, without = (load_model(tmp_path / name).head.examples for name in "ab")
+    assert np.array_equal(with_it, without)
+
+
+def test_clips_that_cannot_serve_are_refused(tiny: EncoderSpec, weights: Path) -> None:
+    word, noise = training.word(0), np.random.default_rng(0).standard_normal(40_000)
+    noise = (0.1 * noise).astype(np.float32)
+    for clips, reason in (
+        ([word], "1 clips: expected 2 to"),
+        ([word] * 11, "11 clips: expected 2 to"),
+        ([word, noise], "1 of 2 clips in which a word of at most 2 s stands out"),
+        ([word, word[::-1].copy()], "no more like each other than like other sound"),
+    ):
+        with pytest.raises(ConfigError, match=reason):
+            enroll("ping", clips, encoder="tiny", weights=weights)

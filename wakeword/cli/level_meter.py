@@ -1,0 +1,41 @@
+"""How loud it is: in decibels, and as a line that moves on a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from wakeword.audio.samples import Samples
+
+LOWEST_DB = -90.0
+
+
+def level_db(block: Samples) -> float:
+    """(samples,) → its RMS in dB below full scale, not under the meter's floor."""
+    power = float(np.mean(np.square(block))) if block.size else 0.0
+    return max(LOWEST_DB, 10 * math.log10(power)) if power > 0 else LOWEST_DB
+
+
+def level_line(db: float, beside: str = "") -> Table:
+    """A level as number and bar, and what else there is to say."""
+    row = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=-LOWEST_DB, completed=db - LOWEST_DB, width=30)
+    row.add_row(f"{db:4.0f} dBFS", bar, beside)
+    return row
+
+
+def with_level_meter(blocks: Iterable[Samples], console: Console) -> Iterator[Samples]:
+    """The same (n,) blocks; on a terminal, the level of the last one is seen."""
+    if not console.is_terminal:
+        yield from blocks
+        return
+    with Live(console=console, transient=True, refresh_per_second=10) as live:
+        for block in blocks:
+            live.update(level_line(level_db(block)))
+            yield block

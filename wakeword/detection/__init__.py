@@ -1,0 +1,1 @@
+"""Streaming detection: trigger, detectors, capture, speaker verification."""

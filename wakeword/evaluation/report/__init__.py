@@ -1,0 +1,1 @@
+"""Evaluation results as text, JSON, HTML and plots."""

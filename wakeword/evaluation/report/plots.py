@@ -1,0 +1,136 @@
+"""Pictures of measurements, drawn on figures of their own: no window, no global state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from wakeword import storage
+from wakeword.evaluation.metrics import DetPoint
+from wakeword.evaluation.results import Evaluation, KeywordResult
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+_STYLES = ("-", "--", "-.", ":")
+_GREY = "#e4e4e4"
+
+
+def save_det_plot(evaluation: Evaluation, path: Path) -> None:
+    """Write the DET curves of an evaluation as PNG; raises ConfigError where it cannot be."""
+    figure = det_figure(evaluation)
+    with storage.atomic_write(path) as part:
+        figure.savefig(part, format="png", dpi=200)
+
+
+def det_figure(evaluation: Evaluation) -> Figure:
+    """Miss rate over false accepts per hour, a line for each keyword and condition.
+
+    What lies left of one false accept in the hours that were heard is greyed out: there the
+    evaluation cannot tell rates apart.
+    """
+    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    lowest = 1.0 / max(evaluation.negative_hours, 1e-3)
+    left, right = (
+        10.0 ** math.floor(math.log10(lowest / 5)),
+        10.0 ** math.ceil(math.log10(lowest * 10)),
+    )
+    _grey_out(axes, left, lowest, evaluation.negative_hours)
+    several = len({row.keyword for row in evaluation.rows}) > 1
+    highest = 0.0
+    for number, row in enumerate(evaluation.rows):
+        label = f"'{row.keyword}', {row.condition}" if several else row.condition
+        rates, misses = frontier(row.curve, left, right)
+        highest = max(highest, *misses, 100 * row.shipped.miss_rate)
+        _draw(axes, row, number, (label, rates, misses), math.sqrt(left * lowest))
+    axes.set_xscale("log")
+    axes.set_xlim(left, right)
+    top = max(5.0, 1.4 * highest)  # the label has its place above the lines
+    axes.set_ylim(-0.03 * top, top)
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= min(100, top)])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlabel("false accepts per hour")
+    axes.set_ylabel("keywords missed (%)")
+    word = "" if several or not evaluation.rows else f": '{evaluation.rows[0].keyword}'"
+    axes.set_title(f"Missed keywords against false accepts{word}", fontsize=10.5)
+    axes.grid(True, which="major", linewidth=0.5, alpha=0.6)
+    axes.plot([], [], "o", color="black", markerfacecolor="white", label="at the shipped threshold")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    return figure
+
+
+def frontier(
+    curve: Sequence[DetPoint], left: float, right: float
+) -> tuple[list[float], list[float]]:
+    """(false accepts per hour, fewest misses in per cent within them): steps from left to right.
+
+    A curve without a threshold within some rate begins there with all missed.
+    """
+    rates, misses = [left], [100.0]
+    for point in sorted(curve, key=lambda p: (p.false_accepts_per_hour, p.missed)):
+        rate, miss = point.false_accepts_per_hour, 100 * point.miss_rate
+        if rate > right or miss >= misses[-1]:
+            continue
+        if rate <= left:
+            misses[0] = miss
+        else:
+            rates.append(rate)
+            misses.append(miss)
+    return [*rates, right], [*misses, misses[-1]]
+
+
+def _draw(
+    axes: Axes,
+    row: KeywordResult,
+    number: int,
+    line: tuple[str, list[float], list[float]],
+    nothing_at: float,
+) -> None:
+    """One line, and its shipped point; a rate of zero is shown at `nothing_at`."""
+    label, rates, misses = line
+    colour = _COLOURS[number % len(_COLOURS)]
+    axes.plot(
+        rates,
+        misses,
+        drawstyle="steps-post",
+        color=colour,
+        linestyle=_STYLES[number % len(_STYLES)],
+        linewidth=max(1.6, 3.4 - 0.5 * number),
+        label=label,
+    )
+    shipped = row.shipped
+    axes.plot(
+        [shipped.false_accepts_per_hour or nothing_at],
+        [100 * shipped.miss_rate],
+        "o",
+        markersize=max(6.0, 11.0 - 1.5 * number),
+        color=colour,
+        markerfacecolor="white",
+        markeredgewidth=1.8,
+        zorder=5,
+    )
+
+
+def _grey_out(axes: Axes, left: float, lowest: float, hours: float) -> None:
+    axes.axvspan(left, lowest, color=_GREY, zorder=0, gid="unsupported")
+    axes.text(
+        math.sqrt(left * lowest),
+        0.97,
+        f"fewer than 1 in\nthe {_hours(hours)} heard:\nnot measurable",
+        transform=axes.get_xaxis_transform(),
+        ha="center",
+        va="top",
+        fontsize=8.5,
+        color="#555555",
+        gid="unsupported-label",
+    )
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"

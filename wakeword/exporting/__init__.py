@@ -1,0 +1,1 @@
+"""Export to ONNX and comparison of an exported file with its model."""

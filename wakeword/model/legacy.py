@@ -1,0 +1,46 @@
+"""Names in files that earlier versions wrote, and what they are called today.
+
+Files are read under either name and written under the new one. This module is the one list of
+every renamed persisted key and value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+RENAMED_KEYS: Mapping[str, Mapping[str, str]] = {
+    "": {"point": "operating_point"},
+    "operating_point": {"evidence": "provenance"},
+    "encoder_settings": {"taps": "output_layers"},
+}
+"""Section of the metadata ("" is its top level) → {old key: new key}."""
+
+RENAMED_STREAMING: Mapping[str, str] = {"exact": "chunked"}
+"""Streaming modes, as `origin.streaming` and `--streaming` name them."""
+
+
+def upgrade_metadata(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a model file or an exported file under today's names.
+
+    Args:
+        about: metadata as read, of any version; not modified. Values of an unexpected type pass
+            through unchanged: whoever reads them reports them.
+    """
+    upgraded = _renamed(about, RENAMED_KEYS[""])
+    for section, names in RENAMED_KEYS.items():
+        if isinstance(upgraded.get(section), Mapping):
+            upgraded[section] = _renamed(upgraded[section], names)
+    origin = upgraded.get("origin")
+    if isinstance(origin, Mapping) and isinstance(origin.get("streaming"), str):
+        upgraded["origin"] = {**origin, "streaming": streaming_mode(origin["streaming"])}
+    return upgraded
+
+
+def streaming_mode(name: str) -> str:
+    """Return today's name of a streaming mode; other strings pass through unchanged."""
+    return RENAMED_STREAMING.get(name, name)
+
+
+def _renamed(section: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in section.items()}

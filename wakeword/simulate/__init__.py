@@ -1,0 +1,1 @@
+"""Acoustic simulation: effects and room impulse responses."""
