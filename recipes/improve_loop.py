@@ -24,7 +24,7 @@ import numpy as np
 from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.cli import main as wakeword_command
 from wakeword.cli.console import TeachingCommand
-from wakeword.data.clip import Clip
+from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader
@@ -119,12 +119,11 @@ def listen(
     order = np.random.default_rng(1).permutation(len(evening.keywords) + len(evening.negatives))
     clips = (*evening.keywords, *evening.negatives)
     stream = Stream("evening", tuple(clips[i] for i in order))
-    said: list[tuple[float, float]] = []
+    segments: list[KeywordSegment] = []
     samples = 0
     for piece in render(stream, ClipLoader()):
-        if piece.spoken:
-            at = samples / SAMPLE_RATE
-            said.append((at + piece.spoken[1], at + piece.spoken[2]))
+        if piece.segment:
+            segments.append(piece.segment.shifted(samples / SAMPLE_RATE))
         samples += len(piece.samples)
         for i in range(0, len(piece.samples), BLOCK):
             block = piece.samples[i : i + BLOCK]
@@ -133,7 +132,7 @@ def listen(
     capture.finish()
     counts = [0, 0]
     for clip, moment in captured_clips(folder):
-        is_word = any(start <= moment.time <= end + HIT_TOLERANCE_S for start, end in said)
+        is_word = any(s.start_s <= moment.time <= s.end_s + HIT_TOLERANCE_S for s in segments)
         label_clip(clip, word if is_word == true else "")
         counts[is_word != true] += 1
     return counts[0], counts[1]

@@ -113,12 +113,12 @@ def confusion(model: WakeWordModel, found: Evaluation, data: Dataset) -> str:
     lines = [f"| said | {' | '.join(f'heard {word}' for word in model.keywords)} |"]
     lines.append("|---" * (1 + len(model.keywords)) + "|")
     for word in model.keywords:
-        bounds = track.bounds(word)
+        segments = track.segments_of(word)
         cells = []
         for k in range(len(model.keywords)):
             times = [(event.frame + 1) * model.frame_s for event in events if event.keyword == k]
-            hits = int(metrics.detected(times, bounds, HIT_TOLERANCE_S).sum())
-            cells.append(f"{hits} of {len(bounds)}")
+            hits = int(metrics.detected(times, segments, HIT_TOLERANCE_S).sum())
+            cells.append(f"{hits} of {len(segments)}")
         lines.append(f"| {word} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

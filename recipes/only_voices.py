@@ -97,11 +97,11 @@ def questions(file: Path, stream: Stream) -> list[tuple[Clip, Samples | None]]:
     listened = StreamReader(stream, ClipLoader())
     found = [each for piece in listened for each in detector.feed(piece)] + detector.flush()
     answers: list[tuple[Clip, Samples | None]] = []
-    for (_, clip), (_, start_s, end_s) in zip(listened.pieces, listened.spoken, strict=True):
+    for (_, clip), segment in zip(listened.pieces, listened.segments, strict=True):
         during = (
             samples
             for each, samples in zip(found, asked, strict=True)
-            if start_s <= each.time <= end_s + HIT_TOLERANCE_S
+            if segment.start_s <= each.time <= segment.end_s + HIT_TOLERANCE_S
         )
         answers.append((clip, next(during, None)))
     return answers

@@ -22,6 +22,7 @@ from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.cli import detector_factory
 from wakeword.cli.console import TeachingCommand
+from wakeword.data.clip import KeywordSegment
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader
 from wakeword.data.readers import read_dataset
@@ -46,7 +47,7 @@ def main(corpus: Path, file: Path, gap: float) -> None:
     print("| heard | gate | missed | other detections | computed | processor time, of real time |")
     print("|---|---|---|---|---|---|")
     for condition in (CLEAN, noisy(10.0), noisy(0.0)):
-        sound, bounds = laid_out(positive_stream(part, condition), gap)
+        sound, segments = laid_out(positive_stream(part, condition), gap)
         for gate in (None, SilenceGate()):
             detector = detector_factory.open_detector(file, None, gate=gate)
             computed = 0
@@ -65,7 +66,7 @@ def main(corpus: Path, file: Path, gap: float) -> None:
                 for each in detector.feed(sound[i : i + BLOCK])
             ]
             cost = (time.process_time() - began) / (len(sound) / SAMPLE_RATE)
-            hits = metrics.detected(found, bounds, HIT_TOLERANCE_S)
+            hits = metrics.detected(found, segments, HIT_TOLERANCE_S)
             print(
                 f"| {condition.name} | {'yes' if gate else 'no'} | {len(hits) - sum(hits)} of "
                 f"{len(hits)} | {len(found) - sum(hits)} | {computed / len(sound):.0%} | "
@@ -75,23 +76,22 @@ def main(corpus: Path, file: Path, gap: float) -> None:
     print(silero(sound))
 
 
-def laid_out(stream: Stream, gap: float) -> tuple[Samples, list[tuple[float, float]]]:
-    """The words of a stream far apart: (samples,), and start and end of each in seconds."""
+def laid_out(stream: Stream, gap: float) -> tuple[Samples, list[KeywordSegment]]:
+    """The words of a stream far apart: (samples,), and where each is spoken."""
     rng = np.random.default_rng(0)
     parts: list[Samples] = []
-    bounds: list[tuple[float, float]] = []
+    segments: list[KeywordSegment] = []
     samples = 0
     for piece in render(stream, ClipLoader()):
-        assert piece.spoken
+        assert piece.segment
         quiet = rng.standard_normal(round(gap * SAMPLE_RATE)).astype(np.float32) * np.float32(FLOOR)
         if stream.condition.snr_db is not None:  # its own first 1.5 s, which hold no word, go on
             gap_of = piece.samples[: round(GAP_S * SAMPLE_RATE)]
             quiet = np.resize(gap_of, len(quiet))
-        at = (samples + len(quiet)) / SAMPLE_RATE
-        bounds.append((at + piece.spoken[1], at + piece.spoken[2]))
+        segments.append(piece.segment.shifted((samples + len(quiet)) / SAMPLE_RATE))
         parts += [quiet, piece.samples]
         samples += len(quiet) + len(piece.samples)
-    return np.concatenate(parts), bounds
+    return np.concatenate(parts), segments
 
 
 def silero(sound: Samples) -> str:

@@ -84,7 +84,7 @@ def main(
                 stream = positive_stream(noises, condition)
                 (track,) = score_streams(model, [stream], ClipLoader())
                 missed = ~metrics.detected(
-                    events(model, point, track), track.bounds(word), HIT_TOLERANCE_S
+                    events(model, point, track), track.segments_of(word), HIT_TOLERANCE_S
                 )
                 rate = metrics.wilson(int(missed.sum()), len(missed))
                 elsewhere.append(

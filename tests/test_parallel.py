@@ -83,12 +83,12 @@ def test_a_joined_track_knows_what_was_heard_when(
     later_s = len(parts[0].logits) * net.frame_s
     assert track.hours == pytest.approx(later_s / 3600 + parts[1].hours)
     for word in net.keywords:
-        assert track.bounds(word) == [
-            *parts[0].bounds(word),
-            *((start + later_s, end + later_s) for start, end in parts[1].bounds(word)),
+        assert track.segments_of(word) == [
+            *parts[0].segments_of(word),
+            *(segment.shifted(later_s) for segment in parts[1].segments_of(word)),
         ]
-    for (_, start_s, end_s), clip in zip(track.spoken, stream.clips, strict=True):
-        assert track.clip_at((start_s + end_s) / 2) == clip
+    for segment, clip in zip(track.segments, stream.clips, strict=True):
+        assert track.clip_at((segment.start_s + segment.end_s) / 2) == clip
 
 
 # ---------------------------------------------------------------- Ray

@@ -36,7 +36,7 @@ import soundfile
 from wakeword import storage
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.cli.console import TeachingCommand
-from wakeword.data.clip import Clip
+from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader
@@ -97,8 +97,8 @@ def measured(peer: race.Peer, job: dict, truth: race.Truth, out: Path) -> str:
     curve = []
     for threshold in thresholds:
         times = np.asarray(events(threshold))
-        hit = metrics.detected(times, truth.spoken, 0.0)
-        inside = sum(((times >= a) & (times <= b)).sum() for a, b in truth.spoken)
+        hit = metrics.detected(times, truth.segments, 0.0)
+        inside = sum(((times >= s.start_s) & (times <= s.end_s)).sum() for s in truth.segments)
         missed, false_accepts = int((~hit).sum()), len(times) - int(inside)
         curve.append(metrics.DetPoint(threshold, missed, len(hit), false_accepts, truth.hours))
     cells = [race.missed(metrics.at_false_accepts(curve, rate)) for rate in PER_HOUR]
@@ -126,7 +126,8 @@ def write(part: Dataset, hours: float, sound: Path) -> race.Truth:
         with storage.atomic_write(file) as whole:
             whole.write_text(json.dumps(about), encoding="utf-8")
     about = json.loads(file.read_text())
-    windows = tuple((start, end) for start, end in about["spoken"])
+    (word,) = part.words()
+    windows = tuple(KeywordSegment(word, start, end) for start, end in about["spoken"])
     return race.Truth("picovoice", sound, about["hours"], windows)
 
 

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from wakeword import storage
 from wakeword.audio.files import save_audio
 from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.cli.console import TeachingCommand
+from wakeword.data.clip import KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader
@@ -232,12 +233,12 @@ def main(
 
 @dataclass(frozen=True)
 class Truth:
-    """A stream on disk, and what is spoken in it. Times in seconds."""
+    """A stream on disk, and where keywords are spoken in it."""
 
     condition: str
     audio: Path
     hours: float
-    spoken: tuple[tuple[float, float], ...]
+    segments: tuple[KeywordSegment, ...]
 
 
 def write_stream(stream: Stream, folder: Path) -> Truth:
@@ -252,12 +253,12 @@ def write_stream(stream: Stream, folder: Path) -> Truth:
         with storage.atomic_write(file) as part:
             part.write_text(json.dumps(about), encoding="utf-8")
     about = json.loads(file.read_text())
-    spoken = tuple(
-        (piece["start_s"] + piece["spoken"][1], piece["start_s"] + piece["spoken"][2])
+    segments = tuple(
+        KeywordSegment(*piece["spoken"]).shifted(piece["start_s"])
         for piece in about["pieces"]
         if piece["spoken"]
     )
-    return Truth(stream.name, sound, about["hours"], spoken)
+    return Truth(stream.name, sound, about["hours"], segments)
 
 
 def _written(stream: Stream, sound: Path) -> Iterator[dict[str, Any]]:
@@ -270,7 +271,7 @@ def _written(stream: Stream, sound: Path) -> Iterator[dict[str, Any]]:
             file.write(np.clip(piece.samples, -1.0, 1.0))
             yield {
                 "start_s": samples / SAMPLE_RATE,
-                "spoken": piece.spoken,
+                "spoken": piece.segment and astuple(piece.segment),
                 "clip": str(piece.clip.path),
                 "offset_s": piece.clip.offset_s,
                 "source": piece.clip.source,
@@ -498,7 +499,7 @@ def measured(
     """Score one condition against the negatives, both as the engine heard them."""
     positive, negative, thresholds = events(result, quiet)
     curve = metrics.sweep(
-        positive, truth.spoken, negative, negatives.hours, thresholds, HIT_TOLERANCE_S
+        positive, truth.segments, negative, negatives.hours, thresholds, HIT_TOLERANCE_S
     )
     points = tuple(metrics.at_false_accepts(curve, rate) for rate in PER_HOUR)
     last = points[-1]
@@ -507,7 +508,7 @@ def measured(
         word,
         truth.condition,
         points,
-        tuple(latencies(positive(last.threshold), truth.spoken)) if last else (),
+        tuple(latencies(positive(last.threshold), truth.segments)) if last else (),
         negatives.hours,
         quiet["rtf"],
         max(result["memory_mb"], quiet["memory_mb"]),
@@ -521,9 +522,9 @@ def set_off(
 ) -> Row:
     """Near-misses at an operating point of a row."""
     positive, _, _ = events(result, negative)
-    hits = metrics.detected(positive(point.threshold), near.spoken, HIT_TOLERANCE_S)
+    hits = metrics.detected(positive(point.threshold), near.segments, HIT_TOLERANCE_S)
     return replace(
-        spoken, condition=near.condition, points=(), fired=(int(sum(hits)), len(near.spoken))
+        spoken, condition=near.condition, points=(), fired=(int(sum(hits)), len(near.segments))
     )
 
 
@@ -573,13 +574,13 @@ def apart(times: Sequence[float]) -> list[float]:
     return kept
 
 
-def latencies(times: Sequence[float], spoken: Sequence[tuple[float, float]]) -> list[float]:
+def latencies(times: Sequence[float], segments: Sequence[KeywordSegment]) -> list[float]:
     """Seconds from the end of each word that was heard to its first event; negative is before."""
     found = []
-    for start, end in spoken:
-        first = next((at for at in times if start <= at <= end + HIT_TOLERANCE_S), None)
+    for s in segments:
+        first = next((at for at in times if s.start_s <= at <= s.end_s + HIT_TOLERANCE_S), None)
         if first is not None:
-            found.append(first - end)
+            found.append(first - s.end_s)
     return found
 
 

@@ -188,7 +188,7 @@ class Scenes:
 
     def _one(self, plan: ExamplePlan) -> tuple[Tensor, Tensor, int]:
         samples = round(LENGTH_S * SAMPLE_RATE)
-        scene = render_example(plan, self.library, self.augmenter, [], samples)
+        scene = render_example(plan, self.library, self.augmenter, samples)
         rng = np.random.default_rng((*plan.seed, 1))
         features = _features(self.streamed, scene.samples)
         features = mask_features(features, rng, MASK_SHARE)

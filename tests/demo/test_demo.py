@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from wakeword.audio.files import audio_info
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.cli import demo as command
+from wakeword.data.clip import KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import contains_phrase
 from wakeword.demo import pipeline
@@ -242,7 +243,8 @@ def test_the_held_out_recording_says_where_the_keyword_is(data: Dataset) -> None
     assert sum(not said.speaker.startswith("espeak") for said in recording.said) == 4
     floor = np.percentile(np.abs(recording.samples), 10)
     for said in recording.said:
-        first, last = round(said.start_s * SAMPLE_RATE), round(said.end_s * SAMPLE_RATE)
+        times = said.segment.start_s, said.segment.end_s
+        first, last = (round(time_s * SAMPLE_RATE) for time_s in times)
         assert np.abs(recording.samples[first:last]).mean() > 20 * floor
         before = recording.samples[first - SAMPLE_RATE // 4 : first - SAMPLE_RATE // 10]
         assert np.abs(before).mean() < 5 * floor
@@ -267,9 +269,9 @@ class Script(Detector):
 
 def test_moments_come_in_order_and_each_word_counts_once() -> None:
     said = (
-        SpokenKeyword(1.0, 1.8, "a"),
-        SpokenKeyword(4.0, 4.8, "b"),
-        SpokenKeyword(8.0, 8.8, "c"),
+        SpokenKeyword(KeywordSegment(KEYWORD, 1.0, 1.8), "a"),
+        SpokenKeyword(KeywordSegment(KEYWORD, 4.0, 4.8), "b"),
+        SpokenKeyword(KeywordSegment(KEYWORD, 8.0, 8.8), "c"),
     )
     recording = Recording(np.zeros(9 * SAMPLE_RATE, np.float32), said)
     moments = list(listen(Script(1.9, 2.4, 6.5, 9.05), recording))
@@ -285,7 +287,8 @@ def test_moments_come_in_order_and_each_word_counts_once() -> None:
 
 def test_a_detection_too_long_after_the_word_is_a_false_alarm() -> None:
     late = 1.8 + HIT_TOLERANCE_S + 0.05
-    recording = Recording(np.zeros(4 * SAMPLE_RATE, np.float32), (SpokenKeyword(1.0, 1.8, "a"),))
+    said = SpokenKeyword(KeywordSegment(KEYWORD, 1.0, 1.8), "a")
+    recording = Recording(np.zeros(4 * SAMPLE_RATE, np.float32), (said,))
     moments = list(listen(Script(late), recording))
     assert [moment.correct for moment in moments] == [False, False]
 
@@ -337,9 +340,11 @@ def outcome(keyword: str = KEYWORD) -> Outcome:
 
     rows = (row("natural voices, clean", 2, 32), row("eSpeak voices, 10 dB", 9, 30))
     measured = Measured(Evaluation(rows, 0.25, ()), ConfusableResult("hey jarvis", 60, 10), 11)
+    joe = SpokenKeyword(KeywordSegment(keyword, 1.75, 2.5), "joe")
+    ann = SpokenKeyword(KeywordSegment(keyword, 8.25, 9.0), "<b>ann</b>")
     moments = (
-        Moment(2.61, SpokenKeyword(1.75, 2.5, "joe"), Detection(keyword, 0.987, 2.61)),
-        Moment(9.0, SpokenKeyword(8.25, 9.0, "<b>ann</b>"), None),
+        Moment(2.61, joe, Detection(keyword, 0.987, 2.61)),
+        Moment(9.0, ann, None),
         Moment(12.34, None, Detection(keyword, 0.876, 12.34)),
     )
     return Outcome(keyword, Path("out") / "m.wakeword", measured, 40.0, 2, moments)

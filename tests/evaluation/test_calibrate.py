@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from wakeword.audio.files import save_audio
 from wakeword.cli import main
+from wakeword.data.clip import KeywordSegment
 from wakeword.detection.trigger import Trigger
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.evaluation import metrics
@@ -80,9 +81,9 @@ def test_a_line_drawn_too_far_ends_within_reach_of_the_word(
     trained.operating_point = replace(trained.operating_point, smoothing_s=trained.frame_s)
     logits = np.full((2000, len(trained.keywords)), -10.0)
     logits[50::100] = np.array([1.0, *np.arange(5.0, 24.0)])[:, None]  # 20 words
-    times = [(at * trained.frame_s, (at + 5) * trained.frame_s) for at in range(48, 2000, 100)]
-    spoken = tuple((word, *bounds) for word in trained.keywords for bounds in times)
-    heard = ScoredStream("clean", logits, spoken, 0.1)
+    bounds = [(at * trained.frame_s, (at + 5) * trained.frame_s) for at in range(48, 2000, 100)]
+    segments = tuple(KeywordSegment(word, *times) for word in trained.keywords for times in bounds)
+    heard = ScoredStream("clean", logits, segments, 0.1)
     rate = metrics.Estimate(0.5, 0.0, 1.0)
     scores = [1 / (1 + np.exp(-v)) for v in (threshold, highest, expected, in_minutes)]
     found = CalibratedThreshold(scores[0], rate, 0, 1.0, scores[1])

@@ -17,7 +17,7 @@ from wakeword.audio.files import load_audio, save_audio
 from wakeword.audio.levels import rms
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.cli import main
-from wakeword.data.clip import Clip
+from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import ClipLoader
 from wakeword.encoders.spec import EncoderSpec
@@ -95,8 +95,8 @@ def data(tmp_path: Path) -> Dataset:
 def heard(data: Dataset, condition: Condition) -> tuple[Samples, float, float]:
     """The only piece of a stream, and the bounds of its word in seconds."""
     (piece,) = render(positive_stream(data, condition), ClipLoader())
-    assert piece.spoken is not None
-    return piece.samples, *piece.spoken[1:]
+    assert piece.segment is not None
+    return piece.samples, piece.segment.start_s, piece.segment.end_s
 
 
 def between(samples: Samples, start_s: float, end_s: float) -> Samples:
@@ -193,10 +193,10 @@ def streams_of_two(tiny: EncoderSpec) -> tuple[WakeWordModel, ScoredStream, Scor
     """Ann is heard twice, the second time late; Bob never. A hum fires twice, a clock never."""
     net = made()
     clips = [Clip(Path(f"{i}.wav"), "alexa", who) for i, who in enumerate(("ann", "ann", "bob"))]
-    said = (("alexa", 1.0, 1.5), ("alexa", 5.0, 5.5), ("alexa", 9.0, 9.5))
+    segments = tuple(KeywordSegment("alexa", start, start + 0.5) for start in (1.0, 5.0, 9.0))
     positives = track(net, "clean", 12.0, {1.6: 3.0, 6.0: 2.0, 9.6: -8.9})
     positives = replace(
-        positives, spoken=said, pieces=tuple(zip((0.0, 4.0, 8.0), clips, strict=True))
+        positives, segments=segments, pieces=tuple(zip((0.0, 4.0, 8.0), clips, strict=True))
     )
     hum, clock = Clip(Path("hum.wav"), source="fans"), Clip(Path("tick.wav"), source="clocks")
     negatives = track(net, "negatives", 7200.0, {10.0: 1.0, 20.0: 2.5})
@@ -243,8 +243,8 @@ def test_near_misses_are_played_apart_and_count_in_no_rate(
     def heard(stream: Stream) -> ScoredStream:
         played[stream.name] = [clip.source for clip in stream.clips]
         if stream.name == "near-misses":  # one fires, far from any other
-            said = tuple(("alexa", 10.0 * i, 10.0 * i + 0.5) for i in range(1, 3))
-            return replace(track(net, stream.name, 60.0, {10.6: 3.0}), spoken=said)
+            segments = tuple(KeywordSegment("alexa", start, start + 0.5) for start in (10.0, 20.0))
+            return replace(track(net, stream.name, 60.0, {10.6: 3.0}), segments=segments)
         return negatives if stream.name == "negatives" else positives
 
     monkeypatch.setattr(evaluate_module, "score_streams", listen)
@@ -285,13 +285,13 @@ def test_shifting_all_scores_changes_no_rate(
     """A constant on every logit moves thresholds, not the misses at a rate of false accepts."""
     net = made()
     shift = steps * 21 / 126  # the distance of two thresholds
-    said = tuple(("alexa", 2.0 + 3 * i, 2.5 + 3 * i) for i in range(3))
+    segments = tuple(KeywordSegment("alexa", 2.0 + 3 * i, 2.5 + 3 * i) for i in range(3))
     at = [2.6 + 3 * i for i in range(3)]
 
     def row(by: float) -> KeywordResult:
         positives = track(net, "clean", 12.0, dict(zip(at, values, strict=True)))
         negatives = track(net, "negatives", 3600.0, {50.0: 1.0, 90.0: 4.0, 200.0: 6.0})
-        positives = replace(positives, logits=positives.logits + by, spoken=said)
+        positives = replace(positives, logits=positives.logits + by, segments=segments)
         return keyword_result(net, 0, positives, replace(negatives, logits=negatives.logits + by))
 
     before, after = row(0.0), row(shift)

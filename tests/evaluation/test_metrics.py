@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wakeword.data.clip import KeywordSegment
 from wakeword.evaluation.metrics import (
     DetPoint,
     Estimate,
@@ -86,6 +87,10 @@ def test_more_data_narrows_both(count: int, more: int) -> None:
     assert often.high - often.low < rare.high - rare.low
 
 
+def segments(*bounds: tuple[float, float]) -> list[KeywordSegment]:
+    return [KeywordSegment("alexa", start_s, end_s) for start_s, end_s in bounds]
+
+
 @pytest.mark.parametrize(
     ("times", "expected"),
     [
@@ -102,11 +107,11 @@ def test_more_data_narrows_both(count: int, more: int) -> None:
 def test_a_hit_lies_between_start_and_end_with_tolerance(
     times: list[float], expected: bool
 ) -> None:
-    assert detected(times, [(1.0, 2.0)], 0.8).tolist() == [expected]
+    assert detected(times, segments((1.0, 2.0)), 0.8).tolist() == [expected]
 
 
 def test_each_word_needs_an_event_of_its_own_time() -> None:
-    spoken = [(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)]
+    spoken = segments((1.0, 2.0), (3.0, 4.0), (5.0, 6.0))
     assert detected([1.5, 1.6, 5.5], spoken, 0.5).tolist() == [True, False, True]
     assert detected([1.5], [], 0.5).tolist() == []
 
@@ -118,7 +123,8 @@ def peaks(scored: list[tuple[float, float]]):
 def test_sweep_by_hand() -> None:
     positives = peaks([(1.5, 0.9), (3.5, 0.4)])
     negatives = peaks([(10.0, 0.3), (20.0, 0.6), (30.0, 0.1)])
-    points = sweep(positives, [(1.0, 2.0), (3.0, 4.0)], negatives, 0.5, [0.2, 0.5, 0.95], 0.8)
+    spoken = segments((1.0, 2.0), (3.0, 4.0))
+    points = sweep(positives, spoken, negatives, 0.5, [0.2, 0.5, 0.95], 0.8)
     assert [(p.missed, p.false_accepts) for p in points] == [(0, 2), (1, 1), (2, 0)]
     assert [p.miss_rate for p in points] == [0.0, 0.5, 1.0]
     assert [p.false_accepts_per_hour for p in points] == [4.0, 2.0, 0.0]
@@ -135,7 +141,7 @@ THRESHOLDS = st.lists(st.floats(0, 1), min_size=2, max_size=10).map(sorted)
 
 @given(SCORED, SCORED, THRESHOLDS)
 def test_sweep_over_peaks_is_monotone(positives, negatives, thresholds) -> None:
-    spoken = [(float(t), t + 5.0) for t in range(0, 100, 10)]
+    spoken = segments(*((float(t), t + 5.0) for t in range(0, 100, 10)))
     points = sweep(peaks(positives), spoken, peaks(negatives), 1.0, thresholds, 0.8)
     missed = [point.missed for point in points]
     accepted = [point.false_accepts for point in points]
@@ -179,7 +185,7 @@ def test_no_points_no_operating_point() -> None:
 
 
 def test_latency_is_from_the_words_end() -> None:
-    spoken = [(1.0, 1.5), (4.0, 4.5), (8.0, 8.5)]
+    spoken = segments((1.0, 1.5), (4.0, 4.5), (8.0, 8.5))
     assert latencies([4.2, 1.8, 9.31], spoken, 0.8) == [
         pytest.approx(0.3),
         pytest.approx(-0.3),

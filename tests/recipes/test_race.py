@@ -17,6 +17,7 @@ import training
 from click.testing import CliRunner
 
 from wakeword.audio.files import load_audio
+from wakeword.data.clip import KeywordSegment
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.exporting.onnx import export_onnx
 from wakeword.model.file import save_model
@@ -140,7 +141,7 @@ def test_files_hold_the_streams(race: ModuleType, tmp_path: Path) -> None:
     heard = race.streams.Listened(stream, race.ClipLoader())
     samples = np.concatenate(list(heard))
     assert np.abs(load_audio(truth.audio) - samples).max() <= 1 / 32768
-    assert truth.spoken == tuple((start, end) for _, start, end in heard.spoken)
+    assert truth.segments == tuple(heard.segments)
 
 
 def test_our_model_runs(
@@ -211,8 +212,8 @@ def test_every_count_of_false_accepts_can_be_reached(race: ModuleType) -> None:
 
 
 def test_latency_is_from_the_end_of_the_word(race: ModuleType) -> None:
-    spoken = [(1.0, 1.5), (4.0, 4.5), (8.0, 8.5)]
-    assert race.latencies([0.9, 1.4, 1.7, 5.3, 9.31], spoken) == pytest.approx([-0.1, 0.8])
+    segments = [KeywordSegment("ping", start, start + 0.5) for start in (1.0, 4.0, 8.0)]
+    assert race.latencies([0.9, 1.4, 1.7, 5.3, 9.31], segments) == pytest.approx([-0.1, 0.8])
 
 
 def test_several_of_our_models_race_by_name(race: ModuleType, tmp_path: Path) -> None:
@@ -251,10 +252,11 @@ def test_picovoices_protocol(
     samples = load_audio(truth.audio)
     assert np.abs(samples).max() == pytest.approx(1.0, abs=1e-3)
     assert truth.hours == pytest.approx(len(samples) / 16_000 / 3600)
-    lengths = [end - start for start, end in truth.spoken]
+    lengths = [segment.end_s - segment.start_s for segment in truth.segments]
     assert sorted(lengths) == pytest.approx(sorted(len(w) / 16_000 + 0.5 for w in words))
-    middle = (truth.spoken[0][0] + truth.spoken[0][1]) / 2
-    times = {"0.9": [middle, middle + 0.2], "0.5": [middle, truth.spoken[0][1] + 0.1]}
+    first = truth.segments[0]
+    middle = (first.start_s + first.end_s) / 2
+    times = {"0.9": [middle, middle + 0.2], "0.5": [middle, first.end_s + 0.1]}
     monkeypatch.setattr(race, "heard", lambda *_: [{"events": times}])
     line = protocol.measured(race.OURS, {"word": "ping"}, truth, tmp_path)
     assert line.count("3 of 4") == 2  # heard once, however often it fired; the other one is false

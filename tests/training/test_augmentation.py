@@ -9,7 +9,6 @@ import pytest
 import tiny as tiny_family
 import torch
 from numpy.random import Generator
-from wakeword.simulate.rirs import simulate_rir
 
 from wakeword.audio.levels import rms, set_level
 from wakeword.audio.samples import SAMPLE_RATE, Samples
@@ -21,6 +20,7 @@ from wakeword.simulate.effects import (
     limit_band,
     reverberate,
 )
+from wakeword.simulate.rirs import simulate_rir
 from wakeword.training.augmentation import AugmentConfig, Augmenter, mask_features
 
 SOUND = tiny_family.sound(1.0)

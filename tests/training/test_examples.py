@@ -101,11 +101,11 @@ def test_the_word_lies_where_the_scene_says(data: Dataset) -> None:
     library, plans = planned(data)
     augmenter = Augmenter(PLAIN, library.noises, library.rirs)
     for plan in plans:
-        scene = render_example(plan, library, augmenter, ["ping"], LENGTH)
-        again = render_example(plan, library, augmenter, ["ping"], LENGTH)
+        scene = render_example(plan, library, augmenter, LENGTH)
+        again = render_example(plan, library, augmenter, LENGTH)
         assert scene.samples.shape == (LENGTH,) and np.array_equal(scene.samples, again.samples)
-        assert len(scene.spoken) == (plan.keyword_clip is not None and not plan.half_word)
-        for word in scene.spoken:
+        assert len(scene.segments) == (plan.keyword_clip is not None and not plan.half_word)
+        for word in scene.segments:
             first, last = (round(t * SAMPLE_RATE) for t in (word.start_s, word.end_s))
             after = scene.samples[last + 800 : last + 2400]
             assert 0.3 < word.end_s - word.start_s < 0.7 and 0 <= first < last <= LENGTH

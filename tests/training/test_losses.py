@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wakeword.data.clip import KeywordSegment
 from wakeword.errors import ConfigError
-from wakeword.training.examples import KeywordSegment
 from wakeword.training.losses import (
     IGNORED,
     IGNORED_S,
@@ -32,7 +32,9 @@ def targets_of(values: list[float]) -> torch.Tensor:
 
 @given(st.floats(1.0, 3.0), st.integers(0, 1))
 def test_targets_lie_around_the_end_of_the_word(end_s: float, keyword: int) -> None:
-    targets = frame_targets([(KeywordSegment(keyword, end_s - 0.5, end_s),), ()], 120, 2, FRAME_S)
+    keywords = ("alexa", "computer")
+    spoken = [(KeywordSegment(keywords[keyword], end_s - 0.5, end_s),), ()]
+    targets = frame_targets(spoken, 120, keywords, FRAME_S)
     assert targets.shape == (2, 120, 2)
     assert (targets[1] == 0).all() and (targets[0, :, 1 - keyword] == 0).all()
     for i, value in enumerate(targets[0, :, keyword].tolist()):
@@ -45,8 +47,8 @@ def test_targets_lie_around_the_end_of_the_word(end_s: float, keyword: int) -> N
 
 
 def test_a_word_near_another_does_not_hide_it() -> None:
-    words = (KeywordSegment(0, 1.1, 1.6), KeywordSegment(0, 0.5, 1.0))
-    due = frame_targets([words], 80, 1, FRAME_S)[0, :, 0] > 0
+    spoken = (KeywordSegment("alexa", 1.1, 1.6), KeywordSegment("alexa", 0.5, 1.0))
+    due = frame_targets([spoken], 80, ["alexa"], FRAME_S)[0, :, 0] > 0
     assert due[round(1.0 / FRAME_S)] and due[round(1.6 / FRAME_S)]
 
 

@@ -287,7 +287,7 @@ def test_what_is_learned_beside_is_never_held_out(
         result = run(*training.arguments(data, weights, file, work, "--epochs", "1", *extra))
         assert result.exit_code == 0, result.output
         streams = [safe_open(each, "pt") for each in work.glob("features-*/*.safetensors")]
-        spoken = [json.loads(each.metadata()["about"])["spoken"] for each in streams]
+        spoken = [json.loads(each.metadata()["about"])["segments"] for each in streams]
         about = load_model(file).origin.training
         return about["keyword_clips"], max(map(len, spoken))
 

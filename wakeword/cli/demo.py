@@ -179,7 +179,8 @@ def _listen(model: WakeWordModel, recording: Recording) -> list[Moment]:
 
 def _moment(moment: Moment) -> str:
     said, heard = moment.said, moment.detection
-    true = f"said {said.start_s:6.2f}–{said.end_s:6.2f} s by {said.speaker}" if said else ""
+    times = f"{said.segment.start_s:6.2f}–{said.segment.end_s:6.2f}" if said else ""
+    true = f"said {times} s by {said.speaker}" if said else ""
     if heard is None:
         return f"{'missed':>22}  {true}"
     verdict = true or "FALSE ALARM: nobody said it"

@@ -20,6 +20,24 @@ def _sha256(path: Path, size: int, changed_ns: int) -> str:
 
 
 @dataclass(frozen=True)
+class KeywordSegment:
+    """Where a keyword is spoken in a clip, a training example or a stream.
+
+    Attributes:
+        keyword: the spoken keyword.
+        start_s, end_s: its bounds in seconds from the start of the audio that contains it.
+    """
+
+    keyword: str
+    start_s: float
+    end_s: float
+
+    def shifted(self, by_s: float) -> KeywordSegment:
+        """The same segment in audio that starts `by_s` seconds earlier."""
+        return KeywordSegment(self.keyword, self.start_s + by_s, self.end_s + by_s)
+
+
+@dataclass(frozen=True)
 class Clip:
     """A recording, or a part of one, with what is known of it. Times are in seconds."""
 

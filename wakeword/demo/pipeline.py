@@ -22,7 +22,7 @@ from wakeword import storage
 from wakeword.audio.files import load_audio, save_audio
 from wakeword.audio.levels import rms, set_level
 from wakeword.audio.samples import SAMPLE_RATE, Samples
-from wakeword.data.clip import Clip
+from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import normalised_words, select_keywords
 from wakeword.data.loader import ClipLoader
@@ -378,10 +378,9 @@ def _kind(clip: Clip) -> str:
 
 @dataclass(frozen=True)
 class SpokenKeyword:
-    """The keyword in a recording, in seconds, and who says it."""
+    """Where the keyword is spoken in a recording, and by whom."""
 
-    start_s: float
-    end_s: float
+    segment: KeywordSegment
     speaker: str
 
 
@@ -416,8 +415,8 @@ def held_out_recording(data: Dataset, *, seed: int = 0, words: int = 6) -> Recor
             samples = sound.load()
             if sound is clip:
                 at = sum(map(len, pieces)) / SAMPLE_RATE
-                start_s, end_s = clip.bounds(samples)
-                said.append(SpokenKeyword(at + start_s, at + end_s, clip.speaker or "?"))
+                segment = KeywordSegment(clip.label or "?", *clip.bounds(samples)).shifted(at)
+                said.append(SpokenKeyword(segment, clip.speaker or "?"))
             pieces.append(set_level(samples, _LEVEL_DB, rms(samples)))
     pieces.append(np.zeros(SAMPLE_RATE, np.float32))
     joined = np.concatenate(pieces)
@@ -457,7 +456,7 @@ def listen(detector: Detector, recording: Recording) -> Iterator[Moment]:
             found = [*found, *detector.flush()]
         for detection in found:
             yield from _missed(waiting, detection.time)
-            match = next((said for said in waiting if said.start_s <= detection.time), None)
+            match = next((said for said in waiting if said.segment.start_s <= detection.time), None)
             if match:
                 waiting.remove(match)
             yield Moment(detection.time, match, detection)
@@ -467,9 +466,9 @@ def listen(detector: Detector, recording: Recording) -> Iterator[Moment]:
 
 def _missed(waiting: list[SpokenKeyword], now: float) -> Iterator[Moment]:
     """Take out and tell the words that no detection from `now` on can mean."""
-    for said in [said for said in waiting if said.end_s + HIT_TOLERANCE_S < now]:
+    for said in [said for said in waiting if said.segment.end_s + HIT_TOLERANCE_S < now]:
         waiting.remove(said)
-        yield Moment(said.end_s, said, None)
+        yield Moment(said.segment.end_s, said, None)
 
 
 # ------------------------------------------------------------ what to say of it

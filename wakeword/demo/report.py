@@ -80,7 +80,7 @@ def _moments(moments: Iterable[Moment]) -> str:
 
 def _moment(moment: Moment) -> str:
     said, heard = moment.said, moment.detection
-    when = f"{said.start_s:.2f}–{said.end_s:.2f}" if said else "not said"
+    when = f"{said.segment.start_s:.2f}–{said.segment.end_s:.2f}" if said else "not said"
     by = escape(said.speaker).replace("_", "_<wbr>") if said else ""
     at = f"{heard.time:.2f}" if heard else "missed"
     score = f"{heard.score:.3f}" if heard else ""

@@ -130,10 +130,11 @@ def cap_extrapolated_threshold(
     for k, word in enumerate(model.keywords):
         c = found[word]
         best = [
-            float(scores[round(start / model.frame_s) : round(end / model.frame_s)].max())
+            float(scores[round(s.start_s / model.frame_s) : round(end_s / model.frame_s)].max())
             for track in positives
             for scores in [smooth(track.logits[:, k : k + 1], smoothing)[:, 0]]
-            for start, end in ((s, e + HIT_TOLERANCE_S) for s, e in track.bounds(word))
+            for s in track.segments_of(word)
+            for end_s in [s.end_s + HIT_TOLERANCE_S]
         ]
         allowed = int((1 - HEARD_SHARE) * len(best) + 1e-9)  # words that may be missed
         lowered = sorted(best)[allowed] if best else 1.0
@@ -212,7 +213,7 @@ def _events(
 
 def _missed(model: WakeWordModel, tracks: Sequence[ScoredStream], point: OperatingPoint) -> int:
     return sum(
-        int((~metrics.detected(times, track.bounds(word), HIT_TOLERANCE_S)).sum())
+        int((~metrics.detected(times, track.segments_of(word), HIT_TOLERANCE_S)).sum())
         for track in tracks
         for word, times in _events(model, track, point)
     )
@@ -221,8 +222,8 @@ def _missed(model: WakeWordModel, tracks: Sequence[ScoredStream], point: Operati
 def _twice(model: WakeWordModel, tracks: Sequence[ScoredStream], point: OperatingPoint) -> bool:
     """Whether a clip fires more than once."""
     return any(
-        sum(start <= at <= end + HIT_TOLERANCE_S for at in times) > 1
+        sum(s.start_s <= at <= s.end_s + HIT_TOLERANCE_S for at in times) > 1
         for track in tracks
         for word, times in _events(model, track, point)
-        for start, end in track.bounds(word)
+        for s in track.segments_of(word)
     )

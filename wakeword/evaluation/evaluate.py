@@ -127,14 +127,14 @@ def _words(
     model: WakeWordModel, k: int, track: ScoredStream, thresholds: Mapping[float, float]
 ) -> tuple[ClipResult, ...]:
     keyword = model.keywords[k]
-    bounds = track.bounds(keyword)
+    segments = track.segments_of(keyword)
     events = _events(model, track.logits[:, k : k + 1])
     found = {
-        rate: metrics.detected(events(threshold), bounds, HIT_TOLERANCE_S)
+        rate: metrics.detected(events(threshold), segments, HIT_TOLERANCE_S)
         for rate, threshold in thresholds.items()
     }
     latencies = metrics.latencies(
-        events(model.operating_point.thresholds[keyword]), bounds, HIT_TOLERANCE_S
+        events(model.operating_point.thresholds[keyword]), segments, HIT_TOLERANCE_S
     )
     clips = [clip for _, clip in track.pieces if clip.label == keyword]
     return tuple(
@@ -251,7 +251,7 @@ def _score_part(
     _, part = job
     heard = StreamReader(part, library, lambda *_: tick(1))
     logits = model_logits(model, heard)
-    track = ScoredStream(part.name, logits, tuple(heard.spoken), heard.hours, tuple(heard.pieces))
+    track = ScoredStream(part.name, logits, tuple(heard.segments), heard.hours, tuple(heard.pieces))
     return track, library.broken
 
 
@@ -263,9 +263,9 @@ def _join_parts(parts: Sequence[ScoredStream], frame_s: float) -> ScoredStream:
         last.name,
         np.concatenate([part.logits for part in parts]),
         tuple(
-            (word, start_s + by, end_s + by)
+            segment.shifted(by)
             for part, by in zip(parts, later_s, strict=True)
-            for word, start_s, end_s in part.spoken
+            for segment in part.segments
         ),
         later_s[-1] / 3600 + last.hours,
         tuple(
@@ -298,7 +298,7 @@ def _points(
     word = model.keywords[k]
     return metrics.sweep(
         _events(model, positives.logits[:, k : k + 1]),
-        positives.bounds(word),
+        positives.segments_of(word),
         _events(model, negatives.logits[:, k : k + 1]),
         negatives.hours,
         thresholds,

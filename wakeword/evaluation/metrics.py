@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.stats
 
+from wakeword.data.clip import KeywordSegment
+
 Array = npt.NDArray[np.float64]
 Events = Callable[[float], Sequence[float]]  # threshold → times of events, in seconds
 
@@ -64,22 +66,23 @@ def poisson(count: int, hours: float, confidence: float = 0.95) -> Estimate:
 
 
 def detected(
-    times: Sequence[float], spoken: Sequence[tuple[float, float]], tolerance_s: float
+    times: Sequence[float], segments: Sequence[KeywordSegment], tolerance_s: float
 ) -> npt.NDArray[np.bool_]:
-    """Which of the spoken words (start, end in seconds) have an event up to `tolerance_s` after."""
-    found = [latency is not None for latency in latencies(times, spoken, tolerance_s)]
+    """Which segments have an event between their start and `tolerance_s` after their end."""
+    found = [latency is not None for latency in latencies(times, segments, tolerance_s)]
     return np.asarray(found, dtype=bool)
 
 
 def latencies(
-    times: Sequence[float], spoken: Sequence[tuple[float, float]], tolerance_s: float
+    times: Sequence[float], segments: Sequence[KeywordSegment], tolerance_s: float
 ) -> list[float | None]:
-    """Seconds from each word's end to its first event (before the end: negative); None: missed."""
+    """Seconds from each segment's end to its first event (negative before it); None: a miss."""
     at = np.sort(np.asarray(times, dtype=np.float64))
     found: list[float | None] = []
-    for start, end in spoken:
-        i = int(np.searchsorted(at, start))
-        found.append(float(at[i] - end) if i < len(at) and at[i] <= end + tolerance_s else None)
+    for segment in segments:
+        i = int(np.searchsorted(at, segment.start_s))
+        hit = i < len(at) and at[i] <= segment.end_s + tolerance_s
+        found.append(float(at[i] - segment.end_s) if hit else None)
     return found
 
 
@@ -103,7 +106,7 @@ def mcnemar(a: Sequence[bool], b: Sequence[bool]) -> float:
 
 def sweep(
     positives: Events,
-    spoken: Sequence[tuple[float, float]],
+    segments: Sequence[KeywordSegment],
     negatives: Events,
     hours: float,
     thresholds: Sequence[float],
@@ -113,8 +116,8 @@ def sweep(
     return [
         DetPoint(
             threshold,
-            int((~detected(positives(threshold), spoken, tolerance_s)).sum()),
-            len(spoken),
+            int((~detected(positives(threshold), segments, tolerance_s)).sum()),
+            len(segments),
             len(negatives(threshold)),
             hours,
         )

@@ -6,7 +6,7 @@ from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wakeword.data.clip import Clip
+from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.detection.trigger import Scores
 from wakeword.evaluation import metrics
 from wakeword.evaluation.metrics import DetPoint, Estimate
@@ -23,20 +23,20 @@ class ScoredStream:
 
     Attributes:
         logits: (frames, keywords).
-        spoken: word, start and end in seconds.
+        segments: where each keyword is spoken, in stream time.
         hours: of audio.
         pieces: where each clip begins, in seconds, with the clip; () where nobody asks.
     """
 
     name: str
     logits: Scores
-    spoken: tuple[tuple[str, float, float], ...]
+    segments: tuple[KeywordSegment, ...]
     hours: float
     pieces: tuple[tuple[float, Clip], ...] = ()
 
-    def bounds(self, keyword: str) -> list[tuple[float, float]]:
-        """Start and end of a keyword wherever it is said, in seconds."""
-        return [(start, end) for label, start, end in self.spoken if label == keyword]
+    def segments_of(self, keyword: str) -> list[KeywordSegment]:
+        """The segments in which one keyword is spoken, in stream order."""
+        return [segment for segment in self.segments if segment.keyword == keyword]
 
     def clip_at(self, time_s: float) -> Clip:
         """The clip that is heard at a time."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from wakeword.audio.levels import rms
 from wakeword.audio.samples import SAMPLE_RATE, Samples
-from wakeword.data.clip import Clip
+from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import ClipLoader
 from wakeword.errors import ManifestError
@@ -66,12 +66,18 @@ class Stream:
         ]
 
 
-class StreamSegment(NamedTuple):
-    """The next stretch of a stream, with the keyword in it: name, start, end in its seconds."""
+class StreamPiece(NamedTuple):
+    """The next stretch of a stream: a clip with the gap before it.
+
+    Attributes:
+        samples: (samples,) at 16 kHz.
+        segment: where the clip's keyword is spoken, counted from the start of this piece; None for
+            a clip without a keyword.
+    """
 
     samples: Samples
     clip: Clip
-    spoken: tuple[str, float, float] | None
+    segment: KeywordSegment | None
 
 
 def positive_stream(data: Dataset, condition: Condition = CLEAN, seed: int = 0) -> Stream:
@@ -100,7 +106,7 @@ def negative_stream(data: Dataset, seed: int = 0) -> Stream:
     return Stream("negatives", tuple(clips[i] for i in order), seed=seed)
 
 
-def render(stream: Stream, library: ClipLoader) -> Iterator[StreamSegment]:
+def render(stream: Stream, library: ClipLoader) -> Iterator[StreamPiece]:
     """The stream, piece by piece; broken clips are left out and remembered by the library.
 
     Raises ManifestError where the condition is a room and the data has none of its kind.
@@ -116,13 +122,14 @@ def render(stream: Stream, library: ClipLoader) -> Iterator[StreamSegment]:
         if samples is None:
             continue
         if clip.label is None:
-            yield StreamSegment(_after_gap(samples, NEGATIVE_GAP_S, rng), clip, None)
+            yield StreamPiece(_after_gap(samples, NEGATIVE_GAP_S, rng), clip, None)
             continue
         start_s, end_s = clip.bounds(samples)
         word = samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
         samples = _after_gap(samples, GAP_S, rng)
         samples = _apply_condition(stream.condition, samples, rms(word), noises, rirs, rng)
-        yield StreamSegment(samples, clip, (clip.label, start_s + GAP_S, end_s + GAP_S))
+        segment = KeywordSegment(clip.label, start_s, end_s).shifted(GAP_S)
+        yield StreamPiece(samples, clip, segment)
 
 
 def _apply_condition(
@@ -159,7 +166,7 @@ class StreamReader:
     """A stream's audio, piece by piece; afterwards what was heard when, and for how long.
 
     Attributes:
-        spoken: (word, start, end) in seconds of the stream.
+        segments: where the keywords read so far are spoken, in stream time.
         pieces: where each clip begins, in seconds, with the clip.
         hours: of the audio so far.
     """
@@ -168,7 +175,7 @@ class StreamReader:
         self, stream: Stream, library: ClipLoader, progress: ProgressCallback | None = None
     ) -> None:
         self._stream, self._library, self._progress = stream, library, progress
-        self.spoken: list[tuple[str, float, float]] = []
+        self.segments: list[KeywordSegment] = []
         self.pieces: list[tuple[float, Clip]] = []
         self.samples = 0
 
@@ -180,9 +187,8 @@ class StreamReader:
         for number, piece in enumerate(render(self._stream, self._library)):
             at = self.samples / SAMPLE_RATE
             self.pieces.append((at, piece.clip))
-            if piece.spoken:
-                word, start_s, end_s = piece.spoken
-                self.spoken.append((word, at + start_s, at + end_s))
+            if piece.segment:
+                self.segments.append(piece.segment.shifted(at))
             self.samples += len(piece.samples)
             if self._progress:
                 self._progress(

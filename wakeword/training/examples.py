@@ -14,7 +14,7 @@ from numpy.random import Generator
 from wakeword.audio.files import audio_info
 from wakeword.audio.levels import rms, set_level
 from wakeword.audio.samples import SAMPLE_RATE, Samples
-from wakeword.data.clip import Clip
+from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import KeywordBank
 from wakeword.errors import AudioError, ManifestError
@@ -26,20 +26,11 @@ _SEGMENT_S = 4.0  # long recordings are cut into pieces of this length
 
 
 @dataclass(frozen=True)
-class KeywordSegment:
-    """A keyword in a scene: its number and its bounds in seconds."""
-
-    keyword: int
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True)
 class TrainingExample:
     """(samples,) of audio and the keywords in it."""
 
     samples: Samples
-    spoken: tuple[KeywordSegment, ...]
+    segments: tuple[KeywordSegment, ...]
     dry: Samples
     """The same before room, noise, band and level."""
 
@@ -140,20 +131,19 @@ def render_example(
     plan: ExamplePlan,
     library: KeywordBank,
     augmenter: Augmenter,
-    words: Sequence[str],
     samples: int,
 ) -> TrainingExample:
     """Make one scene of `samples` samples. The same plan gives the same samples."""
     rng = np.random.default_rng(plan.seed)
     fill = _Fill(plan.fill, library, augmenter)
-    spoken: tuple[KeywordSegment, ...] = ()
+    segments: tuple[KeywordSegment, ...] = ()
     clip = plan.keyword_clip
     if clip is None or plan.half_word:
         sound = _without_keyword(clip, library, augmenter, fill, samples, rng)
     else:
-        sound, spoken = _with_keyword(clip, library, augmenter, fill, words, samples, rng)
+        sound, segments = _with_keyword(clip, library, augmenter, fill, samples, rng)
     reference = float(10 ** (_LEVEL_DB / 20))
-    return TrainingExample(augmenter.place(sound, reference, rng), spoken, sound)
+    return TrainingExample(augmenter.place(sound, reference, rng), segments, sound)
 
 
 def _with_keyword(
@@ -161,7 +151,6 @@ def _with_keyword(
     library: KeywordBank,
     augmenter: Augmenter,
     fill: _Fill,
-    words: Sequence[str],
     length: int,
     rng: Generator,
 ) -> tuple[Samples, tuple[KeywordSegment, ...]]:
@@ -184,10 +173,8 @@ def _with_keyword(
     if rng.random() < 0.4:
         _lay(sound[at + end + gap_after :], fill, rng)
     assert clip.label is not None
-    spoken = KeywordSegment(
-        words.index(clip.label), max(0, at + start) / SAMPLE_RATE, (at + end) / SAMPLE_RATE
-    )
-    return sound, (spoken,)
+    segment = KeywordSegment(clip.label, max(0, at + start) / SAMPLE_RATE, (at + end) / SAMPLE_RATE)
+    return sound, (segment,)
 
 
 def _without_keyword(

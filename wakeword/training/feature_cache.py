@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from wakeword import storage
 from wakeword.audio.samples import Samples
+from wakeword.data.clip import KeywordSegment
 from wakeword.data.loader import KeywordBank
 from wakeword.encoders.base import Encoder
 from wakeword.encoders.frontend import FrontEnd, MelFrontEnd
@@ -27,7 +28,7 @@ from wakeword.parallel import available_cores, single_threaded
 from wakeword.progress import ProgressCallback
 from wakeword.training.augmentation import Augmenter, mask_features
 from wakeword.training.distributed import ProcessGroup
-from wakeword.training.examples import ExamplePlan, KeywordSegment, render_example
+from wakeword.training.examples import ExamplePlan, render_example
 
 _SHARD = 64  # scenes in a file
 _BATCH = 4  # scenes that a worker makes and the encoder takes at once
@@ -40,7 +41,7 @@ class EncodedStream:
     name: str
     depth: int
     frames: Tensor  # (1, U, dim) float16
-    spoken: tuple[tuple[str, float, float], ...]  # word, start and end in seconds
+    segments: tuple[KeywordSegment, ...]
     hours: float
 
     @torch.inference_mode()
@@ -54,7 +55,9 @@ class EncodedStream:
                 x, encoder_state = model.encoder(x, encoder_state, start=self.depth)
             x, head_state = model.head(x, head_state)
             logits.append(x[0])
-        return ScoredStream(self.name, torch.cat(logits).double().numpy(), self.spoken, self.hours)
+        return ScoredStream(
+            self.name, torch.cat(logits).double().numpy(), self.segments, self.hours
+        )
 
 
 class FeatureCache:
@@ -74,7 +77,6 @@ class FeatureCache:
         groups: Sequence[Sequence[ExamplePlan]],
         library: KeywordBank,
         augmenter: Augmenter,
-        words: Sequence[str],
         samples: int,
         progress: ProgressCallback | None = None,
         team: ProcessGroup | None = None,
@@ -87,15 +89,15 @@ class FeatureCache:
         """
         team = team or ProcessGroup()
         frames = np.zeros(0, dtype=np.float16)
-        spoken: list[tuple[KeywordSegment, ...]] = []
+        segments: list[tuple[KeywordSegment, ...]] = []
         shards = [group[i : i + _SHARD] for group in groups for i in range(0, len(group), _SHARD)]
         total = sum(map(len, groups))
 
         def made(part_of: Sequence[ExamplePlan]) -> Path:
-            name = storage.cache_key(samples, [_made_of(p, library, words) for p in part_of])
+            name = storage.cache_key(samples, [_made_of(p, library) for p in part_of])
             file = self.folder / f"{name}.npz"
             if not file.is_file():
-                frames_and_all = self._shard(part_of, library, augmenter, words, samples)
+                frames_and_all = self._shard(part_of, library, augmenter, samples)
                 with storage.atomic_write(file) as part, part.open("wb") as out:
                     np.savez(out, allow_pickle=False, **frames_and_all)
             return file
@@ -112,7 +114,7 @@ class FeatureCache:
             file = made(part_of)
             with np.load(file) as held:
                 shard = held["frames"]
-                spoken += _from_table(held["spoken"], len(shard))
+                segments += _segments_from_json(str(held["segments"]))
                 broken = json.loads(str(held["broken"]))
             library.broken |= {Path(name): reason for name, reason in broken.items()}
             if first == 0:
@@ -121,33 +123,32 @@ class FeatureCache:
             first += len(shard)
             if progress:
                 progress("computing features", first, total)
-        return frames, spoken
+        return frames, segments
 
     def _shard(
         self,
         plans: Sequence[ExamplePlan],
         library: KeywordBank,
         augmenter: Augmenter,
-        words: Sequence[str],
         samples: int,
     ) -> dict[str, npt.NDArray[Any]]:
         known = set(library.broken)
 
         def make(batch: Sequence[ExamplePlan]) -> tuple[Tensor, list[tuple[KeywordSegment, ...]]]:
-            scenes = [render_example(plan, library, augmenter, words, samples) for plan in batch]
+            scenes = [render_example(plan, library, augmenter, samples) for plan in batch]
             audio = torch.from_numpy(np.stack([scene.samples for scene in scenes]))
             masks = [(plan, augmenter.config.mask_share) for plan in batch]
-            return self._encode(audio, masks).half(), [scene.spoken for scene in scenes]
+            return self._encode(audio, masks).half(), [scene.segments for scene in scenes]
 
         batches = [plans[i : i + _BATCH] for i in range(0, len(plans), _BATCH)]
         with single_threaded(), ThreadPoolExecutor(available_cores()) as pool:
             made = list(pool.map(make, batches))
         frames = [encoded for encoded, _ in made]
-        spoken = [each for _, batch in made for each in batch]
+        segments = [each for _, batch in made for each in batch]
         broken = {str(p): why for p, why in sorted(library.broken.items()) if p not in known}
         return {
             "frames": torch.cat(frames).numpy(),
-            "spoken": _to_table(spoken),
+            "segments": np.array(_segments_to_json(segments)),
             "broken": np.array(json.dumps(broken)),
         }
 
@@ -175,14 +176,15 @@ class FeatureCache:
             heard = StreamReader(stream, library, progress)
             frames = self._encode_stream(heard)
             broken = {str(c.path): library.broken.get(c.path) for c in stream.clips}
-            about = {"spoken": heard.spoken, "hours": heard.hours, "broken": broken}
+            segments = [astuple(segment) for segment in heard.segments]
+            about = {"segments": segments, "hours": heard.hours, "broken": broken}
             with storage.atomic_write(file) as part:
                 safetensors.torch.save_file({"frames": frames}, part, {"about": json.dumps(about)})
         with safetensors.safe_open(file, framework="pt") as held:
             about = json.loads(held.metadata()["about"])
             frames = held.get_tensor("frames")
         library.broken |= {Path(name): why for name, why in about["broken"].items() if why}
-        spoken = tuple((word, start_s, end_s) for word, start_s, end_s in about["spoken"])
+        spoken = tuple(KeywordSegment(*values) for values in about["segments"])
         return EncodedStream(stream.name, self.depth, frames, spoken, about["hours"])
 
     @torch.inference_mode()
@@ -205,23 +207,18 @@ def has_bfloat16() -> bool:
     return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
-def _made_of(plan: ExamplePlan, library: KeywordBank, words: Sequence[str]) -> list[object]:
+def _made_of(plan: ExamplePlan, library: KeywordBank) -> list[object]:
     """What a scene is made of, apart from what holds for all."""
     word: list[object] = []
     if plan.keyword_clip is not None:
         clip, _, start_s, end_s = library.keywords[plan.keyword_clip]
-        number = words.index(clip.label) if clip.label in words else -1
-        word = [clip.identity(), start_s, end_s, number, plan.half_word]
+        word = [clip.identity(), clip.label, start_s, end_s, plan.half_word]
     return [plan.seed, word, [clip.identity() for clip in plan.fill]]
 
 
-def _to_table(spoken: Sequence[tuple[KeywordSegment, ...]]) -> npt.NDArray[np.float64]:
-    rows = [(i, s.keyword, s.start_s, s.end_s) for i, each in enumerate(spoken) for s in each]
-    return np.asarray(rows, dtype=np.float64).reshape(-1, 4)
+def _segments_to_json(segments: Sequence[Sequence[KeywordSegment]]) -> str:
+    return json.dumps([[astuple(segment) for segment in spoken] for spoken in segments])
 
 
-def _from_table(table: npt.NDArray[np.float64], count: int) -> list[tuple[KeywordSegment, ...]]:
-    spoken: list[list[KeywordSegment]] = [[] for _ in range(count)]
-    for scene, keyword, start_s, end_s in table:
-        spoken[int(scene)].append(KeywordSegment(int(keyword), float(start_s), float(end_s)))
-    return [tuple(each) for each in spoken]
+def _segments_from_json(text: str) -> list[tuple[KeywordSegment, ...]]:
+    return [tuple(KeywordSegment(*values) for values in spoken) for spoken in json.loads(text)]

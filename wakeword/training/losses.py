@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wakeword.data.clip import KeywordSegment
 from wakeword.errors import ConfigError, unknown_name_message
-from wakeword.training.examples import KeywordSegment
 
 IGNORED = -1.0
 
@@ -18,16 +18,20 @@ IGNORED_S = (-0.40, 0.80)  # around the end of the word: here it may
 
 
 def frame_targets(
-    spoken: Sequence[tuple[KeywordSegment, ...]], frames: int, keywords: int, frame_s: float
+    segments: Sequence[Sequence[KeywordSegment]],
+    frames: int,
+    keywords: Sequence[str],
+    frame_s: float,
 ) -> Tensor:
     """(scenes, frames, keywords): 1 where a keyword has just ended, IGNORED around it, else 0."""
-    targets = torch.zeros(len(spoken), frames, keywords)
+    targets = torch.zeros(len(segments), frames, len(keywords))
     ends = (torch.arange(frames) + 1) * frame_s
     for value, (first_s, last_s) in ((IGNORED, IGNORED_S), (1.0, POSITIVE_S)):
-        for scene, words in enumerate(spoken):
-            for word in words:
-                after = ends - word.end_s
-                targets[scene, (after >= first_s) & (after <= last_s), word.keyword] = value
+        for example, spoken in enumerate(segments):
+            for segment in spoken:
+                after = ends - segment.end_s
+                within = (after >= first_s) & (after <= last_s)
+                targets[example, within, keywords.index(segment.keyword)] = value
     return targets
 
 

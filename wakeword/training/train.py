@@ -69,7 +69,7 @@ from wakeword.training.strategy import (
     parameter_groups,
 )
 
-_FEATURES_VERSION = 6  # to be raised with every change to what scenes or features are
+_FEATURES_VERSION = 7  # to be raised with every change to what scenes or features are
 _AT_ONCE = 16  # scenes of a batch whose gradients are computed at once: they fit the caches
 _VALIDATION_POINTS = (0.5, 1, 2, 4, 8, 16, 32)  # false accepts per hour
 
@@ -159,7 +159,7 @@ def train(
     made_of = replace(whole, negatives=(*whole.negatives, *beside.negatives)).ingredients()
     clips = len(library.keywords)
     model = run.finish(validation, minutes, clips, history, made_of)
-    held_out = len(validation[0].spoken)
+    held_out = len(validation[0].segments)
     notes = [*parts.notes, *_broken_notes(library), *_small_data_notes(held_out, clips)]
     notes += _source_size_notes(encoder.spec, minutes / 60)
     return TrainResult(model, told, strategy, tuple(notes), tuple(history), held_out)
@@ -315,13 +315,11 @@ class _Run:
             plan_extra_examples(beside.negatives, config, seed),
         ]
         augmenter = Augmenter(config.augment, library.noises, library.rirs)
-        frames, spoken = store.scenes(
-            plans, library, augmenter, self.keywords, samples, progress, self.team
-        )
+        frames, segments = store.scenes(plans, library, augmenter, samples, progress, self.team)
         negatives = len({clip.path for clip in (*data.negatives, *beside.negatives)})
         check_broken(len(set(library.broken)), negatives + len(data.keywords), library.broken)
         logits = hops * self.model.encoder.hop_frames // self.model.head.pool
-        targets = frame_targets(spoken, logits, len(self.keywords), self.model.frame_s)
+        targets = frame_targets(segments, logits, self.keywords, self.model.frame_s)
         heard = self._validation(store, library, held_out, progress)
         return _Scenes(frames, targets), heard
 

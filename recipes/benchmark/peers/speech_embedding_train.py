@@ -24,6 +24,7 @@ from speech_embedding import WINDOWS
 from torch import Tensor, nn
 
 from wakeword import storage
+from wakeword.data.clip import KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader, KeywordBank
@@ -41,7 +42,7 @@ from wakeword.evaluation.test_streams import (
     positive_stream,
 )
 from wakeword.training.augmentation import Augmenter
-from wakeword.training.examples import ExampleConfig, KeywordSegment, plan_examples, render_example
+from wakeword.training.examples import ExampleConfig, plan_examples, render_example
 from wakeword.training.losses import IGNORED, IGNORED_S, POSITIVE_S, frame_bce
 
 UNITS, EPOCHS, BATCH, RATE_OF_LEARNING, DECAY = 128, 14, 64, 1e-3, 0.02
@@ -78,12 +79,12 @@ def scenes(network: Embedding, data: Dataset, word: str, hours: float) -> tuple[
     embeddings: list[Tensor] = []
     targets: list[Tensor] = []
     for number, plan in enumerate(plans):
-        scene = render_example(plan, library, augmenter, [word], samples)
+        scene = render_example(plan, library, augmenter, samples)
         coloured_noise = np.random.default_rng((SEED, number)).standard_normal(FRONT) * FAINT
         network.reset()
         found = network.feed(np.concatenate([coloured_noise.astype(np.float32), scene.samples]))
         embeddings.append(torch.from_numpy(found).half())
-        targets.append(targets_of(scene.spoken, len(found) - WINDOWS + 1))
+        targets.append(targets_of(scene.segments, len(found) - WINDOWS + 1))
         if number % 200 == 0:
             print(f"scene {number} of {len(plans)}", flush=True)
     return torch.stack(embeddings), torch.stack(targets)
@@ -114,12 +115,11 @@ def held_out(data: Dataset) -> list[Stream]:
 
 
 def listen(network: Embedding, stream: Stream) -> tuple[Tensor, list, float]:
-    """A stream's (n, 96), what is spoken (start and end in seconds), and its hours."""
+    """A stream's (n, 96), where the word is spoken, and its hours."""
     network.reset()
     heard = StreamReader(stream, ClipLoader())
     found = [network.feed(block) for block in join_blocks(heard)]
-    spoken = [(start, end) for _, start, end in heard.spoken]
-    return torch.from_numpy(np.concatenate(found)), spoken, heard.hours
+    return torch.from_numpy(np.concatenate(found)), heard.segments, heard.hours
 
 
 def fit(x: Tensor, targets: Tensor, heard: list) -> dict[str, np.ndarray]:
