@@ -86,7 +86,7 @@ def main(
     )
     rows: list[KeywordResult] = []
     negatives: list[float] = []
-    for word in words or data.words():
+    for word in words or data.labels():
         file = out / f"{word}.wakeword"
         with progress_display() as progress:
             if not file.exists():

@@ -128,8 +128,8 @@ def main(corpus: Path, out: Path, wanted: tuple[str, ...]) -> None:
         for word in WORDS:
             if wanted and word.name not in wanted:
                 continue
-            real = word.name in data.words()
-            task = select_keywords(data, [word.name], may_lack=True)
+            real = word.name in data.labels()
+            task = select_keywords(data, [word.name], allow_missing=True)
             made: list[Clip] = []
             jobs = [(out, word, real, voice, split) for split, voice in voices_for(word)]
             for number, clips in enumerate(p.map(speak, *zip(*jobs, strict=True)), 1):

@@ -70,7 +70,7 @@ def main(
         if not file.is_file():
             config = TrainConfig(encoder=encoder, strategy=strategy)
             save_model(
-                train(data, data.words(), config, weights=weights, progress=progress).model, file
+                train(data, data.labels(), config, weights=weights, progress=progress).model, file
             )
         model = load_model(file)
         together = evaluate(model, data, progress=progress)

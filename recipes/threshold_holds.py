@@ -60,7 +60,7 @@ def main(
     data = assign_splits(read_dataset(corpus))
     inside: list[bool] = []
     elsewhere: list[str] = []
-    for word in words or data.words():
+    for word in words or data.labels():
         model = load_model(folder / f"{word}.wakeword")
         part = select_keywords(data, [word]).subset("dev")
         with progress_display() as progress, single_threaded():
@@ -77,7 +77,7 @@ def main(
                 f"{len(counted) / rest.hours:.2f} | {'inside' if inside[-1] else 'OUTSIDE'} |",
                 flush=True,
             )
-        if other and word in (clips := read_dataset(other)).words():
+        if other and word in (clips := read_dataset(other)).labels():
             point, found = calibrate_scores(model, heard, per_hour=fa_per_hour)
             noises = replace(select_keywords(clips, [word]), noises=part.noises)
             for condition in (CLEAN, noisy(10.0)):

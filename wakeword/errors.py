@@ -1,4 +1,4 @@
-"""Every error that a user can cause: one line of what is wrong, what was expected, what to do."""
+"""Errors that a user can cause; messages say what is wrong, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -7,27 +7,33 @@ from collections.abc import Iterable
 
 
 class WakewordError(Exception):
-    """Base of all errors that a message can teach the user out of; the commands exit with 2."""
+    """Base class of all errors that a user can fix; the command line exits with code 2."""
 
 
 class AudioError(WakewordError):
-    """A recording or device that cannot be used as it is."""
+    """A recording or an audio device that cannot be used."""
 
 
 class CheckpointError(WakewordError):
-    """Encoder weights or a model file that are missing, damaged, foreign or hostile."""
+    """Encoder weights or a model file that are missing, damaged, of another format or unsafe."""
 
 
 class ManifestError(WakewordError):
-    """A data set whose layout or labels cannot be understood."""
+    """A data set whose layout, rows or labels cannot be interpreted."""
 
 
 class ConfigError(WakewordError):
-    """A setting, name or option that does not exist or does not fit."""
+    """A setting, name or option that does not exist or has an invalid value."""
 
 
 def unknown_name_message(kind: str, name: str, known: Iterable[str]) -> str:
-    """The message for a name that is not known: suggests the nearest one and lists the rest."""
+    """Return the error message for an unknown name: the closest known name, then all of them.
+
+    Args:
+        kind: what the name names, such as "encoder".
+        name: the unknown name.
+        known: all valid names.
+    """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""

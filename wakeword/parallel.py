@@ -1,4 +1,4 @@
-"""Long work: how it reports its progress, and how it shares the cores."""
+"""Executors that run jobs on the cores of this machine or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -15,50 +15,66 @@ Shared = TypeVar("Shared")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 JobProgress = Callable[[int], None]
-"""Told how much more of a job is done."""
+"""Called by a running job with the number of steps completed since the last call."""
 
 
 @dataclass(frozen=True)
 class JobBatch(Generic[Shared, Job, Result]):
-    """`function(shared, job, tick)` of every job.
+    """Independent jobs, each of which calls `function(shared, job, progress)`.
 
     Attributes:
-        tick: called in this process with a job and how much more of it is done.
-        size: what the ticks of a job add up to.
-        failed: whether a result lacks what another machine may be able to read.
+        function: for a Ray cluster, importable on its workers.
+        shared: first argument of all jobs, sent to a cluster once.
+        jobs: second argument of each job.
+        on_progress: called in this process with a job and the number of its steps just completed.
+        size: number of steps of a job.
+        failed: whether a result is incomplete, so that another machine should try the job again.
     """
 
     function: Callable[[Shared, Job, JobProgress], Result]
     shared: Shared
     jobs: Sequence[Job]
-    tick: Callable[[Job, int], None]
+    on_progress: Callable[[Job, int], None]
     size: Callable[[Job], int] = lambda job: 1
     failed: Callable[[Result], bool] = lambda result: False
 
 
 class Executor(Protocol):
-    """A place to run jobs."""
+    """Runs batches of jobs."""
 
-    def run(self, task: JobBatch[Shared, Job, Result]) -> list[Result]:
-        """The results, in the order of the jobs."""
+    def run(self, batch: JobBatch[Shared, Job, Result]) -> list[Result]:
+        """Run all jobs and return their results in the order of the jobs."""
 
 
 class LocalExecutor:
-    """Threads of this process, one a core."""
+    """Runs jobs in threads of this process, one per core."""
 
-    def run(self, task: JobBatch[Shared, Job, Result]) -> list[Result]:
-        def one(job: Job) -> Result:
-            return task.function(task.shared, job, lambda more: task.tick(job, more))
+    def run(self, batch: JobBatch[Shared, Job, Result]) -> list[Result]:
+        """Run all jobs and return their results in the order of the jobs.
 
-        if len(task.jobs) == 1:  # to which all threads of torch are left
-            return [one(job) for job in task.jobs]
+        A single job runs in the calling thread and may use all threads of torch.
+        """
+
+        def run_job(job: Job) -> Result:
+            return batch.function(batch.shared, job, lambda steps: batch.on_progress(job, steps))
+
+        if len(batch.jobs) == 1:
+            return [run_job(job) for job in batch.jobs]
         with single_threaded(), ThreadPoolExecutor(available_cores()) as pool:
-            return list(pool.map(one, task.jobs))
+            return list(pool.map(run_job, batch.jobs))
 
 
 @contextmanager
 def executor_for(ray: str | None) -> Iterator[Executor]:
-    """The cores of this machine for None, else a Ray cluster by its address ("": one made here)."""
+    """Yield the executor of an address and close it at the end.
+
+    Args:
+        ray: None for the cores of this machine, otherwise the address of a Ray cluster ("" starts
+            one on this machine).
+
+    Raises:
+        ConfigError: Ray is not installed, or there is no cluster at the address.
+    """
     if ray is None:
         yield LocalExecutor()
         return
@@ -70,14 +86,16 @@ def executor_for(ray: str | None) -> Iterator[Executor]:
 
 
 class RayExecutor:
-    """Workers of a Ray cluster, which see the same files under the same names.
+    """Runs jobs on a Ray cluster, whose workers must see the same files under the same paths.
+
+    Ray runs a job again if its worker dies; a job whose result counts as `failed` runs once more.
 
     Args:
-        address: of a running cluster, "auto" for the one that this machine belongs to; "": a
-            cluster of this machine alone, started here and stopped by `close`.
+        address: of a running cluster; "auto" for the cluster that this machine belongs to; "" for
+            a cluster of this machine alone, which `close` stops.
 
-    A job whose worker dies is run again by Ray; one whose result `failed` is run once more.
-    Raises ConfigError where Ray is missing or the cluster is not there.
+    Raises:
+        ConfigError: Ray is not installed, or there is no cluster at the address.
     """
 
     def __init__(self, address: str = "") -> None:
@@ -85,62 +103,69 @@ class RayExecutor:
             import ray
         except ImportError as error:
             raise ConfigError(
-                f"Ray is not to be had here ({error}): pip install 'wakeword[ray]'."
+                f"Ray is not installed ({error}): pip install 'wakeword[ray]'."
             ) from error
         self._ray: Any = ray
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        alone: dict[str, Any] = {"num_cpus": available_cores(), "include_dashboard": False}
+        local: dict[str, Any] = {"num_cpus": available_cores(), "include_dashboard": False}
         try:
-            ray.init(address=address or "local", **quiet, **({} if address else alone))
+            ray.init(address=address or "local", **quiet, **({} if address else local))
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ConfigError(
-                f"no Ray cluster at {address or 'this machine'} ({error}). Start one there by "
-                "`ray start --head`, or leave the address out: then this machine is used."
+                f"no Ray cluster at {address or 'this machine'} ({error}). Start one with "
+                "`ray start --head`, or omit the address to start one on this machine."
             ) from error
 
     def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
+        """Disconnect from the cluster; a cluster started by this executor stops."""
         self._ray.shutdown()
 
-    def run(self, task: JobBatch[Shared, Job, Result]) -> list[Result]:
-        there = self._ray.put((task.function, task.shared))
-        remote = self._ray.remote(num_cpus=1, max_retries=2, scheduling_strategy="SPREAD")(_remote)
+    def run(self, batch: JobBatch[Shared, Job, Result]) -> list[Result]:
+        """Run all jobs and return their results in the order of the jobs."""
+        common = self._ray.put((batch.function, batch.shared))
+        remote = self._ray.remote(num_cpus=1, max_retries=2, scheduling_strategy="SPREAD")(
+            _run_remote
+        )
         results: dict[int, Result] = {}
-        waiting = {remote.remote(there, job): (i, True) for i, job in enumerate(task.jobs)}
-        while waiting:
-            (done, *_), _ = self._ray.wait(list(waiting))
-            i, first = waiting.pop(done)
+        pending = {remote.remote(common, job): (i, True) for i, job in enumerate(batch.jobs)}
+        while pending:
+            (done, *_), _ = self._ray.wait(list(pending))
+            i, first_attempt = pending.pop(done)
             try:
                 results[i] = self._ray.get(done)
             except self._ray.exceptions.RayTaskError as error:
-                raise error.cause from None  # what the job itself raised
-            if first and task.failed(results[i]):
-                waiting[remote.remote(there, task.jobs[i])] = (i, False)
+                raise error.cause from None  # the exception of the job itself
+            if first_attempt and batch.failed(results[i]):
+                pending[remote.remote(common, batch.jobs[i])] = (i, False)
             else:
-                task.tick(task.jobs[i], task.size(task.jobs[i]))
-        return [results[i] for i in range(len(task.jobs))]
+                batch.on_progress(batch.jobs[i], batch.size(batch.jobs[i]))
+        return [results[i] for i in range(len(batch.jobs))]
 
 
-def _remote(there: tuple[Callable[[Any, Any, JobProgress], Any], Any], job: Any) -> Any:
-    function, shared = there
+def _run_remote(common: tuple[Callable[[Any, Any, JobProgress], Any], Any], job: Any) -> Any:
+    function, shared = common
     with single_threaded():
-        return function(shared, job, lambda more: None)
+        return function(shared, job, lambda steps: None)
 
 
 def available_cores() -> int:
-    """Cores for this process: those that it may use, shared with those that train with it."""
+    """Return the number of cores of this process: at least 1.
+
+    They are the cores that the process is allowed to use, divided among the training processes
+    that torchrun started on this machine.
+    """
     if hasattr(os, "sched_getaffinity"):
-        found = len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
     else:
-        found = os.cpu_count() or 1
-    return max(1, found // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))  # torchrun's processes
+        cores = os.cpu_count() or 1
+    return max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Within, torch uses one thread in this thread and in every one that is started from it.
+    """Limit torch to one thread per calling thread, also in threads started inside the block.
 
-    Networks this small are fastest side by side on one thread each.
+    Small networks are fastest when they run side by side, each on one thread.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Progress callbacks of long operations."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ from collections.abc import Callable
 from threading import Lock
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and of how much (0: not known)."""
+"""Called as `progress(stage, done, total)`; a total of 0 means that it is not known."""
 
 
 class ProgressCounter:
-    """A progress that several threads tell of together: how much more of it each has done."""
+    """Adds up the progress of several threads and reports the sum.
 
-    def __init__(self, what: str, total: int, progress: ProgressCallback | None) -> None:
-        self._what, self._total, self._progress = what, total, progress
+    Args:
+        stage: name of the operation, passed on to `progress`.
+        total: number of steps of all threads together.
+        progress: called after every step; None reports nothing.
+    """
+
+    def __init__(self, stage: str, total: int, progress: ProgressCallback | None) -> None:
+        self._stage, self._total, self._progress = stage, total, progress
         self._done, self._lock = 0, Lock()
 
-    def __call__(self, more: int) -> None:
+    def __call__(self, steps: int) -> None:
+        """Count `steps` more steps; may be called from any thread."""
         with self._lock:
-            self._done += more
+            self._done += steps
             if self._progress:
-                self._progress(self._what, self._done, self._total)
+                self._progress(self._stage, self._done, self._total)

@@ -1,4 +1,4 @@
-"""Files whole or not at all, and where the cache is."""
+"""Atomic file writes, the cache folder, cache keys and checksums."""
 
 from __future__ import annotations
 
@@ -16,15 +16,23 @@ from wakeword.errors import ConfigError
 
 
 def cache_dir() -> Path:
-    """Where downloads and computed features are kept: WAKEWORD_CACHE, or the platform's place."""
+    """Return the folder of downloads and computed features.
+
+    It is the value of the environment variable WAKEWORD_CACHE, or the user cache folder of the
+    platform.
+    """
     return Path(os.environ.get("WAKEWORD_CACHE") or platformdirs.user_cache_dir("wakeword", False))
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A `.part` file to write; it takes its name only when the block ends without an error.
+    """Yield a `.part` file to write; rename it to `path` when the block ends without an error.
 
-    Raises ConfigError, with nothing left behind, where the place cannot be written or is full.
+    Missing folders are created. After an error the `.part` file is removed, and an existing file
+    at `path` is unchanged.
+
+    Raises:
+        ConfigError: the folder cannot be written or the disk is full.
     """
     part = path.with_name(f"{path.name}.part")
     try:
@@ -37,33 +45,46 @@ def atomic_write(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise ConfigError(
                 f"{path}: cannot be written ({error.strerror or error}). "
-                "Choose a folder that you may write to, with space left on its disk."
+                "Choose a folder with write permission and free disk space."
             ) from error
         raise
 
 
 def find_in_package(package: str, inside: str) -> Path | None:
-    """A file inside an installed package, which is not imported; None where there is none."""
+    """Return the path of a file inside an installed package, or None if it does not exist.
+
+    Args:
+        package: name of the package, which is not imported.
+        inside: path below the package's folder.
+    """
     try:
-        found = importlib.util.find_spec(package)
+        spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
         return None
-    for place in (found.submodule_search_locations or []) if found else []:
-        if (Path(place) / inside).is_file():
-            return Path(place) / inside
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(folder) / inside).is_file():
+            return Path(folder) / inside
     return None
 
 
 def append_line(path: Path, line: str) -> None:
-    """One more line in a text file, which is whole at any time; raises ConfigError as `whole`."""
+    """Append a line to a UTF-8 text file, atomically; the file is created if it does not exist.
+
+    Raises:
+        ConfigError: as `atomic_write`.
+    """
     lines = path.read_text(encoding="utf-8") if path.is_file() else ""
     with atomic_write(path) as part:
         part.write_text(f"{lines}{line}\n", encoding="utf-8")
 
 
 def check_writable(path: Path) -> None:
-    """Raises ConfigError before long work rather than after it; nothing stays behind."""
-    missing = [folder for folder in path.parents if not folder.exists()]  # the deepest first
+    """Check, before a long computation, that a file can be written; leaves nothing behind.
+
+    Raises:
+        ConfigError: as `atomic_write`.
+    """
+    missing = [folder for folder in path.parents if not folder.exists()]  # deepest first
     probe = path.with_name(f"{path.name}.probe")
     try:
         with atomic_write(probe) as part:
@@ -76,13 +97,17 @@ def check_writable(path: Path) -> None:
 
 
 def cache_key(*parts: object) -> str:
-    """A name for what something is made of: equal parts, equal name."""
+    """Return a key of 24 hexadecimal digits; equal parts give equal keys.
+
+    Args:
+        parts: values that JSON can represent; others are represented by `str`.
+    """
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hex."""
+    """Return the SHA-256 of a file's content in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):

@@ -74,7 +74,7 @@ def main(
     out = out.resolve()
     print("| engine | word | missed at 0.1/h (95 %) | missed at 0.5/h (95 %) | hours |")
     print("|---|---|---|---|---|")
-    for word in words or data.words():
+    for word in words or data.labels():
         task = select_keywords(data, [word])
         truth = write(
             task.subset("dev"), hours, out / "audio" / word / f"picovoice-{hours:g}h.flac"

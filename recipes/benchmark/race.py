@@ -207,9 +207,9 @@ def main(
         for peer in entered:
             set_up(peer, out)
     rows: list[Row] = []
-    for word in words or data.words():
+    for word in words or data.labels():
         task = select_keywords(data, [word])
-        part, near = task.subset("dev").near_misses_apart()
+        part, near = task.subset("dev").split_confusables()
         spoken = [s for s in conditions(part) if not wanted or s.name in wanted]
         if near:
             spoken.append(confusable_stream(near, word))

@@ -150,7 +150,7 @@ def main(
         How(encoder, streaming, hop_ms, head, strategy, hours, epochs, beside)
         for head, strategy in kinds
     ]
-    words = words or tuple(assign_splits(read_dataset(corpus)).words())
+    words = words or tuple(assign_splits(read_dataset(corpus)).labels())
     jobs = [(word, how, count) for how in hows for count in counts for word in words]
     # processes, not threads: what is drawn in a training comes from torch's global generator
     with (
@@ -222,7 +222,7 @@ def trained(
     """A model of the word, and how many stages of its encoder did not learn."""
     made = train(
         part,
-        part.words(),
+        part.labels(),
         TrainConfig(
             encoder=how.encoder, streaming=how.streaming, hop_ms=how.hop_ms, head=how.head,
             strategy=how.strategy, seed=seed, epochs=how.epochs,
@@ -238,7 +238,7 @@ def trained(
 def enrolled(part: Dataset, how: How, weights: Path | None) -> tuple[WakeWordModel, int]:
     """A model that knows the word by its clips, as `wakeword enroll` makes it; nothing learns."""
     clips = [clip.load() for clip in part.keywords]
-    (word,) = part.words()
+    (word,) = part.labels()
     model = enroll(
         word, clips, encoder=how.encoder, streaming=how.streaming, hop_ms=how.hop_ms,
         weights=weights,

@@ -125,7 +125,7 @@ def main(
 
 def plain_speech(data: Sequence[Dataset], split: str, keywords: Sequence[str] = ()) -> list[Clip]:
     """What no detector will be tested on: no keyword clips, and none that say a keyword."""
-    words = {*keywords, *(word for each in data for word in each.words())}
+    words = {*keywords, *(word for each in data for word in each.labels())}
     clips = []
     for each in data:
         saying = set(negatives_containing(each, words)) if words else set()

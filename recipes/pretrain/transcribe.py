@@ -52,7 +52,7 @@ def main(corpus: Path, out: Path, weights: Path | None) -> None:
                 clip = replace(clip, text=transcript(recogniser, samples))
             clips.append(clip)
     told = replace(data, keywords=(), negatives=tuple(clips), noises=(), rirs=())
-    saying = set(negatives_containing(told, data.words()))  # a keyword that only Whisper heard
+    saying = set(negatives_containing(told, data.labels()))  # a keyword that only Whisper heard
     kept = tuple(clip for clip in clips if clip not in saying)
     write_manifest(replace(told, negatives=kept), out)
     known = sum(clip.text is not None for clip in kept)

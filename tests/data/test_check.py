@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from wakeword.cli.check import check
 from wakeword.data.check import duplicates, measure
-from wakeword.data.check.check import CheckReport, Finding, check_dataset
+from wakeword.data.check import CheckReport, Finding, check_dataset
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import read_dataset

@@ -191,7 +191,7 @@ def test_near_misses_differ_from_the_keyword_in_one_word() -> None:
 @pytest.mark.usefixtures("fake_voices", "few")
 def test_the_data_set_is_read_like_a_users_own(tmp_path: Path) -> None:
     made = make_dataset(tmp_path, KEYWORD, workers=1)
-    assert made.words() == [KEYWORD]
+    assert made.labels() == [KEYWORD]
     assert {clip.split for clip in (*made.keywords, *made.negatives)} == {"train", "dev"}
     assert all(clip.path.is_file() and clip.speaker and clip.text for clip in made.keywords)
     assert Counter(is_natural(c) for c in made.subset("dev").keywords) == {True: 8, False: 12}

@@ -44,7 +44,7 @@ def test_ingredients_are_counted_by_role_source_and_licence(tmp_path: Path) -> N
     data = read_dataset(training.write_data(tmp_path / "data", clips=4))
     one, *rest = data.keywords
     stated = replace(one, source="mine", licence="CC0-1.0")
-    found = replace(data, keywords=(stated, *rest)).ingredients()
+    found = replace(data, keywords=(stated, *rest)).count_sources()
     unknown = {"source": "not stated", "licence": "not stated"}
     assert found == [
         {"role": "keyword", "source": "mine", "licence": "CC0-1.0", "clips": 1},

@@ -365,7 +365,7 @@ def test_speak_and_learn_from_it(
     made = read_dataset(spoken / "ping.jsonl")
     assert {clip.label for clip in made.keywords} == {"ping"}
     assert {clip.split for clip in (*made.keywords, *made.negatives)} == {"train"}
-    assert len({clip.identity()[1] for clip in made.keywords}) == 3  # three takes, none twice
+    assert len({clip.identity().content for clip in made.keywords}) == 3  # three takes, none twice
     assert not any(contains_phrase("ping", clip.text or "") for clip in made.negatives)
 
     data, out = str(small_trainings), tmp_path / "out"
@@ -451,7 +451,7 @@ def test_known_words_are_said_and_measured_by_other_voices(
     held_out = {"hey-siri": {"af_kore", "joe"}, "nihao-baidu": {"af_kore", "zf_xiaoyi"}}
     for file, names_of in held_out.items():
         data = read_dataset(tmp_path / f"{file}.jsonl")
-        near = [clip for clip in data.negatives if clip.near_miss]
+        near = [clip for clip in data.negatives if clip.is_confusable]
         spoken = [*data.keywords, *near]
         speakers = {name if name == "joe" else f"kokoro_{name}" for name in names_of}
         assert {clip.speaker for clip in spoken if clip.split == "dev"} == speakers

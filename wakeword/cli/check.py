@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from wakeword.cli.console import progress_display
-from wakeword.data.check.check import CheckReport, Finding, SplitSummary, check_dataset
+from wakeword.data.check import CheckReport, Finding, SplitSummary, check_dataset
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 
@@ -70,7 +70,7 @@ def _table(report: CheckReport) -> Table:
     for row in report.rows:
         table.add_row(
             row.split,
-            escape(row.word or row.role),
+            escape(row.label or row.role),
             str(row.clips),
             f"{row.seconds / 60:.1f}",
             str(row.speakers or "-"),

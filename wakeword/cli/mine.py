@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -11,8 +10,10 @@ from wakeword import storage
 from wakeword.audio.files import load_audio, save_audio
 from wakeword.cli import options
 from wakeword.cli.console import progress_display, stdout_console
+from wakeword.data.clip import Clip
 from wakeword.data.loader import check_broken
 from wakeword.data.readers import find_recordings
+from wakeword.data.writer import manifest_row, write_rows
 from wakeword.detection.capture import CapturedClip, write_clip
 from wakeword.errors import ManifestError
 from wakeword.evaluation.mine import mine_recordings
@@ -92,18 +93,15 @@ def mine(
             write_clip(clip, sound, CapturedClip(each.keyword, heard, each.score, each.time_s))
             continue
         save_audio(clip, sound)
-        rows.append(
-            {
-                "audio_filepath": clip.name,
-                "label": "",
-                "source": "mined",
-                "recording": each.recording.name,
-                "time": each.time_s,
-                "keyword": each.keyword,
-                "score": each.score,
-            }
+        row = manifest_row(
+            Clip(clip, source="mined"),
+            output,
+            recording=each.recording.name,
+            time=each.time_s,
+            keyword=each.keyword,
+            score=each.score,
         )
+        rows.append(row)
     if not to_review:
-        with storage.atomic_write(manifest) as part:
-            part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        write_rows(manifest, rows)
     stdout_console().print(f"{len(found)} clips in {output}", highlight=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from pathlib import Path
@@ -17,6 +16,8 @@ from wakeword.audio.microphone import Microphone, play
 from wakeword.audio.resampling import resample
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.cli.level_meter import with_level_meter
+from wakeword.data.clip import Clip
+from wakeword.data.writer import append_clip
 from wakeword.errors import AudioError, ConfigError
 
 _KEYS = "Enter keep · r again · p play · q stop"
@@ -90,8 +91,7 @@ def record(
         if key == "q":
             break
         if key != "r":
-            about = {"label": label, "speaker": speaker, "distance": distance, "room": room}
-            _keep(clip, manifest, {key: value for key, value in about.items() if value is not None})
+            _keep(clip, manifest, label, speaker, distance=distance, room=room)
             kept += 1
     click.echo(f"{kept} clips added to {manifest}")
 
@@ -106,16 +106,12 @@ def _key(clip: Samples) -> str:
     return key
 
 
-def _keep(clip: Samples, manifest: Path, about: dict[str, str]) -> None:
+def _keep(clip: Samples, manifest: Path, label: str, speaker: str, **columns: str | None) -> None:
     """The clip first, then its line: a manifest never names a clip that is not there."""
-    name = re.sub(r"\W+", "-", f"{about['label'] or 'other'}-{about['speaker']}")
+    name = re.sub(r"\W+", "-", f"{label or 'other'}-{speaker}")
     number = len(list(manifest.parent.glob(f"{name}-*.flac"))) + 1
     while (file := manifest.parent / f"{name}-{number:04d}.flac").exists():
         number += 1
     save_audio(file, clip)
-    row = {
-        "audio_filepath": file.name,
-        "duration": round(len(clip) / SAMPLE_RATE, 3),
-        **about,
-    }
-    storage.append_line(manifest, json.dumps(row))
+    seconds = round(len(clip) / SAMPLE_RATE, 3)
+    append_clip(manifest, Clip(file, label or None, speaker, duration_s=seconds), **columns)

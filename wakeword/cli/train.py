@@ -121,7 +121,7 @@ def train(
         Clip(path, split="train") for part in negatives for path in find_recordings(part)
     )
     dataset = replace(dataset, negatives=(*dataset.negatives, *without))
-    words = list(keywords) or _only_word(dataset.words(), data)
+    words = list(keywords) or _only_word(dataset.labels(), data)
     config = TrainConfig(
         encoder=options.chosen(encoder, weights),
         streaming=streaming,

@@ -1,22 +1,40 @@
-"""TODO."""
+"""A clip: an audio file, or a part of one, with its label, speaker and other metadata."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from wakeword import storage
 from wakeword.audio.activity import word_bounds
 from wakeword.audio.files import audio_info, load_audio
 from wakeword.audio.samples import Samples
+from wakeword.data.legacy import RENAMED_SOURCES
 from wakeword.errors import AudioError
+
+CONFUSABLE_SOURCE = "confusable"
+"""Source, or its part before the first "/", of negatives that sound similar to a keyword."""
 
 
 @cache
-def _sha256(path: Path, size: int, changed_ns: int) -> str:
-    """Read once, as long as the file's size and time of change stay."""
+def _sha256(path: Path, size: int, modified_ns: int) -> str:
+    """Hash a file once, as long as its size and modification time do not change."""
     return storage.sha256(path)
+
+
+class ClipIdentity(NamedTuple):
+    """What determines the audio of a clip and its use in training, wherever the file is."""
+
+    content: str
+    """SHA-256 of the file; the name of a file that cannot be read."""
+    offset_s: float
+    duration_s: float | None
+    label: str | None
+    split: str | None
+    start_s: float | None
+    end_s: float | None
 
 
 @dataclass(frozen=True)
@@ -39,39 +57,55 @@ class KeywordSegment:
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording, or a part of one, with what is known of it. Times are in seconds."""
+    """An audio file, or a part of one, with its metadata. Times are in seconds."""
 
     path: Path
     label: str | None = None
-    """The word that is said; None: not a keyword (other speech, noise, a room)."""
+    """The spoken keyword; None for other speech, noise and room impulse responses."""
     speaker: str | None = None
     split: str | None = None
-    """"train", "dev", "test", or None where it is not stated."""
+    """"train", "dev", "test", or None if the data set states none."""
     source: str | None = None
-    """The sub-collection or folder that it came from."""
+    """The collection or folder that the clip comes from."""
     text: str | None = None
-    """What is said, where a transcript is known."""
+    """The transcript."""
     offset_s: float = 0.0
+    """Start of the clip in its file."""
     duration_s: float | None = None
-    """The part of the file: from `offset_s` on, `duration_s` long (None: to its end)."""
+    """Length of the clip; None: up to the end of the file."""
     start_s: float | None = None
+    """Start of the keyword, counted from the start of the clip; None: to be measured."""
     end_s: float | None = None
-    """Where the keyword lies, counted from the clip's start; None: to be measured."""
+    """End of the keyword, counted from the start of the clip; None: to be measured."""
     licence: str | None = None
-    """Under which it may be used, where that is stated."""
+    """The licence of the recording."""
 
     @property
-    def near_miss(self) -> bool:
-        """Whether it says what sounds nearly like a keyword: its source is "near-miss", or begins
-        with "near-miss/"."""
-        return (self.source or "").split("/")[0] == "near-miss"
+    def is_confusable(self) -> bool:
+        """Whether the clip is a phrase that sounds similar to a keyword.
+
+        True if its source is "confusable" or starts with "confusable/". Earlier versions wrote
+        "near-miss".
+        """
+        collection = (self.source or "").split("/")[0]
+        return RENAMED_SOURCES.get(collection, collection) == CONFUSABLE_SOURCE
 
     def load(self) -> Samples:
-        """(samples,) at 16 kHz of this clip's part of its file. Raises AudioError."""
+        """Read the clip.
+
+        Returns:
+            (samples,) float32 in [-1, 1] at 16 kHz.
+
+        Raises:
+            AudioError: the file is missing, unreadable or empty.
+        """
         return load_audio(self.path, offset_s=self.offset_s, duration_s=self.duration_s)
 
     def seconds(self) -> float:
-        """How long it is, by the file's header where nobody says; 0.0 for what cannot be read."""
+        """Return the length in seconds: `duration_s`, or as the file's header states.
+
+        An unreadable file counts as 0.0 s.
+        """
         if self.duration_s is not None:
             return self.duration_s
         try:
@@ -79,19 +113,41 @@ class Clip:
         except AudioError:
             return 0.0
 
-    def identity(self) -> tuple[str, str]:
-        """The clip and the SHA-256 of its file: what a cache may know it by."""
+    def identity(self) -> ClipIdentity:
+        """Return what identifies the clip in cache keys.
+
+        Clips in different folders are identical if their files have equal content and they are the
+        same part of it, with equal label, split and bounds.
+        """
         try:
             stat = self.path.stat()
             content = _sha256(self.path, stat.st_size, stat.st_mtime_ns)
         except OSError:
-            content = ""
-        return str(self), content
+            content = self.path.name
+        return ClipIdentity(
+            content,
+            float(self.offset_s),
+            _optional_float(self.duration_s),
+            self.label,
+            self.split,
+            _optional_float(self.start_s),
+            _optional_float(self.end_s),
+        )
 
     def bounds(self, samples: Samples) -> tuple[float, float]:
-        """Seconds of the keyword's start and end within `samples`: by energy, between those stated.
+        """Measure the start and end of the keyword by its energy, within the stated bounds.
 
-        Stated bounds are often generous, and a word that seems to end half a second late teaches
-        the wrong frames.
+        Stated bounds are often generous, and an end that is half a second late gives wrong
+        training targets.
+
+        Args:
+            samples: (samples,) at 16 kHz, as returned by `load`.
+
+        Returns:
+            Start and end in seconds from the start of the clip.
         """
         return word_bounds(samples, self.start_s or 0.0, self.end_s)
+
+
+def _optional_float(value: float | None) -> float | None:
+    return None if value is None else float(value)

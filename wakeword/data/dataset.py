@@ -1,4 +1,4 @@
-"""What a data set is made of: clips, which are sound files or parts of them, in four roles."""
+"""A data set: clips in four roles."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from wakeword.data.clip import Clip
 from wakeword.errors import ManifestError, unknown_name_message
 
-_UNSTATED = "not stated"
+Role = Literal["keyword", "negative", "noise", "rir"]
+"""What a clip is used for; "rir" is a room impulse response."""
+
 SPLITS = ("train", "dev", "test")
 _SPLIT_NAMES = {
     "train": "train",
@@ -22,57 +25,64 @@ _SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+_NOT_STATED = "not stated"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """All clips of a data set by role, with notes on what was assumed or left out."""
+    """Clips by role, with notes on what a reader assumed or skipped."""
 
     root: Path
+    """The folder of the data set."""
     layout: str
+    """The format that it was read from, such as "JSONL manifest"."""
     keywords: tuple[Clip, ...] = ()
     negatives: tuple[Clip, ...] = ()
     noises: tuple[Clip, ...] = ()
     rirs: tuple[Clip, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def words(self) -> list[str]:
-        """The labels of the keyword clips, sorted."""
+    def labels(self) -> list[str]:
+        """Return the distinct labels of the keyword clips, sorted."""
         return sorted({clip.label for clip in self.keywords if clip.label is not None})
 
     def subset(self, split: str) -> Dataset:
-        """The clips of one split; "train" takes those without a stated split too."""
-        wanted = split_name(split)
-        splits = {wanted, None} if wanted == "train" else {wanted}
+        """Return the clips of one split; "train" includes clips without a stated split.
+
+        Raises:
+            ManifestError: unknown split.
+        """
+        name = split_name(split)
+        splits = {name, None} if name == "train" else {name}
         return self.map(lambda clips: tuple(clip for clip in clips if clip.split in splits))
 
-    def by_role(self) -> dict[str, tuple[Clip, ...]]:
-        """All clips, by what they are for: "keyword", "negative", "noise", "room"."""
+    def by_role(self) -> dict[Role, tuple[Clip, ...]]:
+        """Return all clips by role: "keyword", "negative", "noise", "rir"."""
         return {
             "keyword": self.keywords,
             "negative": self.negatives,
             "noise": self.noises,
-            "room": self.rirs,
+            "rir": self.rirs,
         }
 
-    def map(self, change: Callable[[tuple[Clip, ...]], tuple[Clip, ...]]) -> Dataset:
-        """The same data set with `change` done to the clips of every role."""
+    def map(self, function: Callable[[tuple[Clip, ...]], tuple[Clip, ...]]) -> Dataset:
+        """Return the data set with `function` applied to the clips of every role."""
         return replace(
             self,
-            keywords=change(self.keywords),
-            negatives=change(self.negatives),
-            noises=change(self.noises),
-            rirs=change(self.rirs),
+            keywords=function(self.keywords),
+            negatives=function(self.negatives),
+            noises=function(self.noises),
+            rirs=function(self.rirs),
         )
 
-    def near_misses_apart(self) -> tuple[Dataset, tuple[Clip, ...]]:
-        """The same data set without the near-misses among its negatives, and these."""
-        near = tuple(clip for clip in self.negatives if clip.near_miss)
-        others = tuple(clip for clip in self.negatives if not clip.near_miss)
-        return replace(self, negatives=others), near
+    def split_confusables(self) -> tuple[Dataset, tuple[Clip, ...]]:
+        """Return the data set without its confusable negatives, and these clips."""
+        confusables = tuple(clip for clip in self.negatives if clip.is_confusable)
+        others = tuple(clip for clip in self.negatives if not clip.is_confusable)
+        return replace(self, negatives=others), confusables
 
     def with_clips_of(self, other: Dataset) -> Dataset:
-        """The same data set with the clips of another one too, role by role."""
+        """Return the data set with the clips of `other` appended, role by role."""
         return replace(
             self,
             keywords=(*self.keywords, *other.keywords),
@@ -81,31 +91,39 @@ class Dataset:
             rirs=(*self.rirs, *other.rirs),
         )
 
-    def ingredients(self) -> list[dict[str, str | int]]:
-        """What it is made of, for the record: {"role", "source", "licence", "clips"}, sorted."""
+    def count_sources(self) -> list[dict[str, str | int]]:
+        """Count the clips of each role, source and licence, as recorded in a model file.
+
+        Returns:
+            Rows with the keys "role", "source", "licence" and "clips", sorted.
+        """
         counts = Counter(
-            (role, clip.source or _UNSTATED, clip.licence or _UNSTATED)
+            (role, clip.source or _NOT_STATED, clip.licence or _NOT_STATED)
             for role, clips in self.by_role().items()
             for clip in clips
         )
         return [
-            {"role": role, "source": source, "licence": licence, "clips": number}
-            for (role, source, licence), number in sorted(counts.items())
+            {"role": role, "source": source, "licence": licence, "clips": count}
+            for (role, source, licence), count in sorted(counts.items())
         ]
 
     def with_notes(self, *notes: str) -> Dataset:
-        """The same data set with notes added, each once."""
+        """Return the data set with `notes` appended, without repetitions."""
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
 
 def split_name(name: str) -> str:
-    """ "train", "dev" or "test" for a name or a common synonym of it. Raises ManifestError."""
-    known = find_split(name)
-    if known is None:
+    """Return "train", "dev" or "test" for one of these names or a common synonym.
+
+    Raises:
+        ManifestError: unknown split.
+    """
+    split = find_split(name)
+    if split is None:
         raise ManifestError(unknown_name_message("split", name, SPLITS))
-    return known
+    return split
 
 
 def find_split(name: str) -> str | None:
-    """Like `split_name`, but None for a name that is no split."""
+    """Return what `split_name` returns, or None for an unknown split."""
     return _SPLIT_NAMES.get(name.strip().casefold())

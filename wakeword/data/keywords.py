@@ -1,4 +1,4 @@
-"""TODO."""
+"""Choose the keywords of a training, and find them in transcripts."""
 
 from __future__ import annotations
 
@@ -13,74 +13,83 @@ from wakeword.errors import ConfigError, ManifestError, unknown_name_message
 
 
 def select_keywords(
-    dataset: Dataset, keywords: Sequence[str], *, may_lack: bool = False
+    dataset: Dataset, keywords: Sequence[str], *, allow_missing: bool = False
 ) -> Dataset:
-    """The data set for learning `keywords`: their clips, and everything else as negatives.
+    """Return the data set for a training on `keywords`: their clips, all others as negatives.
 
-    Clips of other words become negatives with the source "word:<label>". Negatives in whose text
-    a keyword is said are left out, with a note that counts them.
+    Clips of other words become negatives with the source "word:<label>". Negatives whose
+    transcript contains a keyword are dropped; a note counts them.
+
+    Args:
+        dataset: clips of any labels.
+        keywords: labels to keep, compared without case, punctuation and diacritics.
+        allow_missing: accept keywords without clips.
 
     Raises:
-        ConfigError: no keyword asked for. ManifestError: a keyword without a single clip, unless
-            the data `may_lack` some.
+        ConfigError: `keywords` is empty.
+        ManifestError: a keyword has no clips.
     """
-    chosen = relabel(dataset, keywords, may_lack=may_lack)
-    saying = set(negatives_containing(chosen, keywords))
-    if not saying:
-        return chosen
-    kept = tuple(clip for clip in chosen.negatives if clip not in saying)
-    return replace(chosen, negatives=kept).with_notes(
-        f"{len(saying)} negative clip(s) left out: their text contains a keyword."
+    relabelled = relabel(dataset, keywords, allow_missing=allow_missing)
+    dropped = set(negatives_containing(relabelled, keywords))
+    if not dropped:
+        return relabelled
+    kept = tuple(clip for clip in relabelled.negatives if clip not in dropped)
+    return replace(relabelled, negatives=kept).with_notes(
+        f"{len(dropped)} negative clip(s) dropped: their text contains a keyword."
     )
 
 
-def relabel(dataset: Dataset, keywords: Sequence[str], *, may_lack: bool = False) -> Dataset:
-    """`for_keywords` without leaving anything out.
+def relabel(dataset: Dataset, keywords: Sequence[str], *, allow_missing: bool = False) -> Dataset:
+    """Do the same as `select_keywords`, but keep all negatives.
 
-    Words are compared without case, punctuation and diacritics; the clips then carry the label
-    as it was asked for.
+    The keyword clips get the labels as they are spelled in `keywords`.
+
+    Raises:
+        ConfigError: `keywords` is empty.
+        ManifestError: a keyword has no clips.
     """
+    labels = dataset.labels()
     if not keywords:
-        raise ConfigError(f"no keyword asked for. Known: {', '.join(dataset.words())}.")
-    asked = {normalised_words(keyword): keyword for keyword in keywords}
-    have = {normalised_words(label) for label in dataset.words()}
-    for words, keyword in asked.items():
-        if words not in have and not may_lack:
+        raise ConfigError(f"no keyword given. Known: {', '.join(labels)}.")
+    spellings = {normalised_words(keyword): keyword for keyword in keywords}
+    available = {normalised_words(label) for label in labels}
+    for words, keyword in spellings.items():
+        if words not in available and not allow_missing:
             raise ManifestError(
-                f"{dataset.root}: {unknown_name_message('keyword', keyword, dataset.words())}"
+                f"{dataset.root}: {unknown_name_message('keyword', keyword, labels)}"
             )
-    positives, confusable = [], []
+    positives, others = [], []
     for clip in dataset.keywords:
         label = clip.label or ""
-        if (words := normalised_words(label)) in asked:
-            positives.append(replace(clip, label=asked[words]))
+        if (words := normalised_words(label)) in spellings:
+            positives.append(replace(clip, label=spellings[words]))
         else:
-            confusable.append(_as_negative(clip, label))
-    return replace(dataset, keywords=tuple(positives), negatives=(*dataset.negatives, *confusable))
+            others.append(_as_negative(clip, label))
+    return replace(dataset, keywords=tuple(positives), negatives=(*dataset.negatives, *others))
 
 
 def negatives_containing(dataset: Dataset, keywords: Iterable[str]) -> list[Clip]:
-    """The negatives whose text contains one of the keywords as whole words."""
-    wanted = {normalised_words(keyword) for keyword in keywords}
-    return [clip for clip in dataset.negatives if clip.text and _says(clip.text, wanted)]
+    """Return the negatives whose transcript contains one of the keywords as whole words."""
+    phrases = {normalised_words(keyword) for keyword in keywords}
+    return [clip for clip in dataset.negatives if clip.text and _contains_any(clip.text, phrases)]
 
 
 def contains_phrase(keyword: str, text: str) -> bool:
-    """Whether `text` contains `keyword` as whole words, whatever case, accents and punctuation."""
-    return _says(text, {normalised_words(keyword)})
+    """Whether `text` contains `keyword` as whole words; ignores case, accents and punctuation."""
+    return _contains_any(text, {normalised_words(keyword)})
 
 
-def _says(text: str, wanted: set[tuple[str, ...]]) -> bool:
-    said = normalised_words(text)
+def _contains_any(text: str, phrases: set[tuple[str, ...]]) -> bool:
+    words = normalised_words(text)
     return any(
-        said[at : at + size] in wanted
-        for size in {len(words) for words in wanted} - {0}
-        for at in range(len(said) - size + 1)
+        words[start : start + size] in phrases
+        for size in {len(phrase) for phrase in phrases} - {0}
+        for start in range(len(words) - size + 1)
     )
 
 
 def _as_negative(clip: Clip, label: str) -> Clip:
-    """A clip of a word that was not asked for; its label is the text that is said in it."""
+    """Turn a clip of another word into a negative, with its label as transcript."""
     return replace(
         clip, label=None, source=f"word:{label}", text=clip.text or label, start_s=None, end_s=None
     )
@@ -95,28 +104,31 @@ _DECORATION = (
     (0x064B, 0x065F),
     (0x0670, 0x0670),
 )
-# Scripts written without spaces: each character counts as a word of its own.
+# Scripts written without spaces: each character counts as one word.
 _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF))
 _IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 
 
 @lru_cache(maxsize=65_536)
 def normalised_words(text: str) -> tuple[str, ...]:
-    """The words of a text without case, accents and punctuation ("_" and "-" separate)."""
+    """Return the words of a text without case, accents and punctuation.
+
+    "_" and "-" separate words; in scripts without spaces each character is a word.
+    """
     plain = "".join(
         char
         for char in unicodedata.normalize("NFKD", text.casefold())
-        if not _within(char, _DECORATION)
+        if not _in_ranges(char, _DECORATION)
     )
     spaced = "".join(_spaced(char) for char in unicodedata.normalize("NFC", plain))
     return tuple(spaced.split())
 
 
 def _spaced(char: str) -> str:
-    if _within(char, _UNSPACED) or _within(char, _IDEOGRAPHS):
+    if _in_ranges(char, _UNSPACED) or _in_ranges(char, _IDEOGRAPHS):
         return f" {char} "
     return char if unicodedata.category(char)[0] in "LNM" else " "
 
 
-def _within(char: str, ranges: tuple[tuple[int, int], ...]) -> bool:
+def _in_ranges(char: str, ranges: tuple[tuple[int, int], ...]) -> bool:
     return any(first <= ord(char) <= last for first, last in ranges)

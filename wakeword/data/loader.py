@@ -1,4 +1,4 @@
-"""Read clips as they are needed; remember by name what cannot be read."""
+"""Load clips on demand; collect the clips that cannot be used, with the reason."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from wakeword.errors import AudioError, ManifestError
 from wakeword.progress import ProgressCallback
 
 MAX_BROKEN_SHARE = 0.1
-_SHORTEST_WORD_S = 0.1
+"""A larger share of unusable clips is an error."""
+_SHORTEST_KEYWORD_S = 0.1
 _SILENT_RMS = 1e-5
 
 
 class ClipLoader:
-    """Reads clips on demand.
+    """Loads clips on demand.
 
     Attributes:
-        broken: {file: reason} for every clip that could not be used so far.
+        broken: {file: reason} of the clips that could not be used so far.
     """
 
     def __init__(self) -> None:
         self.broken: dict[Path, str] = {}
 
     def load(self, clip: Clip) -> Samples | None:
-        """Return (samples,) at 16 kHz, or None for an unreadable clip, whose reason is kept."""
+        """Return (samples,) float32 at 16 kHz, or None for a clip that is added to `broken`."""
         try:
             return clip.load()
         except AudioError as error:
@@ -37,7 +38,7 @@ class ClipLoader:
 
 
 class KeywordClip(NamedTuple):
-    """A keyword clip in memory; the bounds of the keyword in seconds of the clip."""
+    """A keyword clip in memory: (samples,) at 16 kHz; bounds in seconds from the clip's start."""
 
     clip: Clip
     samples: Samples
@@ -46,9 +47,14 @@ class KeywordClip(NamedTuple):
 
 
 class KeywordBank(ClipLoader):
-    """Keyword clips, noises and room impulse responses of a training, held in memory.
+    """The keyword clips, noises and room impulse responses of a training, held in memory.
 
-    Negatives are read when a training example needs them.
+    Negatives are loaded when a training example needs them.
+
+    Attributes:
+        keywords: the usable keyword clips.
+        noises: (samples,) of each usable noise, at 16 kHz.
+        rirs: (samples,) of each usable room impulse response, at 16 kHz.
     """
 
     def __init__(self) -> None:
@@ -59,16 +65,20 @@ class KeywordBank(ClipLoader):
 
     @classmethod
     def read(cls, data: Dataset, progress: ProgressCallback | None = None) -> KeywordBank:
-        """Read all keyword clips, noises and room impulse responses of a data set.
+        """Load all keyword clips, noises and room impulse responses of a data set.
+
+        Args:
+            data: clips to load.
+            progress: called after each clip.
 
         Raises:
-            ManifestError: more than a tenth of the keyword clips cannot be used.
+            ManifestError: more than `MAX_BROKEN_SHARE` of the keyword clips cannot be used.
         """
         bank = cls()
         total = len(data.keywords) + len(data.noises) + len(data.rirs)
         done = 0
 
-        def read(clip: Clip) -> Samples | None:
+        def load(clip: Clip) -> Samples | None:
             nonlocal done
             done += 1
             if progress:
@@ -76,25 +86,34 @@ class KeywordBank(ClipLoader):
             return bank.load(clip)
 
         for clip in data.keywords:
-            samples = read(clip)
+            samples = load(clip)
             if samples is None:
                 continue
             start_s, end_s = clip.bounds(samples)
-            if end_s - start_s < _SHORTEST_WORD_S or rms(samples) < _SILENT_RMS:
-                bank.broken[clip.path] = f"{clip.path}: no word to be heard in it."
+            if end_s - start_s < _SHORTEST_KEYWORD_S or rms(samples) < _SILENT_RMS:
+                bank.broken[clip.path] = f"{clip.path}: contains no audible keyword."
             else:
                 bank.keywords.append(KeywordClip(clip, samples, start_s, end_s))
         check_broken(len(data.keywords) - len(bank.keywords), len(data.keywords), bank.broken)
-        bank.noises = [s for clip in data.noises if (s := read(clip)) is not None]
-        bank.rirs = [s for clip in data.rirs if (s := read(clip)) is not None]
+        bank.noises = [s for clip in data.noises if (s := load(clip)) is not None]
+        bank.rirs = [s for clip in data.rirs if (s := load(clip)) is not None]
         return bank
 
 
 def check_broken(count: int, total: int, broken: dict[Path, str]) -> None:
-    """Raise ManifestError, naming three, for a share of broken clips above `MAX_BROKEN_SHARE`."""
+    """Raise an error if too large a share of clips cannot be used.
+
+    Args:
+        count: number of unusable clips.
+        total: number of clips.
+        broken: {file: reason}; the message names the first three.
+
+    Raises:
+        ManifestError: the share is above `MAX_BROKEN_SHARE`.
+    """
     if total and count / total > MAX_BROKEN_SHARE:
-        some = "\n  ".join(list(broken.values())[:3])
+        examples = "\n  ".join(list(broken.values())[:3])
         raise ManifestError(
             f"{count} of {total} clips cannot be used (more than {MAX_BROKEN_SHARE:.0%}), such as\n"
-            f"  {some}\nRepair or remove them; `wakeword check` lists them all."
+            f"  {examples}\nRepair or remove them; `wakeword check` lists all of them."
         )

@@ -335,7 +335,7 @@ def measure(
     model: WakeWordModel, data: Dataset, *, progress: ProgressCallback | None = None
 ) -> Measured:
     """Evaluate on the held-out voices; near-misses are scored apart and count in no rate."""
-    part, near = select_keywords(data, model.keywords).subset("dev").near_misses_apart()
+    part, near = select_keywords(data, model.keywords).subset("dev").split_confusables()
     library = ClipLoader()
     groups = {
         NATURAL: tuple(clip for clip in part.keywords if is_natural(clip)),
@@ -403,7 +403,7 @@ def held_out_recording(data: Dataset, *, seed: int = 0, words: int = 6) -> Recor
     natural = _one_a_speaker([c for c in part.keywords if is_natural(c)], rng)
     others = _one_a_speaker([c for c in part.keywords if not is_natural(c)], rng)
     chosen = [*natural[: words - words // 3], *others][:words]
-    near = _shuffled([c for c in part.negatives if c.near_miss], rng)
+    near = _shuffled([c for c in part.negatives if c.is_confusable], rng)
     speech = _shuffled([c for c in part.negatives if _kind(c) == "speech"], rng)
     speech.sort(key=lambda clip: not is_natural(clip))
     pieces: list[Samples] = []

@@ -15,6 +15,8 @@ from wakeword import storage
 from wakeword.audio.files import audio_info, save_audio
 from wakeword.audio.resampling import resample
 from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.data.clip import Clip
+from wakeword.data.writer import append_clip
 from wakeword.detection.trigger import Detection
 
 BEFORE_S, AFTER_S = 2.2, 0.8  # of sound kept around the moment
@@ -139,14 +141,9 @@ def label_clip(clip: Path, keyword: str) -> Path:
     """
     folder = clip.parent / "reviewed"
     manifest = folder / "reviewed.jsonl"
-    row = {
-        "audio_filepath": clip.name,
-        "duration": audio_info(clip).seconds,
-        "label": keyword,
-        "source": "reviewed",
-    }
+    seconds = audio_info(clip).seconds
     folder.mkdir(exist_ok=True)
-    clip.replace(folder / clip.name)
-    storage.append_line(manifest, json.dumps(row))
+    moved = clip.replace(folder / clip.name)
+    append_clip(manifest, Clip(moved, keyword or None, source="reviewed", duration_s=seconds))
     remove_clip(clip)
     return manifest

@@ -56,18 +56,18 @@ def evaluate(
 ) -> Evaluation:
     """Play one split of a data set to a model: keyword clips under conditions, and all else.
 
-    Negatives that are near-misses (`Clip.near_miss`) are played apart from the others. `spread` is
+    Confusable negatives (`Clip.is_confusable`) are played apart from the others. `spread` is
     where the streams are heard; None: on the cores here.
 
     Raises ManifestError where the split has no clips of a keyword, or no negatives.
     """
-    part, near = select_keywords(data, model.keywords).subset(split).near_misses_apart()
+    part, near = select_keywords(data, model.keywords).subset(split).split_confusables()
     library = ClipLoader()
     if not part.negatives:
         raise ManifestError(
             f"{data.root}: no negatives in the {split} split to count false accepts on."
         )
-    missing = set(model.keywords) - set(part.words())
+    missing = set(model.keywords) - set(part.labels())
     if missing:
         raise ManifestError(f"{data.root}: no clips of {sorted(missing)} in the {split} split.")
     spoken = [positive_stream(part, condition) for condition in conditions]

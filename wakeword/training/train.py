@@ -133,7 +133,7 @@ def train(
     train_part, validation_part = parts.subset("train"), parts.subset("dev")
     beside = replace(train_part, keywords=(), negatives=(), noises=(), rirs=())
     if more:
-        beside = select_keywords(more, keywords, may_lack=True).subset("train")
+        beside = select_keywords(more, keywords, allow_missing=True).subset("train")
         train_part = train_part.with_clips_of(replace(beside, negatives=()))
     library = KeywordBank.read(train_part, progress)
     minutes = sum(len(s) for _, s, _, _ in library.keywords) / SAMPLE_RATE / 60
@@ -156,7 +156,7 @@ def train(
     )  # fmt: skip
     history = run.fit(scenes, validation, folder / f"run-{settled}", progress)
     whole = train_part.with_clips_of(validation_part)
-    made_of = replace(whole, negatives=(*whole.negatives, *beside.negatives)).ingredients()
+    made_of = replace(whole, negatives=(*whole.negatives, *beside.negatives)).count_sources()
     clips = len(library.keywords)
     model = run.finish(validation, minutes, clips, history, made_of)
     held_out = len(validation[0].segments)

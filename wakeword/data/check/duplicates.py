@@ -1,7 +1,7 @@
-"""Find copies of a recording that were shifted, made louder or softer, or coded again.
+"""Find copies of a recording that were shifted, changed in level or encoded again.
 
-Two steps: a fingerprint that a shift in time does not change proposes pairs; the correlation of
-the two waveforms over all shifts decides.
+Fingerprints that do not depend on a shift in time propose pairs; the maximum over all shifts of the
+correlation of the two waveforms decides.
 """
 
 from __future__ import annotations
@@ -15,24 +15,31 @@ import numpy.typing as npt
 
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 
-SIMILAR = 0.95
+MIN_COSINE = 0.95
 """Cosine of two fingerprints from which a pair is compared sample by sample."""
-SAME = 0.88
-"""Correlation from which two clips are the same recording. Measured on 1,132 clips of four words:
-copies reach 0.95 and more, two sayings by the same voice at most 0.8."""
+MIN_CORRELATION = 0.88
+"""Correlation from which two clips are the same recording. Measured on 1,132 clips of four
+keywords: copies reach 0.95 and more, two utterances of the same voice at most 0.8."""
 
 _WINDOW = 512
 _HOP = SAMPLE_RATE // 100
 _BANDS = 16
 _BAND_HZ = (150.0, 4000.0)
-_FRAMES = 1024  # 10.24 s are looked at
-_MODULATIONS = 96  # times 100 / 1024 Hz: how fast the bands' energies change, up to 9.4 Hz
-_COMPARED_HZ = (100.0, 3500.0)  # what every codec and telephone line keeps
+_FRAMES = 1024  # 10.24 s are analysed
+_MODULATIONS = 96  # times 100 / 1024 Hz: modulation frequencies up to 9.4 Hz
+_COMPARED_HZ = (100.0, 3500.0)  # kept by every codec and telephone line
 _BLOCK = 512
 
 
 def fingerprint(samples: Samples) -> npt.NDArray[np.float32]:
-    """(samples,) → (1536,) of length 1: how the energy of 16 bands changes, without its phase."""
+    """Return the modulation spectrum of a clip in 16 bands, without its phase.
+
+    Args:
+        samples: (samples,) at 16 kHz.
+
+    Returns:
+        (1536,) of Euclidean norm 1.
+    """
     centred = samples - samples.mean()
     padded = np.pad(centred, (0, max(0, _WINDOW - centred.size)))[: _FRAMES * _HOP]
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
@@ -42,7 +49,7 @@ def fingerprint(samples: Samples) -> npt.NDArray[np.float32]:
     floor = 1e-3 * power.max() + 1e-20
     energy = np.log(power / floor + 1.0)
     modulation = np.abs(np.fft.rfft(energy, _FRAMES, axis=0)[1 : _MODULATIONS + 1])
-    # Slow changes are large and alike in all clips of a word: weigh the fast ones up.
+    # Slow modulations are large and similar in all clips of a keyword: emphasise fast ones.
     weighted = modulation * np.sqrt(np.arange(1, _MODULATIONS + 1))[:, None]
     vector = (weighted - weighted.mean()).ravel()
     return cast(
@@ -52,23 +59,31 @@ def fingerprint(samples: Samples) -> npt.NDArray[np.float32]:
 
 
 def similar_pairs(fingerprints: npt.NDArray[np.float32]) -> Iterator[tuple[int, int]]:
-    """(clips, 1536) → every pair i < j whose fingerprints are alike."""
+    """Yield the pairs i < j of rows whose cosine is at least `MIN_COSINE`.
+
+    Args:
+        fingerprints: (clips, 1536).
+    """
     for start in range(0, len(fingerprints), _BLOCK):
         cosines = fingerprints[start : start + _BLOCK] @ fingerprints[start:].T
-        for row, column in np.argwhere(np.triu(cosines, 1) >= SIMILAR):
+        for row, column in np.argwhere(np.triu(cosines, 1) >= MIN_COSINE):
             yield start + int(row), start + int(column)
 
 
 def correlation(first: Samples, second: Samples) -> float:
-    """The largest normalised correlation of two waveforms over all shifts, from 0 to 1."""
+    """Return the maximum over all shifts of the normalised correlation, from 0 to 1.
+
+    Args:
+        first, second: (samples,) at 16 kHz, of any lengths.
+    """
     size = 1 << (first.size + second.size).bit_length()
     low, high = (round(hz * size / SAMPLE_RATE) for hz in _COMPARED_HZ)
-    one, other = (np.fft.rfft(samples, size)[low:high] for samples in (first, second))
-    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
+    spectrum, other = (np.fft.rfft(samples, size)[low:high] for samples in (first, second))
+    norm = float(np.linalg.norm(spectrum) * np.linalg.norm(other))
     if norm == 0.0:
         return 0.0
     product = np.zeros(size // 2 + 1, dtype=np.complex64)
-    product[low:high] = one * np.conj(other)
+    product[low:high] = spectrum * np.conj(other)
     return float(np.max(np.abs(np.fft.irfft(product, size))) * size / (2.0 * norm))
 
 
@@ -77,47 +92,47 @@ def find_copies(
     load: Callable[[int], Samples],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[tuple[int, int]]:
-    """Pairs of clips that are the same recording; joined, they give the groups of copies.
+    """Return pairs of clips with the same recording; joined, they give the groups of copies.
 
     Args:
         fingerprints: (clips, 1536).
-        load: the samples of a clip by its row.
-        progress: called with the pairs compared and their number.
+        load: returns the samples of a clip by its row.
+        progress: called as `progress(done, total)` after each compared pair.
     """
     cached = lru_cache(maxsize=256)(load)
     pairs = list(similar_pairs(fingerprints))
-    groups = Groups(len(fingerprints))
-    links = []
+    groups = DisjointSets(len(fingerprints))
+    copies = []
     for done, (first, second) in enumerate(pairs, start=1):
         joined = groups.root(first) == groups.root(second)  # by a chain of copies
-        if not joined and correlation(cached(first), cached(second)) >= SAME:
+        if not joined and correlation(cached(first), cached(second)) >= MIN_CORRELATION:
             groups.join(first, second)
-            links.append((first, second))
+            copies.append((first, second))
         if progress is not None:
             progress(done, len(pairs))
-    return links
+    return copies
 
 
-class Groups:
-    """Numbered items; those that were joined, directly or by way of others, are one group."""
+class DisjointSets:
+    """Groups of the items 0 to `count` - 1; at first each item is a group (union-find)."""
 
     def __init__(self, count: int) -> None:
         self._parent = list(range(count))
 
     def root(self, item: int) -> int:
-        """The item that stands for the group of `item`."""
+        """Return the item that represents the group of `item`."""
         while self._parent[item] != item:
             self._parent[item] = self._parent[self._parent[item]]
             item = self._parent[item]
         return item
 
     def join(self, first: int, second: int) -> None:
-        """Make one group of the groups of both."""
-        one, other = sorted((self.root(first), self.root(second)))
-        self._parent[other] = one
+        """Merge the groups of two items."""
+        smaller, larger = sorted((self.root(first), self.root(second)))
+        self._parent[larger] = smaller
 
-    def of_several(self) -> list[list[int]]:
-        """The groups with more than one item, sorted."""
+    def larger_than_one(self) -> list[list[int]]:
+        """Return the groups of two or more items, sorted."""
         members: dict[int, list[int]] = {}
         for item in range(len(self._parent)):
             members.setdefault(self.root(item), []).append(item)
@@ -131,7 +146,7 @@ def _hann() -> npt.NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _band_edges() -> npt.NDArray[np.intp]:
-    """(17,): the first frequency bin of each band and the end; bands of equal width in mel."""
+    """Return (17,): the first frequency bin of each band and the end; equal widths in mel."""
     low, high = (2595.0 * np.log10(1.0 + hz / 700.0) for hz in _BAND_HZ)
     hz = 700.0 * (10.0 ** (np.linspace(low, high, _BANDS + 1) / 2595.0) - 1.0)
     return np.round(hz * _WINDOW / SAMPLE_RATE).astype(np.intp)

@@ -1,10 +1,9 @@
-"""Decode clips and measure what a check of the data needs, on several processor cores."""
+"""Decode clips and measure their audio, in several processes."""
 
 from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -18,60 +17,67 @@ from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.check import duplicates
 from wakeword.data.clip import Clip
 from wakeword.errors import AudioError, ConfigError
+from wakeword.parallel import available_cores
 from wakeword.progress import ProgressCallback
 
 FULL_SCALE = 0.99
-_LONG_S = 600.0  # longer files are read piece by piece, to keep memory small
-_CHUNK = 32  # clips that a worker gets at once
-_FEW = 256  # so few clips are faster read here than by new processes
+_LONG_S = 600.0  # longer files are read in blocks, to limit memory
+_CHUNK = 32  # clips per task of a worker
+_MIN_PARALLEL = 256  # up to this number of clips, one process is faster than starting workers
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What decoding one clip told."""
+class Measurement:
+    """The audio of one clip."""
 
     rate: int = 0
-    """Sample rate of the file, in Hz."""
+    """Sample rate of the file in Hz."""
     channels: int = 0
     file_seconds: float = 0.0
+    """Length of the file."""
     seconds: float = 0.0
-    """Length of the clip as it was read."""
+    """Length of the clip as decoded."""
     peak: float = 0.0
-    """The largest absolute sample, 1.0 is full scale."""
+    """Largest absolute sample; 1.0 is full scale."""
     full_scale_run: int = 0
-    """The longest row of samples at `FULL_SCALE` or above, at 16 kHz."""
+    """Largest number of consecutive samples at or above `FULL_SCALE`, at 16 kHz."""
     digest: str = ""
     """Equal for clips with equal samples."""
     fingerprint: npt.NDArray[np.float32] | None = None
-    """See `duplicates.fingerprint`; None where none was asked for."""
+    """See `duplicates.fingerprint`; None if not requested."""
     error: str | None = None
-    """Why the clip cannot be used; nothing else is known then."""
+    """Why the clip cannot be read; all other fields are then unset."""
 
 
-def measure(clip: Clip, *, fingerprint: bool = False) -> Measured:
-    """Decode a clip whole and measure it; a broken one comes back with its `error`."""
+def measure(clip: Clip, *, fingerprint: bool = False) -> Measurement:
+    """Decode a clip completely and measure it; for an unreadable clip, `error` is set.
+
+    Args:
+        clip: the clip to decode.
+        fingerprint: whether to compute a fingerprint; of a long file, for its first block.
+    """
     try:
-        head = audio_info(clip.path)
+        info = audio_info(clip.path)
         digest, count, peak, run = hashlib.blake2b(digest_size=16), 0, 0.0, 0
-        mark = None
-        for samples in _pieces(clip, head):
+        clip_fingerprint = None
+        for samples in _blocks(clip, info):
             digest.update(samples.tobytes())
             count += samples.size
             peak = max(peak, float(np.max(np.abs(samples), initial=0.0)))
             run = max(run, _longest_run(np.abs(samples) >= FULL_SCALE))
-            if fingerprint and mark is None:
-                mark = duplicates.fingerprint(samples)
+            if fingerprint and clip_fingerprint is None:
+                clip_fingerprint = duplicates.fingerprint(samples)
     except (AudioError, OSError) as error:
-        return Measured(error=str(error))
-    return Measured(
-        rate=head.rate,
-        channels=head.channels,
-        file_seconds=head.seconds,
+        return Measurement(error=str(error))
+    return Measurement(
+        rate=info.rate,
+        channels=info.channels,
+        file_seconds=info.seconds,
         seconds=count / SAMPLE_RATE,
         peak=peak,
         full_scale_run=run,
         digest=digest.hexdigest(),
-        fingerprint=mark,
+        fingerprint=clip_fingerprint,
     )
 
 
@@ -81,11 +87,24 @@ def measure_all(
     *,
     workers: int | None = None,
     progress: ProgressCallback | None = None,
-) -> list[Measured]:
-    """`measure` for every clip, in order, by `workers` processes (None: one for each core)."""
-    results: list[Measured | None] = [None] * len(clips)
+) -> list[Measurement]:
+    """Measure clips in several processes.
+
+    Args:
+        clips: the clips to decode.
+        fingerprinted: for each clip, whether to compute a fingerprint.
+        workers: number of processes; None: one per core.
+        progress: called as `progress("reading", done, total)`.
+
+    Returns:
+        The measurements in the order of the clips.
+
+    Raises:
+        ConfigError: a process died.
+    """
+    results: list[Measurement | None] = [None] * len(clips)
     done = 0
-    for start, part in _parts(list(zip(clips, fingerprinted, strict=True)), workers):
+    for start, part in _measured_chunks(list(zip(clips, fingerprinted, strict=True)), workers):
         results[start : start + len(part)] = part
         done += len(part)
         if progress is not None:
@@ -93,53 +112,46 @@ def measure_all(
     return [result for result in results if result is not None]
 
 
-def _parts(
+def _measured_chunks(
     jobs: list[tuple[Clip, bool]], workers: int | None
-) -> Iterator[tuple[int, list[Measured]]]:
-    """(index of the first, results) of each chunk, as they are ready."""
-    count = workers or _cores()
+) -> Iterator[tuple[int, list[Measurement]]]:
+    """Yield (index of the first job, results) of each chunk, as chunks complete."""
+    processes = workers or available_cores()
     chunks = {start: jobs[start : start + _CHUNK] for start in range(0, len(jobs), _CHUNK)}
-    if count == 1 or len(jobs) <= _FEW:
+    if processes == 1 or len(jobs) <= _MIN_PARALLEL:
         yield from ((start, _measure_chunk(chunk)) for start, chunk in chunks.items())
         return
-    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
     try:
-        futures: dict[Future[list[Measured]], int] = {
+        futures: dict[Future[list[Measurement]], int] = {
             pool.submit(_measure_chunk, chunk): start for start, chunk in chunks.items()
         }
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool as error:
         raise ConfigError(
-            "a process that reads the recordings died. In a script of your own, call the check "
-            'below `if __name__ == "__main__":`; if memory ran out, pass workers=1.'
+            "a process that reads the recordings died. In your own script, call the check below "
+            '`if __name__ == "__main__":`; if memory ran out, pass workers=1.'
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _measure_chunk(jobs: Iterable[tuple[Clip, bool]]) -> list[Measured]:
-    return [measure(clip, fingerprint=marked) for clip, marked in jobs]
+def _measure_chunk(jobs: Iterable[tuple[Clip, bool]]) -> list[Measurement]:
+    return [measure(clip, fingerprint=fingerprint) for clip, fingerprint in jobs]
 
 
-def _cores() -> int:
-    """The processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _pieces(clip: Clip, head: AudioInfo) -> Iterator[Samples]:
-    """The clip's samples; a long file that is one clip comes in blocks."""
-    length = head.seconds if clip.duration_s is None else clip.duration_s
-    if clip.offset_s == 0.0 and length > _LONG_S and length >= head.seconds - 0.01:
+def _blocks(clip: Clip, info: AudioInfo) -> Iterator[Samples]:
+    """Yield the samples of a clip; a clip that is a whole long file comes in blocks."""
+    length_s = info.seconds if clip.duration_s is None else clip.duration_s
+    if clip.offset_s == 0.0 and length_s > _LONG_S and length_s >= info.seconds - 0.01:
         yield from iter_audio(clip.path)
     else:
         yield clip.load()
 
 
 def _longest_run(flags: npt.NDArray[np.bool_]) -> int:
-    """The length of the longest row of True."""
+    """Return the length of the longest run of True."""
     if not flags.any():
         return 0
     edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))

@@ -1,0 +1,1 @@
+"""The checks of a data set: one module per kind of finding."""
