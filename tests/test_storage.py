@@ -1,4 +1,4 @@
-"""A file is there whole, or it is not there."""
+"""Atomic writes, checks of writability, checksums and the cache folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_file_takes_its_name_at_the_end(tmp_path: Path) -> None:
+def test_a_file_is_renamed_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "some.bin"
     with storage.atomic_write(path) as part:
         part.write_bytes(b"content")
@@ -27,7 +27,7 @@ def test_a_file_takes_its_name_at_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, ValueError])
-def test_an_error_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
+def test_an_error_keeps_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "some.bin"
     path.write_bytes(b"old")
     with pytest.raises(error), storage.atomic_write(path) as part:
@@ -37,7 +37,7 @@ def test_an_error_leaves_the_old_file(tmp_path: Path, error: type[BaseException]
     assert names(tmp_path) == ["some.bin"]
 
 
-def test_a_full_disk_teaches(tmp_path: Path) -> None:
+def test_a_full_disk_is_a_config_error(tmp_path: Path) -> None:
     path = tmp_path / "some.bin"
     with (
         pytest.raises(ConfigError, match=r"some\.bin: cannot be written \(No space left.*Choose"),
@@ -48,7 +48,7 @@ def test_a_full_disk_teaches(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_a_rename_that_fails_teaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_rename_is_a_config_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -59,19 +59,19 @@ def test_a_rename_that_fails_teaches(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("place", ["file/below.bin", "folder"])
-def test_impossible_places_teach(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("relative", ["file/below.bin", "folder"])
+def test_paths_that_cannot_be_written_are_config_errors(tmp_path: Path, relative: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder").mkdir()
     with (
         pytest.raises(ConfigError, match="cannot be written"),
-        storage.atomic_write(tmp_path / place) as part,
+        storage.atomic_write(tmp_path / relative) as part,
     ):
         part.write_bytes(b"content")
     assert names(tmp_path) == ["file"]
 
 
-def test_check_writable_leaves_nothing(tmp_path: Path) -> None:
+def test_check_writable_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "some.bin"
     path.write_bytes(b"old")
     storage.check_writable(path)
@@ -89,9 +89,23 @@ def test_sha256(tmp_path: Path, size: int) -> None:
     assert storage.sha256(path) == hashlib.sha256(content[:size]).hexdigest()
 
 
-def test_the_cache_is_where_the_environment_says(
+def test_the_cache_folder_is_set_by_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert storage.cache_dir() == tmp_path / "cache"
     monkeypatch.setenv("WAKEWORD_CACHE", "")
     assert storage.cache_dir().name == "wakeword"
+
+
+def test_lines_are_appended(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "lines.txt"
+    storage.append_line(path, "first")
+    storage.append_line(path, "zweite Zeile: ö")
+    assert path.read_text(encoding="utf-8") == "first\nzweite Zeile: ö\n"
+
+
+def test_cache_keys_depend_on_all_parts() -> None:
+    key = storage.cache_key("a", 1, {"x": 1, "y": 2})
+    assert key == storage.cache_key("a", 1, {"y": 2, "x": 1})
+    assert key != storage.cache_key("a", 2, {"x": 1, "y": 2})
+    assert len(key) == 24

@@ -40,7 +40,7 @@ def read_csv_folder(root: Path, names: set[str]) -> Dataset:
             _add_table(root / name, role, builder)
     for name in sorted(names):
         if name.endswith(".csv") and name not in _TABLES:
-            builder.notes.append(f"{name} is ignored: only {', '.join(_TABLES)} are read.")
+            builder.notes.append(f"{name} is skipped: only {', '.join(_TABLES)} are read.")
     return builder.build(root, "CSV tables")
 
 

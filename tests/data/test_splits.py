@@ -1,0 +1,119 @@
+"""Assignment of splits by speaker."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from data_files import clips_by, dataset
+
+from wakeword.data.clip import Clip
+from wakeword.data.splits import assign_splits
+from wakeword.errors import ConfigError
+
+
+def splits_of(clips: tuple[Clip, ...]) -> dict[str | None, set[str | None]]:
+    """{speaker: splits}"""
+    splits: dict[str | None, set[str | None]] = {}
+    for clip in clips:
+        splits.setdefault(clip.speaker, set()).add(clip.split)
+    return splits
+
+
+def test_each_speaker_is_in_one_split(tmp_path: Path) -> None:
+    data = dataset(clips_by(20, "go") + clips_by(10, "stop", first=12), clips_by(30, None, first=5))
+    divided = assign_splits(data)
+    spoken = divided.keywords + divided.negatives
+    assert all(len(splits) == 1 for splits in splits_of(spoken).values())
+    for clips in (
+        [clip for clip in divided.keywords if clip.label == "go"],
+        [clip for clip in divided.keywords if clip.label == "stop"],
+        divided.negatives,
+    ):
+        share = sum(clip.split == "dev" for clip in clips) / len(clips)
+        assert 0.1 <= share <= 0.4
+    assert not divided.notes
+
+
+def test_splits_depend_on_the_seed_and_new_speakers_change_few() -> None:
+    data = dataset(clips_by(40, "go"))
+    first = assign_splits(data, seed=1)
+    assert assign_splits(data, seed=1) == first
+    assert assign_splits(data, seed=2) != first
+    grown = assign_splits(dataset(clips_by(41, "go")), seed=1)
+    before = {clip.speaker for clip in first.keywords if clip.split == "dev"}
+    after = {clip.speaker for clip in grown.keywords if clip.split == "dev"}
+    assert len(before ^ after) <= 2
+
+
+def test_splits_do_not_depend_on_the_order_of_clips() -> None:
+    data = dataset(clips_by(20, "go"), clips_by(20, None))
+    reversed_data = data.map(lambda clips: clips[::-1])
+    assert assign_splits(reversed_data) == assign_splits(data).map(lambda clips: clips[::-1])
+
+
+def test_stated_splits_are_kept_for_all_clips_of_a_speaker() -> None:
+    stated = tuple(
+        Clip(Path(f"/{split}{number}"), "go", speaker=f"{split}{number}", split=split)
+        for split in ("train", "dev", "test")
+        for number in range(3)
+    )
+    assert assign_splits(dataset(stated)) == dataset(stated)
+    later = Clip(Path("/later"), "go", speaker="test1")
+    assert assign_splits(dataset((*stated, later))).keywords == (
+        *stated,
+        replace(later, split="test"),
+    )
+
+
+def test_dev_is_taken_from_train_if_none_is_stated() -> None:
+    train = tuple(replace(clip, split="train") for clip in clips_by(10, "go"))
+    test = tuple(replace(clip, split="test") for clip in clips_by(2, "go", first=50))
+    divided = assign_splits(dataset(train + test))
+    assert Counter(clip.split for clip in divided.keywords) == {"train": 40, "dev": 10, "test": 10}
+    assert divided.keywords[50:] == test
+    assert "No dev split is stated: it is taken from train." in divided.notes
+
+
+def test_clips_of_unknown_speakers_are_divided_by_file_with_a_note() -> None:
+    parts = tuple(
+        Clip(Path(f"/{file}.wav"), "go", offset_s=float(part))
+        for file in range(20)
+        for part in range(5)
+    )
+    divided = assign_splits(dataset(parts))
+    splits: dict[Path, set[str | None]] = {}
+    for clip in divided.keywords:
+        splits.setdefault(clip.path, set()).add(clip.split)
+    assert all(len(names) == 1 for names in splits.values())
+    assert Counter(clip.split for clip in divided.keywords) == {"train": 80, "dev": 20}
+    assert any(note.startswith("SPEAKERS UNKNOWN for 100 of 100") for note in divided.notes)
+
+
+def test_a_keyword_of_one_speaker_is_divided_by_file_with_a_note() -> None:
+    divided = assign_splits(dataset(clips_by(1, "go", clips=10), clips_by(5, None, first=1)))
+    assert Counter(clip.split for clip in divided.keywords) == {"train": 8, "dev": 2}
+    assert any(note.startswith("ONE SPEAKER ('s0') for 'go'") for note in divided.notes)
+
+
+def test_a_role_of_one_speaker_stays_in_train_with_a_note() -> None:
+    data = dataset(clips_by(5, "go"), (Clip(Path("/tv.wav"), speaker="tv"),))
+    divided = assign_splits(data)
+    assert divided.negatives[0].split == "train"
+    assert any("None of the negatives could be held out" in note for note in divided.notes)
+
+
+def test_a_speaker_with_nearly_all_clips_stays_in_train() -> None:
+    data = dataset(clips_by(1, "go", clips=90) + clips_by(2, "go", clips=5, first=1))
+    for seed in range(5):
+        divided = assign_splits(data, seed=seed)
+        assert splits_of(divided.keywords)["s0"] == {"train"}
+        assert any(clip.split == "dev" for clip in divided.keywords)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 20])
+def test_shares_out_of_range_are_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match="expected a share between 0 and 1"):
+        assign_splits(dataset(clips_by(2, "go")), dev_share=share)
