@@ -1,4 +1,4 @@
-"""Work side by side: parts of long streams, and a Ray cluster that gives what one process gives."""
+"""Parts of long streams, and a Ray cluster: both give the results of one process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def data(tmp_path: Path) -> Dataset:
 
     return Dataset(
         tmp_path,
-        "made up",
+        "synthetic",
         keywords=tuple(clip(f"word{i}", 1.5, i, ("alexa", "computer")[i % 2]) for i in range(4)),
         negatives=tuple(clip(f"talk{i}", 2.0 + i, 10 + i) for i in range(4)),
         noises=(clip("hum", 3.0, 20),),
@@ -44,7 +44,7 @@ def data(tmp_path: Path) -> Dataset:
 
 
 @pytest.fixture
-def cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(test_streams, "PART_S", 4.0)
 
 
@@ -53,8 +53,8 @@ def rendered(stream: Stream) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-@pytest.mark.usefixtures("cut")
-def test_parts_are_the_stream_sample_by_sample(data: Dataset) -> None:
+@pytest.mark.usefixtures("short_parts")
+def test_parts_joined_equal_the_stream(data: Dataset) -> None:
     for stream in (negative_stream(data), positive_stream(data, noisy(5.0))):
         parts = stream.parts()
         assert len(parts) > 1
@@ -62,13 +62,13 @@ def test_parts_are_the_stream_sample_by_sample(data: Dataset) -> None:
         np.testing.assert_array_equal(np.concatenate([*map(rendered, parts)]), rendered(stream))
 
 
-def test_what_cannot_be_read_takes_no_time_and_short_streams_stay_whole(data: Dataset) -> None:
+def test_unreadable_clips_have_no_length_and_short_streams_are_not_divided(data: Dataset) -> None:
     gone = Clip(data.root / "gone.flac")
     stream = replace(negative_stream(data), clips=(gone, *data.negatives))
     assert gone.seconds() == 0.0 and stream.parts() == [stream]
 
 
-def test_a_joined_track_knows_what_was_heard_when(
+def test_a_joined_stream_has_the_times_of_its_parts(
     tiny: EncoderSpec, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net = tiny_family.model()
@@ -100,37 +100,35 @@ def ray() -> Iterator[RayExecutor]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(
             "PYTHONPATH", f"{Path(__file__).parent}{os.pathsep}{Path(tiny_family.__file__).parent}"
-        )  # where workers find these jobs
-        patch.setenv("RAY_worker_niceness", "0")  # or they wait for the tests beside them
+        )  # workers import the jobs from here
+        patch.setenv("RAY_worker_niceness", "0")  # otherwise they wait for parallel tests
         cluster = RayExecutor()
     yield cluster
     cluster.close()
 
 
-@pytest.mark.usefixtures("cut")
-def test_a_cluster_measures_what_one_process_does(
+@pytest.mark.usefixtures("short_parts")
+def test_a_cluster_evaluates_as_one_process(
     tiny: EncoderSpec, data: Dataset, ray: RayExecutor
 ) -> None:
     broken = Clip(data.root / "broken.flac", split="dev")
     broken.path.write_bytes(b"no sound")
     data = replace(data, negatives=(*data.negatives, broken))
     net = tiny_family.model()
-    told: dict[str, tuple[int, int]] = {}
+    steps: dict[str, tuple[int, int]] = {}
 
     def measured(spread: Executor) -> Evaluation:
-        def progress(what: str, done: int, total: int) -> None:
-            told[what] = (done, total)
+        def progress(stage: str, done: int, total: int) -> None:
+            steps[stage] = (done, total)
 
         return evaluate(net, data, conditions=(CLEAN, noisy(0.0)), progress=progress, spread=spread)
 
     here, there = measured(LocalExecutor()), measured(ray)
     assert there == here and "broken.flac" in there.notes[-1]
-    assert told["listening: clean"] == (4, 4)
+    assert steps["listening: clean"] == (4, 4)
 
 
-def test_a_cluster_mines_what_one_process_does(
-    tiny: EncoderSpec, data: Dataset, ray: RayExecutor
-) -> None:
+def test_a_cluster_mines_as_one_process(tiny: EncoderSpec, data: Dataset, ray: RayExecutor) -> None:
     paths = [clip.path for clip in data.negatives]
     net = tiny_family.model()
     here, there = (
@@ -138,44 +136,45 @@ def test_a_cluster_mines_what_one_process_does(
     )
     moments = [[(m.recording, m.keyword, m.time_s) for m in found] for found, _ in (here, there)]
     assert here[0] and moments[0] == moments[1] and here[1] == there[1] == {}
-    for one, other in zip(here[0], there[0], strict=True):  # cores may round in another order
-        assert one.score == pytest.approx(other.score, abs=1e-6)
+    for clip, other in zip(here[0], there[0], strict=True):  # cores may round in another order
+        assert clip.score == pytest.approx(other.score, abs=1e-6)
 
 
-def _times(folder: Path) -> int:
+def _count_call(folder: Path) -> int:
+    """Return how often it was called with this folder, in any process."""
     (folder / str(len(list(folder.iterdir())))).touch()
     return len(list(folder.iterdir()))
 
 
-def _read(folder: Path, name: str, tick: JobProgress) -> int:
-    return _times(folder / name)
+def _attempts(folder: Path, name: str, progress: JobProgress) -> int:
+    return _count_call(folder / name)
 
 
-def _die_once(folder: Path, name: str, tick: JobProgress) -> int:
-    if _times(folder) == 1:
+def _die_once(folder: Path, name: str, progress: JobProgress) -> int:
+    if _count_call(folder) == 1:
         os._exit(1)
     return int(name)
 
 
-def test_what_failed_is_tried_once_more(ray: RayExecutor, tmp_path: Path) -> None:
+def test_failed_jobs_run_once_more(ray: RayExecutor, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    ticks: list[tuple[str, int]] = []
-    task = JobBatch(
-        _read, tmp_path, ["a", "b"], lambda job, more: ticks.append((job, more)),
-        size=lambda job: 7, failed=lambda times: times < 3,
+    progress: list[tuple[str, int]] = []
+    batch = JobBatch(
+        _attempts, tmp_path, ["a", "b"], lambda job, steps: progress.append((job, steps)),
+        size=lambda job: 7, failed=lambda attempts: attempts < 3,
     )  # fmt: skip
-    times = ray.run(task)
-    assert times == [2, 2] and sorted(ticks) == [("a", 7), ("b", 7)]
+    attempts = ray.run(batch)
+    assert attempts == [2, 2] and sorted(progress) == [("a", 7), ("b", 7)]
     (tmp_path / "c").mkdir()
-    assert ray.run(JobBatch(_read, tmp_path, ["c"], lambda *_: None)) == [1]
+    assert ray.run(JobBatch(_attempts, tmp_path, ["c"], lambda *_: None)) == [1]
 
 
-def test_a_worker_that_dies_ends_nothing(ray: RayExecutor, tmp_path: Path) -> None:
+def test_a_job_runs_again_if_its_worker_dies(ray: RayExecutor, tmp_path: Path) -> None:
     assert ray.run(JobBatch(_die_once, tmp_path, ["5"], lambda *_: None)) == [5]
 
 
-def test_no_cluster_is_an_error_that_teaches(
+def test_a_missing_ray_is_a_config_error(
     tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_model(tiny_family.model(), tmp_path / "m.wakeword")
