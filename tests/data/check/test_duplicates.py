@@ -18,7 +18,8 @@ def test_correlation_of_equal_and_different_recordings() -> None:
 
 
 def test_fingerprints_are_invariant_to_shifts() -> None:
-    fingerprints = np.stack([duplicates.fingerprint(s) for s in (voice(1), shifted(voice(1)), voice(2))])
+    recordings = (voice(1), shifted(voice(1)), voice(2))
+    fingerprints = np.stack([duplicates.fingerprint(samples) for samples in recordings])
     assert np.linalg.norm(fingerprints, axis=1) == pytest.approx(1.0)
     assert list(duplicates.similar_pairs(fingerprints)) == [(0, 1)]
 
