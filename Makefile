@@ -52,5 +52,5 @@ $(BIN)/python:
 
 # The most natural voices of the demo are in no package that could be installed: 26 MB, fetched once.
 .venv/.voices: .venv/.demo
-	$(BIN)/python -c "from wakeword.tts.engines import fetch_kokoro_voices as fetch; print(fetch())"
+	$(BIN)/python -c "from wakeword.tts.kokoro import fetch_kokoro_voices as fetch; print(fetch())"
 	touch $@

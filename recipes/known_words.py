@@ -38,7 +38,8 @@ from wakeword.data.splits import assign_splits
 from wakeword.data.writer import write_manifest
 from wakeword.parallel import available_cores
 from wakeword.tts.confusables import similar_words
-from wakeword.tts.engines import Voice, list_voices, split_voices, synthesise
+from wakeword.tts.synthesis import synthesise
+from wakeword.tts.voices import Voice, list_voices, split_voices
 
 TAKES = {"train": 6, "dev": 8}  # of the word, in each voice
 NEAR = {"train": 6, "dev": 12}  # phrases that sound like it, in each voice

@@ -28,9 +28,10 @@ from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.writer import write_manifest
 from wakeword.parallel import available_cores
-from wakeword.tts.confusables import similar_words
-from wakeword.tts.engines import Voice, list_voices, synthesise
-from wakeword.tts.phrases import partial_phrases, random_sentence
+from wakeword.tts.confusables import partial_phrases, similar_words
+from wakeword.tts.phrases import random_sentence
+from wakeword.tts.synthesis import synthesise
+from wakeword.tts.voices import Voice, list_voices
 
 
 @click.command(cls=TeachingCommand)

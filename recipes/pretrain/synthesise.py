@@ -30,7 +30,8 @@ from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.writer import write_manifest
 from wakeword.parallel import available_cores
-from wakeword.tts.engines import list_voices, split_voices, synthesise
+from wakeword.tts.synthesis import synthesise
+from wakeword.tts.voices import list_voices, split_voices
 
 BATCH = 50  # phrases that a process makes at a time
 

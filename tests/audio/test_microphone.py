@@ -22,8 +22,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from wakeword.audio.files import save_audio
-from wakeword.audio.microphone import Device, Microphone, RawPcm, list_devices
-from wakeword.cli.level_meter import level_db
+from wakeword.audio.levels import level_db
+from wakeword.audio.microphone import Device, Microphone, list_devices
+from wakeword.audio.pcm import RawPcm
 from wakeword.cli.listen import Meter, Session, listen
 from wakeword.errors import AudioError, ConfigError
 
@@ -124,7 +125,7 @@ def test_an_unknown_name_teaches_the_nearest(sd):
 
 def test_an_ambiguous_name_asks_for_the_index(sd):
     sd.default.device[0] = 2
-    with pytest.raises(ConfigError, match=r"fits 2 microphones.*1: USB Mic Pro.*3: USB Mic Pro"):
+    with pytest.raises(ConfigError, match=r"matches 2 microphones.*1: USB Mic Pro.*3: USB Mic Pro"):
         Microphone("usb")
 
 
@@ -135,12 +136,12 @@ def test_an_index_that_is_no_input_lists_those_that_are(sd):
 
 def test_no_default_lists_what_there_is(sd):
     sd.default.device[0] = -1
-    with pytest.raises(AudioError, match=r"names no default microphone.*2: Headset"):
+    with pytest.raises(AudioError, match=r"has no default microphone.*2: Headset"):
         Microphone()
 
 
 @pytest.mark.parametrize(
-    ("devices", "said"), [([], "no sound device at all"), (DEVICES[:1], "only outputs: Speakers")]
+    ("devices", "said"), [([], "no audio device at all"), (DEVICES[:1], "only outputs: Speakers")]
 )
 def test_no_microphone_says_what_there_is(sd, devices, said):
     sd.devices = devices
@@ -153,7 +154,7 @@ def test_a_dead_sound_system_is_an_audio_error(sd):
         raise FakePortAudioError("no")
 
     sd.query_devices = broken
-    with pytest.raises(AudioError, match="cannot be asked"):
+    with pytest.raises(AudioError, match="does not list its devices"):
         list_devices()
 
 
@@ -219,7 +220,7 @@ def test_a_channel_out_of_range_is_named(sd, channel):
 
 def test_a_rate_that_the_device_refuses_names_its_own(sd):
     sd.refused_rates = {16_000}
-    with pytest.raises(AudioError, match=r"cannot be opened at 16000 Hz.*prefers 44100 Hz"):
+    with pytest.raises(AudioError, match=r"cannot be opened at 16000 Hz.*own rate is 44100 Hz"):
         Microphone(rate=16_000).__enter__()
 
 
@@ -253,7 +254,7 @@ def test_an_unplugged_device_gives_what_it_had_and_then_an_error(sd):
 def test_a_device_that_hangs_is_an_error_too(sd):
     with (
         Microphone(timeout_s=0.1) as microphone,
-        pytest.raises(AudioError, match=r"sent nothing for 0\.1 s"),
+        pytest.raises(AudioError, match=r"delivered no audio for 0\.1 s"),
     ):
         next(iter(microphone))
 

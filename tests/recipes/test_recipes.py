@@ -43,7 +43,8 @@ from wakeword.model.provenance import Origin
 from wakeword.training import strategy_table
 from wakeword.training.config import TrainConfig
 from wakeword.training.result import TrainResult
-from wakeword.tts.engines import Voice, _kokoro_symbols
+from wakeword.tts.kokoro import phoneme_ids
+from wakeword.tts.voices import Voice
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -356,7 +357,7 @@ def test_speak_and_learn_from_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(
-        "wakeword.tts.engines.list_voices", lambda: [Voice("espeak", "en-us+f3", "f3")]
+        "wakeword.tts.voices.list_voices", lambda: [Voice("espeak", "en-us+f3", "f3")]
     )
     spoken = tmp_path / "spoken"
     few = ("--word", "ping", "--takes", "3", "--others", "4", "--engine", "espeak")
@@ -385,8 +386,8 @@ def test_mandarin_and_learn_from_it(
     voices = [
         Voice("kokoro", name, f"kokoro_{name}") for name in ("zf_xiaoni", "af_bella", "af_kore")
     ]
-    monkeypatch.setattr("wakeword.tts.engines.list_voices", lambda: voices)
-    monkeypatch.setattr("wakeword.tts.engines.synthesise", hummed)
+    monkeypatch.setattr("wakeword.tts.voices.list_voices", lambda: voices)
+    monkeypatch.setattr("wakeword.tts.synthesis.synthesise", hummed)
     monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", threads)
     made = tmp_path / "made"
     for _ in range(2):
@@ -439,8 +440,8 @@ def test_known_words_are_said_and_measured_by_other_voices(
         said.append((text.strip(".!?,"), voice.name))
         return tiny_family.sound(1.0, seed=len(said))
 
-    monkeypatch.setattr("wakeword.tts.engines.list_voices", lambda: voices)
-    monkeypatch.setattr("wakeword.tts.engines.synthesise", synthesise)
+    monkeypatch.setattr("wakeword.tts.voices.list_voices", lambda: voices)
+    monkeypatch.setattr("wakeword.tts.synthesis.synthesise", synthesise)
     monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", threads)
     words = ("--word", "hey siri", "--word", "你好百度")
     run("known_words.py", str(small_trainings), str(tmp_path), *words, monkeypatch=monkeypatch)
@@ -468,7 +469,7 @@ def test_mandarin_is_written_in_letters_that_the_voices_know() -> None:
     pytest.importorskip("hibari")
     recipe = runpy.run_path(str(RECIPES / "mandarin.py"))
     phrases = [recipe["phrase"](np.random.default_rng(seed)) for seed in range(300)]
-    assert set("".join(phrases)) <= set(_kokoro_symbols())
+    assert set("".join(phrases)) <= set(phoneme_ids())
     assert len(set(phrases)) > 290
     for phrase in phrases:
         spoken = re.findall(r"[^→↗↓↘]*[→↗↓↘][nŋiu]?", phrase)

@@ -19,7 +19,8 @@ from wakeword.errors import ConfigError
 from wakeword.evaluation.benchmark import stream_difference
 from wakeword.model.file import load_model, save_model
 from wakeword.training.enroll import enroll
-from wakeword.tts.engines import Voice, synthesise
+from wakeword.tts.synthesis import synthesise
+from wakeword.tts.voices import Voice
 
 
 @pytest.fixture

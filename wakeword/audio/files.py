@@ -1,25 +1,30 @@
-"""Samples in, samples out: 16 kHz mono float32 in [-1, 1]. The only importer of soundfile."""
+"""Audio files of any rate, channel count and format, as 16 kHz mono. The only user of soundfile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from wakeword.audio.resampling import StreamResampler, resample
-from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.audio.samples import SAMPLE_RATE, Samples, check_channel, to_mono
 from wakeword.errors import AudioError
 from wakeword.storage import atomic_write
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the header of a file says."""
+    """What the header of a file states.
+
+    Attributes:
+        rate: in Hz.
+        channels: number of channels.
+        seconds: duration.
+    """
 
     rate: int
     channels: int
@@ -27,7 +32,7 @@ class AudioInfo:
 
 
 def audio_info(path: Path | str) -> AudioInfo:
-    """Read a file's header. Raises AudioError where soundfile cannot read it."""
+    """Read the header of a file. Raises AudioError where soundfile cannot read it."""
     with _open(Path(path)) as file:
         return AudioInfo(file.samplerate, file.channels, file.frames / file.samplerate)
 
@@ -39,78 +44,73 @@ def load_audio(
     duration_s: float | None = None,
     channel: int | None = None,
 ) -> Samples:
-    """Read a recording of any rate, channel count and format as 16 kHz mono.
+    """Read a recording as 16 kHz mono.
 
     Args:
         path: any file that soundfile reads.
-        offset_s, duration_s: the part to read, in seconds.
+        offset_s, duration_s: the part to read, in seconds; None reads to the end.
         channel: the channel to take, from 0; None mixes all of them.
 
     Returns:
         (samples,) float32 in [-1, 1].
 
     Raises:
-        AudioError: unreadable, empty, or with samples that are not numbers.
+        AudioError: the file is unreadable or empty, has no such channel, or holds NaN or infinity.
     """
     path = Path(path)
     with _open(path) as file:
         rate = file.samplerate
-        try:
-            file.seek(min(round(offset_s * rate), file.frames))
-            frames = -1 if duration_s is None else round(duration_s * rate)
-            raw = file.read(frames, dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, RuntimeError) as error:
-            raise AudioError(_broken(path, error)) from error
-    mono = to_mono(raw, channel, str(path))
+        position = min(round(offset_s * rate), file.frames)
+        frames = -1 if duration_s is None else round(duration_s * rate)
+        raw = _read(file, frames, path, position)
+    check_channel(channel, raw.shape[1], str(path))
+    mono = to_mono(raw, channel)
     if mono.size == 0:
-        raise AudioError(_silent_header(path))
-    if not np.isfinite(mono).all():
-        raise AudioError(
-            f"{path}: holds samples that are not numbers (NaN or infinite). "
-            "Export it again as 16-bit PCM, or remove it."
-        )
+        raise AudioError(_no_samples_message(path))
+    _check_finite(mono, path)
     return resample(mono, rate, SAMPLE_RATE)
 
 
 def iter_audio(path: Path | str, block_s: float = 10.0) -> Iterator[Samples]:
-    """Read a recording of any length piece by piece, as 16 kHz mono; same errors as `load`."""
+    """Read a recording of any length in blocks, as 16 kHz mono.
+
+    Args:
+        path: any file that soundfile reads.
+        block_s: about this many seconds a block.
+
+    Yields:
+        (samples,) float32 in [-1, 1]; joined, they are what `load_audio` returns.
+
+    Raises:
+        AudioError: as `load_audio`.
+    """
     path = Path(path)
     with _open(path) as file:
         stream = StreamResampler(file.samplerate)
         if file.frames == 0:
-            raise AudioError(_silent_header(path))
+            raise AudioError(_no_samples_message(path))
         size = max(1, round(block_s * file.samplerate))
         while True:
-            try:
-                raw = file.read(size, dtype="float32", always_2d=True)
-            except (soundfile.SoundFileError, RuntimeError) as error:
-                raise AudioError(_broken(path, error)) from error
-            if not np.isfinite(raw).all():
-                raise AudioError(f"{path}: holds samples that are not numbers. Export it again.")
+            raw = _read(file, size, path)
+            _check_finite(raw, path)
             last = len(raw) < size
-            yield stream.feed(to_mono(raw, None, str(path)), last=last)
+            yield stream.feed(to_mono(raw), last=last)
             if last:
                 return
 
 
 def save_audio(path: Path | str, samples: Samples, rate: int = SAMPLE_RATE) -> None:
-    """Write mono samples as 16-bit WAV or FLAC (by the suffix), whole or not at all."""
+    """Write (n,) mono samples as 16-bit PCM; the suffix chooses WAV or FLAC.
+
+    The file appears under its name only when it is complete. Values beyond [-1, 1] are clipped.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
     path = Path(path)
     container = path.suffix.lstrip(".").upper() or "WAV"
     with atomic_write(path) as part:
         soundfile.write(part, np.clip(samples, -1.0, 1.0), rate, "PCM_16", format=container)
-
-
-def to_mono(frames: npt.NDArray[np.float32], channel: int | None, name: str) -> Samples:
-    """(frames, channels) → (frames,): one channel, or the mean of all."""
-    if channel is None:
-        return cast(Samples, frames.mean(axis=1, dtype=np.float32))
-    if not 0 <= channel < frames.shape[1]:
-        raise AudioError(
-            f"{name}: has {frames.shape[1]} channel(s), channel {channel} was asked for. "
-            f"Choose 0 to {frames.shape[1] - 1}, or leave the channel out to mix them all."
-        )
-    return np.ascontiguousarray(frames[:, channel])
 
 
 def _open(path: Path) -> soundfile.SoundFile:
@@ -121,14 +121,35 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(path)
     except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
-        raise AudioError(_broken(path, error)) from error
+        raise AudioError(_unreadable_message(path, error)) from error
 
 
-def _silent_header(path: Path) -> str:
-    return f"{path}: no samples in it (expected speech or noise). Record it again or remove it."
+def _read(
+    file: soundfile.SoundFile, frames: int, path: Path, position: int | None = None
+) -> npt.NDArray[np.float32]:
+    """(frames, channels) from a position, or from where the last read ended; -1 reads all."""
+    try:
+        if position is not None:
+            file.seek(position)
+        raw: npt.NDArray[np.float32] = file.read(frames, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise AudioError(_unreadable_message(path, error)) from error
+    return raw
 
 
-def _broken(path: Path, error: Exception) -> str:
+def _check_finite(samples: npt.NDArray[np.float32], path: Path) -> None:
+    if not np.isfinite(samples).all():
+        raise AudioError(
+            f"{path}: contains samples that are NaN or infinite. "
+            "Export it again as 16-bit PCM, or remove it."
+        )
+
+
+def _no_samples_message(path: Path) -> str:
+    return f"{path}: contains no samples. Record it again or remove it."
+
+
+def _unreadable_message(path: Path, error: Exception) -> str:
     return (
         f"{path}: cannot be read as audio ({error}). Expected WAV, FLAC, Ogg or MP3; "
         "convert it (for example: ffmpeg -i IN -ar 16000 -ac 1 OUT.wav) or remove it."

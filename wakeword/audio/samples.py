@@ -1,9 +1,42 @@
-"""What samples are, and how a stream of another rate becomes them."""
+"""The sample format of the package: 16 kHz mono float32 in [-1, 1]. Needs numpy alone."""
 
 from __future__ import annotations
+
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
+from wakeword.errors import AudioError
+
 SAMPLE_RATE = 16_000
 Samples = npt.NDArray[np.float32]
+
+
+def from_int16(pcm: npt.NDArray[np.int16]) -> Samples:
+    """Convert 16-bit PCM of any shape to float32 in [-1, 1)."""
+    return cast(Samples, pcm.astype(np.float32) / np.float32(32768))
+
+
+def to_mono(frames: npt.NDArray[np.float32], channel: int | None = None) -> Samples:
+    """Take one channel, or the mean of all channels.
+
+    Args:
+        frames: (n, channels).
+        channel: index from 0; None mixes all channels.
+
+    Returns:
+        (n,), always a new array: the caller may reuse `frames`.
+    """
+    if channel is None:
+        return cast(Samples, frames.mean(axis=1, dtype=np.float32))
+    return cast(Samples, frames[:, channel].copy())
+
+
+def check_channel(channel: int | None, channels: int, source: str) -> None:
+    """Raise AudioError, naming the `source`, where it has no such channel; None passes."""
+    if channel is not None and not 0 <= channel < channels:
+        raise AudioError(
+            f"{source} has {channels} channel(s), channel {channel} is out of range. "
+            f"Choose 0 to {channels - 1}, or leave the channel out to mix all of them."
+        )

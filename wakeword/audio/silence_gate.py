@@ -1,4 +1,9 @@
-"""Silence, told from sound by its level alone: where nothing can be heard, nothing is computed."""
+"""Silence gate: which parts of a stream are so quiet that no model needs to run. Numpy alone.
+
+This is the detector for streams without end. It adapts to the noise of the last ten seconds and
+errs towards open: anything that changes in level may be speech. It does not find words; for that
+see `wakeword.audio.activity` (whole clips) and `wakeword.audio.endpointing` (one utterance).
+"""
 
 from __future__ import annotations
 
@@ -7,24 +12,25 @@ from itertools import groupby
 
 import numpy as np
 
+from wakeword.audio.levels import frame_power
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 
-_FLOOR_STEPS = 500  # steps of which the quietest is the floor: 10 s
+_FLOOR_STEPS = 500  # the quietest step of the last 10 s is the floor
 
 
 class SilenceGate:
-    """Whether there is anything to hear in a stream: its level over its own floor.
+    """Opens when a stream rises above its own floor, and closes in silence or even noise.
 
-    The floor is the quietest 20 ms of the last ten seconds, so the gate stays open in whatever
-    changes in level: speech, music, television, a passing car. It closes in silence and in even
-    noise, such as a fan's.
+    The floor is the quietest 20 ms of the last ten seconds, so the gate stays open while the level
+    changes: speech, music, television, a passing car. It closes in silence and in even noise, such
+    as a fan's.
 
     Args:
-        above_db: a 20 ms step so much louder than the floor opens it. A word as loud as the noise
-            around it is 3 dB above it.
-        hold_s: so long it stays open after the last such step, and at the beginning.
-        before_s: so much sound from before it opens is computed then: no less than what the encoder
-            and the head see.
+        above_db: a 20 ms step this much louder than the floor opens the gate. A word as loud as the
+            noise around it is 3 dB above it.
+        hold_s: the gate stays open this long after the last such step, and at the beginning.
+        before_s: a detector computes this much audio from before the gate opened; no less than the
+            receptive field of encoder and head.
     """
 
     STEP = 320  # samples, 20 ms
@@ -34,36 +40,38 @@ class SilenceGate:
         self.reset()
 
     def reset(self) -> None:
-        """As new."""
+        """Start a new stream."""
         self._power = np.zeros(0)  # of the last steps
-        self._rest: Samples = np.zeros(0, dtype=np.float32)
+        self._rest: Samples = np.zeros(0, dtype=np.float32)  # less than a step
         self._hold = self._hold_steps = round(self.hold_s * SAMPLE_RATE / self.STEP)
 
     def feed(self, samples: Samples) -> Iterator[tuple[Samples, bool]]:
-        """The next (n,) samples at 16 kHz → in order, stretches and whether it is open in each.
+        """Take the next samples and yield stretches of whole steps, in order.
 
-        What is less than 20 ms waits for more.
+        Args:
+            samples: (n,) at 16 kHz, any n; what does not fill a step of 20 ms waits for more.
+
+        Yields:
+            (m,) samples, and whether the gate is open in them.
         """
-        sound = np.concatenate([self._rest, samples])
-        whole = len(sound) // self.STEP * self.STEP
-        self._rest = sound[whole:]
-        steps = sound[:whole].reshape(-1, self.STEP)
-        power = np.square(steps, dtype=np.float64).mean(axis=1)
-        seen = np.concatenate([self._power, power])
+        samples = np.concatenate([self._rest, samples])
+        whole = len(samples) // self.STEP * self.STEP
+        samples, self._rest = samples[:whole], samples[whole:]
+        power = np.concatenate([self._power, frame_power(samples.astype(np.float64), self.STEP)])
         ratio = 10 ** (self.above_db / 10)
         is_open = []
-        for i in range(len(self._power), len(seen)):
-            floor = seen[max(0, i + 1 - _FLOOR_STEPS) : i + 1].min()
-            self._hold = self._hold_steps if seen[i] > ratio * floor else self._hold - 1
+        for i in range(len(self._power), len(power)):
+            floor = power[max(0, i + 1 - _FLOOR_STEPS) : i + 1].min()
+            self._hold = self._hold_steps if power[i] > ratio * floor else self._hold - 1
             is_open.append(self._hold > 0)
-        self._power = seen[-_FLOOR_STEPS:]
-        at = 0
+        self._power = power[-_FLOOR_STEPS:]
+        position = 0
         for value, group in groupby(is_open):
-            length = len(list(group))
-            yield steps[at : at + length].ravel(), value
-            at += length
+            length = len(list(group)) * self.STEP
+            yield samples[position : position + length], value
+            position += length
 
     def rest(self) -> Samples:
-        """What waits, at the end of a stream."""
+        """Return, once, the samples that do not fill a step; for the end of a stream."""
         rest, self._rest = self._rest, self._rest[:0]
         return rest

@@ -11,33 +11,32 @@ import torch
 
 from wakeword import storage
 from wakeword.audio.files import save_audio
-from wakeword.cli.console import format_percent, progress_display
+from wakeword.cli.console import progress_display
 from wakeword.data.dataset import Dataset
+from wakeword.demo.dataset import KEYWORD, make_dataset
 from wakeword.demo.pipeline import (
-    KEYWORD,
-    WARNING,
-    Measured,
-    Moment,
+    Measurement,
     Outcome,
-    Recording,
-    held_out_recording,
-    listen,
-    make_dataset,
     measure,
-    own_commands,
+    next_commands,
     slug,
     train_config,
 )
-from wakeword.demo.report import write_demo_report
+from wakeword.demo.recording import Recording, RecordingEvent, held_out_recording, listen
+from wakeword.demo.report import (
+    WARNING,
+    describe_event,
+    summarise_measurement,
+    write_demo_report,
+)
 from wakeword.detection.detector import Detector
 from wakeword.errors import ConfigError
-from wakeword.evaluation import metrics
-from wakeword.evaluation.evaluate import miss_rate_estimate
 from wakeword.evaluation.report.plots import save_det_plot
 from wakeword.model.file import load_model, save_model
 from wakeword.model.network import WakeWordModel
 from wakeword.training.train import train
-from wakeword.tts.engines import fetch_kokoro_voices, list_voices
+from wakeword.tts.kokoro import fetch_kokoro_voices
+from wakeword.tts.voices import list_voices
 
 
 @click.command()
@@ -47,58 +46,58 @@ from wakeword.tts.engines import fetch_kokoro_voices, list_voices
     default="out/demo",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Folder for all that is made; what is there already is used again.",
+    help="Output folder; results of an earlier run in it are used again.",
 )
 @click.option("-k", "--keyword", default=KEYWORD, show_default=True, help="An English phrase.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 def demo(output: Path, keyword: str, seed: int) -> None:
-    """The whole story on synthetic speech, in a few minutes: no recordings needed.
+    """Run the whole pipeline on synthetic speech, in a few minutes, without recordings.
 
     Synthesises a data set in many voices, trains on some of them, measures on the others, and
-    listens to a recording of voices that the training never heard. Needs the extra 'demo'. A run
-    that was stopped goes on where it was.
+    listens to a recording of held-out voices. Needs the extra 'demo'. A run that was interrupted
+    continues where it stopped.
 
-    Exits with 1 when nothing is detected in that recording.
+    Exits with 1 when no keyword is detected in that recording.
 
     \b
     Examples:
       wakeword demo
       wakeword demo --keyword "okay nova" -o out/nova
     """
-    torch.set_num_threads(1)  # of blocks this small: a second one costs more than it gives
+    torch.set_num_threads(1)  # blocks are too small for a second thread to pay off
     keyword = " ".join(keyword.split())
     start = time.monotonic()
     file = output / f"{slug(keyword)}.wakeword"
     storage.check_writable(file)
     _fetch_voices()
-    _heading(1, f"a data set for '{keyword}', synthesised", start)
+    _heading(1, f"synthesise a data set for '{keyword}'", start)
     with progress_display() as progress:
         data = make_dataset(output / "data", keyword, seed=seed, progress=progress)
     _show_data(data)
-    _heading(2, "training on some of the voices", start)
+    _heading(2, "train on some of the voices", start)
     model = _train(data, keyword, seed, output, file)
-    _heading(3, "measuring on the other voices", start)
+    _heading(3, "measure on the other voices", start)
     with progress_display() as progress:
-        measured = measure(model, data, progress=progress)
-    _show_measured(measured)
-    _heading(4, "listening to a held-out recording", start)
+        measurement = measure(model, data, progress=progress)
+    _show_measurement(measurement)
+    _heading(4, "listen to a held-out recording", start)
     recording = held_out_recording(data, seed=seed)
     save_audio(output / "held-out.flac", recording.samples)
-    moments = _listen(model, recording)
+    events = _listen(model, recording)
     outcome = Outcome(
-        keyword, file, measured, recording.seconds, len(recording.said), tuple(moments)
+        keyword, file, measurement, recording.seconds, len(recording.keywords), tuple(events)
     )
-    _heading(5, "report", start)
-    save_det_plot(measured.evaluation, output / "det.png")
+    _heading(5, "write the report", start)
+    save_det_plot(measurement.evaluation, output / "det.png")
     write_demo_report(outcome, (output / "det.png").read_bytes(), output / "report.html")
     _show_end(outcome, output, start)
-    if not outcome.hits:
+    if not outcome.detected:
         click.echo(f"Nothing was detected in {output / 'held-out.flac'}.", err=True)
         sys.exit(1)
 
 
-def _heading(number: int, what: str, start: float) -> None:
-    click.echo(f"\n{number}/5  {what}  ({_clock(time.monotonic() - start)} so far)")
+def _heading(number: int, step: str, start: float) -> None:
+    click.echo(f"\n{number}/5  {step}  ({_clock(time.monotonic() - start)} so far)")
 
 
 def _clock(seconds: float) -> str:
@@ -106,21 +105,21 @@ def _clock(seconds: float) -> str:
 
 
 def _fetch_voices() -> None:
-    """Get the most natural voices once; without them the demo goes on with the others."""
-    list_voices()  # raises where no engine is installed, before a download
+    """Fetch the most natural voices once; without them the demo continues with the others."""
+    list_voices()  # raises ConfigError where no engine is installed, before a download
     try:
         fetch_kokoro_voices()
     except ConfigError as error:
-        click.echo(f"note: without the Kokoro voices, numbers will be worse: {error}", err=True)
+        click.echo(f"note: without the Kokoro voices, results will be worse: {error}", err=True)
 
 
 def _show_data(data: Dataset) -> None:
-    for split, what in (("train", "to train on"), ("dev", "held out")):
+    for split, purpose in (("train", "for training"), ("dev", "held out")):
         part = data.subset(split)
-        spoken = (*part.keywords, *part.negatives)
+        speech = (*part.keywords, *part.negatives)
         click.echo(
-            f"{what}: {len(part.keywords)} clips of the keyword, {len(part.negatives)} of other "
-            f"speech, by {len({clip.speaker for clip in spoken})} voices"
+            f"{purpose}: {len(part.keywords)} clips of the keyword, {len(part.negatives)} of other "
+            f"speech, by {len({clip.speaker for clip in speech})} speakers"
         )
     click.echo(f"in {data.root}")
 
@@ -142,56 +141,27 @@ def _train(data: Dataset, keyword: str, seed: int, output: Path, file: Path) -> 
     return load_model(file)
 
 
-def _show_measured(measured: Measured) -> None:
-    evaluation = measured.evaluation
-    for note in evaluation.notes:
+def _show_measurement(measurement: Measurement) -> None:
+    for note in measurement.evaluation.notes:
         click.echo(f"note: {note}")
-    click.echo("missed at the shipped threshold (95 % interval):")
-    for row in evaluation.rows:
-        missed = miss_rate_estimate(row.shipped)
-        click.echo(
-            f"  {row.condition:24} {row.shipped.missed:3} of {row.clips:3} clips  "
-            f"{format_percent(missed.value):>7}  ({100 * missed.low:.1f}–{100 * missed.high:.1f})"
-        )
-    shipped = evaluation.rows[0].shipped
-    rate = metrics.poisson(shipped.false_accepts, shipped.hours)
-    click.echo(
-        f"false accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} min of other speech "
-        f"and noise, which bounds the rate to {rate.low:.1f}–{rate.high:.1f} per hour, no closer"
-    )
-    near = measured.near_misses
-    click.echo(
-        f"near-misses: {near.fired} of {near.clips} clips of {measured.near_phrases} phrases "
-        f"that sound nearly like it set it off ({format_percent(near.rate.value)})"
-        if near.clips
-        else "near-misses: none for this keyword"
-    )
+    for line in summarise_measurement(measurement):
+        click.echo(line)
 
 
-def _listen(model: WakeWordModel, recording: Recording) -> list[Moment]:
+def _listen(model: WakeWordModel, recording: Recording) -> list[RecordingEvent]:
     click.echo(f"{recording.seconds:.0f} s, block by block as from a microphone:")
-    moments = []
-    for moment in listen(Detector(model), recording):
-        moments.append(moment)
-        click.echo(f"  {_moment(moment)}")
-    return moments
-
-
-def _moment(moment: Moment) -> str:
-    said, heard = moment.said, moment.detection
-    times = f"{said.segment.start_s:6.2f}–{said.segment.end_s:6.2f}" if said else ""
-    true = f"said {times} s by {said.speaker}" if said else ""
-    if heard is None:
-        return f"{'missed':>22}  {true}"
-    verdict = true or "FALSE ALARM: nobody said it"
-    return f"heard {heard.time:6.2f} s ({heard.score:.3f})  {verdict}"
+    events = []
+    for event in listen(Detector(model), recording):
+        events.append(event)
+        click.echo(f"  {describe_event(event)}")
+    return events
 
 
 def _show_end(outcome: Outcome, output: Path, start: float) -> None:
-    click.echo(f"heard {outcome.hits} of {outcome.said} in the recording")
+    click.echo(f"detected {outcome.detected} of {outcome.spoken} keywords in the recording")
     for name in (outcome.model_file.name, "held-out.flac", "det.png", "report.html"):
         click.echo(f"wrote {output / name}")
-    click.echo(f"\n{WARNING}\n\nThe same with your own recordings:")
-    for what, command in own_commands(outcome.keyword, outcome.model_file):
-        click.echo(f"  # {what}\n  {command}")
+    click.echo(f"\n{WARNING}\n\nNext, with your own recordings:")
+    for purpose, command in next_commands(outcome.keyword, outcome.model_file):
+        click.echo(f"  # {purpose}\n  {command}")
     click.echo(f"\ndone in {_clock(time.monotonic() - start)}")

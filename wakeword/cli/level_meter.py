@@ -1,25 +1,18 @@
-"""How loud it is: in decibels, and as a line that moves on a terminal."""
+"""A level meter on the terminal."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 
-import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from wakeword.audio.levels import level_db
 from wakeword.audio.samples import Samples
 
 LOWEST_DB = -90.0
-
-
-def level_db(block: Samples) -> float:
-    """(samples,) → its RMS in dB below full scale, not under the meter's floor."""
-    power = float(np.mean(np.square(block))) if block.size else 0.0
-    return max(LOWEST_DB, 10 * math.log10(power)) if power > 0 else LOWEST_DB
 
 
 def level_line(db: float, beside: str = "") -> Table:
@@ -37,5 +30,5 @@ def with_level_meter(blocks: Iterable[Samples], console: Console) -> Iterator[Sa
         return
     with Live(console=console, transient=True, refresh_per_second=10) as live:
         for block in blocks:
-            live.update(level_line(level_db(block)))
+            live.update(level_line(level_db(block, LOWEST_DB)))
             yield block

@@ -18,11 +18,13 @@ import numpy as np
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from wakeword.audio.microphone import Microphone, RawPcm, list_devices
+from wakeword.audio.levels import level_db
+from wakeword.audio.microphone import Microphone, list_devices
+from wakeword.audio.pcm import RawPcm
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.cli import detector_factory
-from wakeword.cli.level_meter import LOWEST_DB, level_db, level_line
+from wakeword.cli.level_meter import LOWEST_DB, level_line
 from wakeword.detection.capture import TriggerCapture
 from wakeword.detection.streaming import StreamDetector
 from wakeword.detection.trigger import Detection

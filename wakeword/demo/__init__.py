@@ -1,1 +1,1 @@
-"""The demonstration pipeline on synthetic speech."""
+"""The demonstration on synthetic speech: data set, training, measuring, a held-out recording."""

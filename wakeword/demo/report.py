@@ -1,4 +1,4 @@
-"""The demo's result as one HTML file that needs nothing beside it."""
+"""The demo's result as lines of text and as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -6,53 +6,108 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from wakeword.demo.pipeline import WARNING, Moment, Outcome, own_commands
+from wakeword.demo.pipeline import Measurement, Outcome, next_commands
+from wakeword.demo.recording import RecordingEvent
 from wakeword.evaluation import metrics
 from wakeword.evaluation.evaluate import miss_rate_estimate
 from wakeword.evaluation.report.page import embed_png, write_page
 from wakeword.evaluation.results import KeywordResult
 
+WARNING = (
+    "Results on synthetic speech are optimistic. These voices speak clearly, without reverberation "
+    "or distance, and resemble one another; with real people the model will miss more keywords and "
+    "accept more other speech. Rely only on measurements with recordings of people who are not in "
+    "the training data."
+)
+
+
+def summarise_measurement(measurement: Measurement) -> list[str]:
+    """Describe the results on held-out voices, as lines of text."""
+    evaluation = measurement.evaluation
+    lines = ["miss rate at the stored threshold (95 % interval):"]
+    for row in evaluation.rows:
+        missed = miss_rate_estimate(row.shipped)
+        lines.append(
+            f"  {row.condition:24} {row.shipped.missed:3} of {row.clips:3} clips missed  "
+            f"{100 * missed.value:5.1f} %  ({100 * missed.low:.1f}–{100 * missed.high:.1f})"
+        )
+    shipped = evaluation.rows[0].shipped
+    rate = metrics.poisson(shipped.false_accepts, shipped.hours)
+    lines.append(
+        f"false accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} min of other speech "
+        f"and noise, a rate of {rate.low:.1f} to {rate.high:.1f} per hour (95 % interval)"
+    )
+    result = measurement.confusables
+    lines.append(
+        f"confusable phrases: {result.fired} of {result.clips} clips of "
+        f"{measurement.confusable_phrases} phrases caused a detection ({_percent(result.rate)})"
+        if result.clips
+        else "confusable phrases: none for this keyword"
+    )
+    return lines
+
+
+def describe_event(event: RecordingEvent) -> str:
+    """Describe one event in the held-out recording, as one line of text."""
+    keyword, detection = event.keyword, event.detection
+    spoken = (
+        f"said at {keyword.start_s:6.2f}–{keyword.end_s:6.2f} s by {keyword.speaker}"
+        if keyword
+        else ""
+    )
+    if detection is None:
+        return f"{'MISSED':>27}  {spoken}"
+    return (
+        f"detected at {detection.time:6.2f} s ({detection.score:.3f})  "
+        f"{spoken or 'FALSE ACCEPT: not said'}"
+    )
+
 
 def write_demo_report(outcome: Outcome, png: bytes, path: Path) -> None:
-    """Write the report with the DET picture in it. Raises ConfigError where it cannot be.
+    """Write the HTML report: the warning, the results, the DET curve, the held-out recording.
 
-    The warning comes first, then the numbers, the picture, and what was heard.
+    Args:
+        outcome: what to show.
+        png: picture of the DET curve.
+        path: of the HTML file.
+
+    Raises:
+        ConfigError: the file cannot be written.
     """
-    word = escape(outcome.keyword)
-    body = f"""<h1>A detector for “{word}”, from synthetic speech</h1>
+    keyword = escape(outcome.keyword)
+    body = f"""<h1>A detector for “{keyword}”, trained on synthetic speech</h1>
 <p class="warning">{escape(WARNING)}</p>
-<h2>On voices that the training never heard</h2>
-{_numbers(outcome)}
-{embed_png(png, "Missed keywords against false accepts per hour")}
+<h2>On voices held out of training</h2>
+{_results_html(outcome.measurement)}
+{embed_png(png, "Miss rate against false accepts per hour")}
 <h2>In a held-out recording</h2>
-<p>{outcome.hits} of {outcome.said} heard in {outcome.recording_s:.0f} s of speech, \
-{_false_alarms(outcome.moments)}.</p>
-{_moments(outcome.moments)}
-<h2>The same with your own recordings</h2>
-{_commands(outcome)}"""
+<p>{outcome.detected} of {outcome.spoken} keywords detected in {outcome.recording_s:.0f} s of
+speech, {_count_false_accepts(outcome.false_accepts)}.</p>
+{_events_html(outcome.events)}
+<h2>Next: your own recordings</h2>
+{_commands_html(outcome)}"""
     write_page(f"Wake word “{outcome.keyword}”: demo", body, path)
 
 
-def _numbers(outcome: Outcome) -> str:
-    evaluation, measured = outcome.measured.evaluation, outcome.measured
-    rows = "\n".join(_row(row) for row in evaluation.rows)
+def _results_html(measurement: Measurement) -> str:
+    evaluation, confusables = measurement.evaluation, measurement.confusables
+    rows = "\n".join(_result_row(row) for row in evaluation.rows)
     shipped = evaluation.rows[0].shipped
     rate = metrics.poisson(shipped.false_accepts, shipped.hours)
-    near = measured.near_misses
     return f"""<table>
-<tr><th>heard</th><th class="n">clips</th><th class="n">missed</th>
+<tr><th>test condition</th><th class="n">clips</th><th class="n">missed</th>
 <th class="n">95 % interval</th></tr>
 {rows}
 </table>
 <p>False accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} minutes of other speech and
-noise, which shows no more than that the rate is between {rate.low:.1f} and {rate.high:.1f} per
-hour (95 %).</p>
-<p>Near-misses: {near.fired} of {near.clips} clips of {measured.near_phrases} phrases that sound
-nearly like it set it off: {_per_cent(near.rate)}.</p>
-<p>All at the threshold that is in the model file, {shipped.threshold:.3f}.</p>"""
+noise. So short a test only bounds the rate: between {rate.low:.1f} and {rate.high:.1f} per hour
+(95 % interval).</p>
+<p>Confusable phrases: {confusables.fired} of {confusables.clips} clips of
+{measurement.confusable_phrases} phrases caused a detection: {_percent(confusables.rate)}.</p>
+<p>All results are at the threshold in the model file, {shipped.threshold:.3f}.</p>"""
 
 
-def _row(row: KeywordResult) -> str:
+def _result_row(row: KeywordResult) -> str:
     missed = miss_rate_estimate(row.shipped)
     return (
         f'<tr><td>{escape(row.condition)}</td><td class="n">{row.clips}</td>'
@@ -61,38 +116,37 @@ def _row(row: KeywordResult) -> str:
     )
 
 
-def _per_cent(rate: metrics.Estimate) -> str:
-    return f"{100 * rate.value:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
+def _percent(rate: metrics.Estimate) -> str:
+    return f"{100 * rate.value:.0f} %, 95 % interval {100 * rate.low:.0f}–{100 * rate.high:.0f}"
 
 
-def _false_alarms(moments: Iterable[Moment]) -> str:
-    count = sum(moment.said is None for moment in moments)
-    return f"{count} false alarm{'' if count == 1 else 's'}" if count else "no false alarm"
+def _count_false_accepts(count: int) -> str:
+    return f"{count or 'no'} false accept{'' if count == 1 else 's'}"
 
 
-def _moments(moments: Iterable[Moment]) -> str:
-    rows = "\n".join(_moment(moment) for moment in moments)
+def _events_html(events: Iterable[RecordingEvent]) -> str:
+    rows = "\n".join(_event_row(event) for event in events)
     return (
         "<table>\n<tr><th>said (s)</th><th>by</th>"
-        f'<th class="n">heard (s)</th><th class="n">score</th></tr>\n{rows}\n</table>'
+        f'<th class="n">detected (s)</th><th class="n">score</th></tr>\n{rows}\n</table>'
     )
 
 
-def _moment(moment: Moment) -> str:
-    said, heard = moment.said, moment.detection
-    when = f"{said.segment.start_s:.2f}–{said.segment.end_s:.2f}" if said else "not said"
-    by = escape(said.speaker).replace("_", "_<wbr>") if said else ""
-    at = f"{heard.time:.2f}" if heard else "missed"
-    score = f"{heard.score:.3f}" if heard else ""
-    colour = "hit" if moment.correct else "miss"
+def _event_row(event: RecordingEvent) -> str:
+    keyword, detection = event.keyword, event.detection
+    said = f"{keyword.start_s:.2f}–{keyword.end_s:.2f}" if keyword else "not said"
+    speaker = escape(keyword.speaker).replace("_", "_<wbr>") if keyword else ""
+    detected = f"{detection.time:.2f}" if detection else "missed"
+    score = f"{detection.score:.3f}" if detection else ""
+    style = "hit" if event.is_hit else "miss"
     return (
-        f'<tr class="{colour}"><td>{when}</td><td>{by}</td>'
-        f'<td class="n">{at}</td><td class="n">{score}</td></tr>'
+        f'<tr class="{style}"><td>{said}</td><td>{speaker}</td>'
+        f'<td class="n">{detected}</td><td class="n">{score}</td></tr>'
     )
 
 
-def _commands(outcome: Outcome) -> str:
+def _commands_html(outcome: Outcome) -> str:
     return "\n".join(
-        f"<p>{escape(what.capitalize())}:</p>\n<pre>{escape(command)}</pre>"
-        for what, command in own_commands(outcome.keyword, outcome.model_file)
+        f"<p>{escape(purpose.capitalize())}:</p>\n<pre>{escape(command)}</pre>"
+        for purpose, command in next_commands(outcome.keyword, outcome.model_file)
     )

@@ -1,1 +1,1 @@
-"""Text to speech: engines, phrases, confusable words."""
+"""Text to speech: voices of four offline engines, sentences, and confusable phrases."""

@@ -1,4 +1,9 @@
-"""Words that are pronounced nearly like a keyword: what is most often taken for it."""
+"""Confusable phrases: what a detector most often takes for the keyword.
+
+- `partial_phrases`: a part of the keyword, by spelling.
+- `confusable_phrases`: the keyword with one word replaced, by spelling; needs nothing else.
+- `similar_words`: the nearest words of an English lexicon, by pronunciation; needs hibari.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +12,117 @@ import gzip
 import importlib
 import importlib.resources
 import json
+import re
+from collections.abc import Iterator
 
+from wakeword.data.keywords import contains_phrase
 from wakeword.errors import ConfigError
+from wakeword.tts.engine import INSTALL_COMMAND
+
+_FIRST_WORDS = ("hello", "what", "good", "dear", "call", "my", "thank you", "where is")
+_LAST_WORDS = ("travis", "charlie", "martha", "service", "garden", "jasmine", "harvest", "nobody")
+_SUBSTITUTES = "mltbd"  # none of them is another spelling of a sound that a word begins with
+_CONSONANTS = re.compile(r"[^aeiouy]+")
 
 _VOWELS = "AIOQWYaeiouæɑɔəɛɜɪʊʌᵊᵻɐɒʏy"
-_CONSONANTS = ("ptkbdgʔɾ", "fvszʃʒθðh", "ʧʤ", "mnŋ", "lɹjwr")  # alike within each
-_KINDS = {sound: kind for kind, sounds in enumerate((_VOWELS, *_CONSONANTS)) for sound in sounds}
-_OBSTRUENTS = {1, 2, 3}
-_SKIPPED = 0.8  # cost of a sound that the other word lacks
-_TOO_NEAR = 0.1  # hardly another word: "alexia"
+_CONSONANT_CLASSES = ("ptkbdgʔɾ", "fvszʃʒθðh", "ʧʤ", "mnŋ", "lɹjwr")  # similar within each
+_CLASSES = {
+    phoneme: number
+    for number, phonemes in enumerate((_VOWELS, *_CONSONANT_CLASSES))
+    for phoneme in phonemes
+}
+_VOWEL_CLASS = 0
+_OBSTRUENT_CLASSES = {1, 2, 3}
+_DELETION_COST = 0.8
+_SAME_WORD = 0.1  # words this near are hardly another word, such as "alexia" for "alexa"
+_MAX_LENGTH_DIFFERENCE = 3  # phonemes
+
+
+def partial_phrases(keyword: str) -> list[str]:
+    """List proper parts of the keyword: runs of its words, or beginning and end of a single word.
+
+    A single word of up to five letters has none.
+    """
+    words = keyword.split()
+    if len(words) == 1:
+        word = words[0]
+        return [word[: round(0.6 * len(word))], word[len(word) // 2 :]] if len(word) > 5 else []
+    spans = [words[i:j] for i in range(len(words)) for j in range(i + 1, len(words) + 1)]
+    return [" ".join(span) for span in spans if len(span) < len(words)]
+
+
+def confusable_phrases(keyword: str) -> list[str]:
+    """List phrases in which one word of the keyword is another word or has other consonants."""
+    words = keyword.lower().split()
+    phrases: list[str] = []
+    for i, word in enumerate(words):
+        replacements = list(_consonant_variants(word))
+        if len(words) > 1:
+            replacements += _FIRST_WORDS if i == 0 else _LAST_WORDS if i == len(words) - 1 else ()
+        phrases += _replace_word(words, i, replacements)
+    return [phrase for phrase in dict.fromkeys(phrases) if not contains_phrase(keyword, phrase)]
 
 
 def similar_words(keyword: str, count: int = 60) -> list[str]:
-    """English words and names that are pronounced most nearly like a keyword, nearest first.
+    """List the English words and names that are pronounced most nearly like the keyword.
 
-    Distance is that of Levenshtein over phonemes, a sound for one of its kind at less than half the
-    price, as a share of the longer word. Of a keyword of several words each has its neighbours, the
-    others standing as they are. Needs the hibari package, whose lexicon it is.
+    The distance of two words is the Levenshtein distance of their phonemes, in which a substitution
+    within a phoneme class costs less than half of one across classes, divided by the length of the
+    longer word. Of a keyword of several words, each word in turn is replaced by its neighbours.
 
-    Raises ConfigError where that is not installed.
+    Args:
+        keyword: one or more English words.
+        count: number of phrases, shared among the words of the keyword.
+
+    Returns:
+        Phrases, nearest first for each word of the keyword.
+
+    Raises:
+        ConfigError: the hibari package, whose lexicon this needs, is not installed.
     """
     words = keyword.lower().split()
-    each = -(-count // max(len(words), 1))
+    count_per_word = -(-count // max(len(words), 1))
     return [
-        " ".join([*words[:i], other, *words[i + 1 :]])
+        phrase
         for i, word in enumerate(words)
-        for other in _neighbours(word)[:each]
+        for phrase in _replace_word(words, i, _neighbours(word)[:count_per_word])
     ]
+
+
+def _replace_word(words: list[str], i: int, replacements: list[str]) -> Iterator[str]:
+    return (" ".join([*words[:i], other, *words[i + 1 :]]) for other in replacements)
+
+
+def _consonant_variants(word: str) -> list[str]:
+    """The word with other consonants in its first two groups of consonants."""
+    groups = [match.span() for match in _CONSONANTS.finditer(word)][:2]
+    if not word.isascii() or not word.isalpha() or len(groups) < 2:
+        return []
+    (first, first_end), (second, second_end) = groups
+    return [
+        word[:first] + one + word[first_end:second] + other + word[second_end:]
+        for one in _SUBSTITUTES
+        for other in _SUBSTITUTES
+        if one not in word[first:first_end]
+        and other not in word[second:second_end]
+        and one != other
+    ][::3]
 
 
 @functools.cache
 def _neighbours(word: str) -> list[str]:
+    """Words of the lexicon by their distance from a word, nearest first."""
     lexicon = _lexicon()
-    target = _sounds(importlib.import_module("hibari.g2p").G2P(british=False)(word))
-    found = []
-    for other, sounds in lexicon:
-        if abs(len(sounds) - len(target)) <= 3 and word not in other.lower():
-            apart = _distance(target, sounds) / max(len(target), len(sounds))
-            if apart > _TOO_NEAR:
-                found.append((apart, other))
-    return [other for _, other in sorted(found)]
+    target = _phonemes(importlib.import_module("hibari.g2p").G2P(british=False)(word))
+    neighbours = []
+    for other, phonemes in lexicon:
+        longer = max(len(target), len(phonemes))
+        if abs(len(phonemes) - len(target)) > _MAX_LENGTH_DIFFERENCE or word in other.lower():
+            continue
+        distance = _distance(target, phonemes) / longer
+        if distance > _SAME_WORD:
+            neighbours.append((distance, other))
+    return [other for _, other in sorted(neighbours)]
 
 
 @functools.cache
@@ -56,41 +132,42 @@ def _lexicon() -> list[tuple[str, str]]:
         file = importlib.resources.files("hibari") / "assets" / "lexicon_us_gold.json.gz"
     except ModuleNotFoundError:
         raise ConfigError(
-            'words that sound alike come from the hibari package. Run: pip install "wakeword[demo]"'
+            "similar words need the lexicon of the hibari package, which is not installed. "
+            f"Run: {INSTALL_COMMAND}"
         ) from None
     entries = json.loads(gzip.decompress(file.read_bytes()))
-    said = {
+    pronunciations = {
         word: entry["DEFAULT"] if isinstance(entry, dict) else entry
         for word, entry in entries.items()
         if word.isascii() and word.isalpha() and (word.islower() or word.istitle())
     }
-    return sorted((word, _sounds(phonemes)) for word, phonemes in said.items() if phonemes)
+    return sorted((word, _phonemes(spoken)) for word, spoken in pronunciations.items() if spoken)
 
 
-def _sounds(phonemes: str) -> str:
-    """Phonemes without stress and length."""
-    return "".join(sound for sound in phonemes if sound not in "ˈˌː ")
+def _phonemes(pronunciation: str) -> str:
+    """Phonemes without stress and length marks."""
+    return "".join(symbol for symbol in pronunciation if symbol not in "ˈˌː ")
 
 
 def _distance(first: str, second: str) -> float:
-    row = [_SKIPPED * i for i in range(len(second) + 1)]
+    """Weighted Levenshtein distance of two phoneme strings."""
+    row = [_DELETION_COST * i for i in range(len(second) + 1)]
     for i, one in enumerate(first, 1):
-        above, row = row, [_SKIPPED * i]
+        above, row = row, [_DELETION_COST * i]
         for j, other in enumerate(second, 1):
-            row.append(
-                min(above[j] + _SKIPPED, row[-1] + _SKIPPED, above[j - 1] + _cost(one, other))
-            )
+            deletion = min(above[j], row[-1]) + _DELETION_COST
+            row.append(min(deletion, above[j - 1] + _substitution_cost(one, other)))
     return row[-1]
 
 
 @functools.cache
-def _cost(one: str, other: str) -> float:
-    """Of hearing one sound for another."""
+def _substitution_cost(one: str, other: str) -> float:
+    """0 for the same phoneme, to 1.2 for a vowel in place of a consonant."""
     if one == other:
         return 0.0
-    kinds = {_KINDS.get(one, -1), _KINDS.get(other, -1)}
-    if len(kinds) == 1:
+    classes = {_CLASSES.get(one, -1), _CLASSES.get(other, -1)}
+    if len(classes) == 1:
         return 0.4
-    if kinds <= _OBSTRUENTS:
+    if classes <= _OBSTRUENT_CLASSES:
         return 0.6
-    return 1.2 if 0 in kinds else 0.9
+    return 1.2 if _VOWEL_CLASS in classes else 0.9
