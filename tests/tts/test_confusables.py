@@ -1,4 +1,4 @@
-"""What sounds like a keyword: by its phonemes, not by its letters."""
+"""Confusable phrases, by spelling and by pronunciation."""
 
 from __future__ import annotations
 
@@ -8,54 +8,79 @@ import pytest
 
 from wakeword.data.keywords import contains_phrase
 from wakeword.errors import ConfigError
-from wakeword.tts.confusables import _distance, similar_words
+from wakeword.tts.confusables import (
+    _distance,
+    _lexicon,
+    confusable_phrases,
+    partial_phrases,
+    similar_words,
+)
 
 
 @pytest.fixture
 def lexicon() -> None:
+    """Skips the test where the lexicon is not installed."""
     pytest.importorskip("hibari")
 
 
-@pytest.mark.usefixtures("lexicon")
-def test_neighbours_by_sound_nearest_first() -> None:
-    near = similar_words("jarvis", 20)
-    assert len(near) == 20 and {"service", "harvest", "dervish"} <= set(near)
-    assert "jarvis" not in near and "Jarvis" not in near
-    assert near == similar_words("jarvis", 60)[:20]
-
-
-@pytest.mark.usefixtures("lexicon")
-def test_of_two_words_each_has_its_neighbours() -> None:
-    near = similar_words("hey siri", 40)
-    assert {"hey series", "hey Syria", "fay siri"} <= set(near)
-    assert not any(contains_phrase("hey siri", phrase) for phrase in near)
+def test_confusable_phrases_differ_from_the_keyword_in_one_word() -> None:
+    phrases = confusable_phrases("hey jarvis")
+    assert len(phrases) > 15
+    assert {"hey malis", "hey travis", "hello jarvis"} <= set(phrases)
+    for phrase in phrases:
+        assert phrase.startswith("hey ") != phrase.endswith(" jarvis")
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "apart"),
+    ("keyword", "expected"),
+    [
+        ("hey there buddy", ["hey", "hey there", "there", "there buddy", "buddy"]),
+        ("computer", ["compu", "uter"]),
+        ("alexa", []),
+    ],
+)
+def test_partial_phrases_are_proper_parts_of_the_keyword(keyword: str, expected: list[str]) -> None:
+    assert partial_phrases(keyword) == expected
+
+
+@pytest.mark.usefixtures("lexicon")
+def test_similar_words_come_nearest_first() -> None:
+    similar = similar_words("jarvis", 20)
+    assert len(similar) == 20 and {"service", "harvest", "dervish"} <= set(similar)
+    assert "jarvis" not in similar and "Jarvis" not in similar
+    assert similar == similar_words("jarvis", 60)[:20]
+
+
+@pytest.mark.usefixtures("lexicon")
+def test_each_word_of_a_phrase_is_replaced_by_its_neighbours() -> None:
+    similar = similar_words("hey siri", 40)
+    assert {"hey series", "hey Syria", "fay siri"} <= set(similar)
+    assert not any(contains_phrase("hey siri", phrase) for phrase in similar)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "distance"),
     [
         ("", "", 0.0),
         ("bæt", "bæt", 0.0),
         ("bæt", "pæt", 0.4),  # two stops
-        ("sæt", "tæt", 0.6),  # a fricative, a stop
-        ("mæt", "tæt", 0.9),
+        ("sæt", "tæt", 0.6),  # a fricative and a stop
+        ("mæt", "tæt", 0.9),  # a nasal and a stop
         ("bæt", "bæ", 0.8),
         ("bæt", "", 2.4),
-        ("æ", "t", 1.2),  # a vowel is no consonant
+        ("æ", "t", 1.2),  # a vowel and a consonant
     ],
 )
-def test_distance(first: str, second: str, apart: float) -> None:
-    assert _distance(first, second) == pytest.approx(apart)
-    assert _distance(second, first) == pytest.approx(apart)
+def test_phoneme_distance(first: str, second: str, distance: float) -> None:
+    assert _distance(first, second) == pytest.approx(distance)
+    assert _distance(second, first) == pytest.approx(distance)
 
 
 def test_without_the_lexicon_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    from wakeword.tts.confusables import _lexicon
-
     def missing(package: str) -> None:
         raise ModuleNotFoundError(package)
 
     _lexicon.cache_clear()
     monkeypatch.setattr(importlib.resources, "files", missing)
     with pytest.raises(ConfigError, match=r"wakeword\[demo\]"):
-        similar_words("a word of which nobody has asked yet")
+        similar_words("a phrase that no other test asks for")

@@ -51,7 +51,7 @@ def describe_event(event: RecordingEvent) -> str:
     """Describe one event in the held-out recording, as one line of text."""
     keyword, detection = event.keyword, event.detection
     spoken = (
-        f"said at {keyword.start_s:6.2f}–{keyword.end_s:6.2f} s by {keyword.speaker}"
+        f"said at {keyword.start_s:6.2f}–{keyword.end_s:.2f} s by {keyword.speaker}"
         if keyword
         else ""
     )
