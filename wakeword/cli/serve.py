@@ -99,7 +99,7 @@ def serve(
     server = WyomingServer(words, networks, limits)
     site = None if web is None else (WebServer(words, token, limits), web, _tls(tls_cert, tls_key))
     with suppress(KeyboardInterrupt):
-        asyncio.run(_until_stopped(server, site, host, port, ", ".join(words.names)))
+        asyncio.run(_until_stopped(server, site, host, port, ", ".join(words.keywords)))
 
 
 async def _until_stopped(

@@ -1,1 +1,1 @@
-"""Network servers for detection: Wyoming and WebSocket."""
+"""Network servers for detection: the Wyoming protocol (Home Assistant) and a WebSocket."""

@@ -1,4 +1,4 @@
-"""What one client may take of a server."""
+"""Limits on what one client may use of a server."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ClientLimits:
-    """Bounds on what comes in."""
+    """Limits on clients and on their messages.
 
-    header_bytes: int = 1 << 16  # of an event's line, and of the data behind it
-    payload_bytes: int = 1 << 20  # of sound in a message
-    idle_s: float = 300.0  # for a message to come in whole, or an answer to go out
-    clients: int = 100  # at once, of each protocol
+    Attributes:
+        header_bytes: largest Wyoming event line, and largest data behind it.
+        payload_bytes: largest audio in a message.
+        idle_s: client idle timeout in seconds: for a message to arrive or an answer to be sent.
+        clients: connected at once, for each protocol.
+    """
+
+    header_bytes: int = 1 << 16
+    payload_bytes: int = 1 << 20
+    idle_s: float = 300.0
+    clients: int = 100

@@ -1,4 +1,4 @@
-"""What a server counts, in Prometheus's words."""
+"""Metrics of a server, for Prometheus."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 
 class ServerMetrics:
-    """Counted since the server began; a registry of its own, so that two servers do not mix."""
+    """Counters since the server started, in a registry of their own: two servers do not mix.
+
+    Attributes:
+        clients: connected now, by protocol.
+        detections: by keyword.
+        audio_s: seconds of audio received.
+        compute_s: seconds of processor time spent on detection.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.clients = Gauge(
-            "wakeword_clients", "Connected now.", ["protocol"], registry=self._registry
+            "wakeword_clients", "Clients connected now.", ["protocol"], registry=self._registry
         )
         self.detections = Counter(
-            "wakeword_detections", "Words heard.", ["keyword"], registry=self._registry
+            "wakeword_detections", "Keywords detected.", ["keyword"], registry=self._registry
         )
-        self.sound_s = Counter(
-            "wakeword_sound_seconds", "Of sound taken in.", registry=self._registry
+        self.audio_s = Counter(
+            "wakeword_sound_seconds", "Seconds of audio received.", registry=self._registry
         )
-        self.busy_s = Counter(
-            "wakeword_busy_seconds", "Of processor time spent hearing.", registry=self._registry
+        self.compute_s = Counter(
+            "wakeword_busy_seconds",
+            "Seconds of processor time spent on detection.",
+            registry=self._registry,
         )
 
     def text(self) -> bytes:
-        """In the exposition format."""
+        """Return all metrics in Prometheus's exposition format."""
         return generate_latest(self._registry)

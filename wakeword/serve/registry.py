@@ -1,4 +1,4 @@
-"""What a server hears: the keywords of several models, each loaded once for all clients."""
+"""The models that a server offers, each loaded once for all clients, and the streams on them."""
 
 from __future__ import annotations
 
@@ -18,104 +18,134 @@ from wakeword.serve.metrics import ServerMetrics
 RATES_HZ = (8000, 192000)
 
 DetectorFactory = Callable[[int], StreamDetector]
-"""A new detector for sound of so many samples a second."""
+"""Sample rate in Hz → a new detector for one stream."""
 
 
 class ClientError(WakewordError):
-    """A client sent what it may not: it is told so and let go."""
+    """A client sent something invalid: the server answers with this message and disconnects it."""
 
 
 def decode_pcm(payload: bytes, channels: int = 1) -> npt.NDArray[np.int16]:
-    """(n,) of little-endian PCM, the mean of its channels. Raises ClientError."""
+    """Decode interleaved 16-bit little-endian PCM to (n,), the mean of its channels.
+
+    Raises:
+        ClientError: the payload ends within a frame.
+    """
     if len(payload) % (2 * channels):
-        raise ClientError(f"{len(payload)} bytes of sound: not whole samples")
-    sound = np.frombuffer(payload, dtype="<i2").reshape(-1, channels)
-    return sound[:, 0] if channels == 1 else sound.mean(axis=1).astype(np.int16)
+        raise ClientError(
+            f"{len(payload)} bytes of audio are not whole samples: expected a multiple of "
+            f"{2 * channels}"
+        )
+    frames = np.frombuffer(payload, dtype="<i2").reshape(-1, channels)
+    return frames[:, 0] if channels == 1 else frames.mean(axis=1).astype(np.int16)
 
 
 class ModelRegistry:
-    """The keywords that are served, and the models that know them.
+    """The keywords that are served, and the model that detects each of them.
 
     Args:
-        models: by file, what makes detectors over the model in it.
+        models: by file, the factory of detectors on the model in it.
 
     Raises:
-        ConfigError: two models for one keyword: a client could not say which of them it means.
+        ConfigError: two models have the same keyword, so that a client could not choose.
     """
 
     def __init__(self, models: Mapping[Path, DetectorFactory]) -> None:
         self.metrics = ServerMetrics()
         self._models = dict(models)
-        self._by_word: dict[str, Path] = {}
-        for file, make in models.items():
-            for word in make(SAMPLE_RATE).model.keywords:
-                if word in self._by_word:
+        self._file_of: dict[str, Path] = {}
+        for file, make_detector in models.items():
+            for keyword in make_detector(SAMPLE_RATE).model.keywords:
+                if keyword in self._file_of:
                     raise ConfigError(
-                        f"{file}: hears '{word}', as {self._by_word[word]} does. "
+                        f"{file}: detects '{keyword}', and so does {self._file_of[keyword]}. "
                         "Serve one of the two, or each on a port of its own."
                     )
-                self._by_word[word] = file
-                self.metrics.detections.labels(word)
+                self._file_of[keyword] = file
+                self.metrics.detections.labels(keyword)
 
     @property
-    def names(self) -> list[str]:
-        return list(self._by_word)
+    def keywords(self) -> list[str]:
+        """The keywords of all models."""
+        return list(self._file_of)
 
-    def check(self, asked: object) -> list[str] | None:
-        """The names that a client asks for; None, as an empty list, is all. Raises ClientError."""
-        if not asked:
+    def check_keywords(self, requested: object) -> list[str] | None:
+        """Check the keywords in a client's request.
+
+        Returns:
+            The keywords; None, also for an empty list, means all.
+
+        Raises:
+            ClientError: the request is not a list, or a keyword is not served.
+        """
+        if not requested:
             return None
-        if not isinstance(asked, list):
-            raise ClientError("expected a list of names")
-        for word in asked:
-            if not isinstance(word, str) or word not in self._by_word:
-                raise ClientError(unknown_name_message("keyword", str(word), self._by_word))
-        return asked
+        if not isinstance(requested, list):
+            raise ClientError("expected a list of keywords")
+        for keyword in requested:
+            if not isinstance(keyword, str) or keyword not in self._file_of:
+                raise ClientError(unknown_name_message("keyword", str(keyword), self._file_of))
+        return requested
 
-    def ears(self, asked: Collection[str] | None, rate: object) -> StreamSession:
-        """For one stream: all words, or those that `check` let pass. Raises ClientError."""
+    def open_session(self, requested: Collection[str] | None, rate: object) -> StreamSession:
+        """Start a stream.
+
+        Args:
+            requested: keywords that `check_keywords` accepted; None is all.
+            rate: of the samples, in Hz, as the client states it.
+
+        Raises:
+            ClientError: the rate is not an integer within `RATES_HZ`.
+        """
         if type(rate) is not int or not RATES_HZ[0] <= rate <= RATES_HZ[1]:
             raise ClientError(f"a rate of {rate}: expected {RATES_HZ[0]} to {RATES_HZ[1]} Hz")
-        wanted = frozenset(self.names if asked is None else asked)
-        files = dict.fromkeys(file for word, file in self._by_word.items() if word in wanted)
-        return StreamSession(
-            [self._models[file](rate) for file in files], wanted, self.metrics, rate
-        )
+        keywords = frozenset(self.keywords if requested is None else requested)
+        files = dict.fromkeys(file for word, file in self._file_of.items() if word in keywords)
+        detectors = [self._models[file](rate) for file in files]
+        return StreamSession(detectors, keywords, self.metrics, rate)
 
 
 class StreamSession:
-    """The detectors of one stream."""
+    """The detectors of one stream.
+
+    Args:
+        detectors: one for each model.
+        keywords: to report; detections of others are dropped.
+        metrics: of the server.
+        rate: of the samples, in Hz.
+    """
 
     def __init__(
         self,
         detectors: Iterable[StreamDetector],
-        wanted: frozenset[str],
+        keywords: frozenset[str],
         metrics: ServerMetrics,
         rate: int,
     ) -> None:
         self._detectors = list(detectors)
-        self._wanted, self._metrics, self._rate = wanted, metrics, rate
+        self._keywords, self._metrics, self._rate = keywords, metrics, rate
 
     def feed(self, samples: npt.NDArray[np.int16]) -> list[Detection]:
-        """(n,) samples → what was heard up to here, in order."""
-        self._metrics.sound_s.inc(len(samples) / self._rate)
-        return self._heard(lambda detector: detector.feed(samples))
+        """Process the next (n,) samples; returns new detections in order of time."""
+        self._metrics.audio_s.inc(len(samples) / self._rate)
+        return self._detect(lambda detector: detector.feed(samples))
 
     def flush(self) -> list[Detection]:
-        """The stream has ended."""
-        return self._heard(lambda detector: detector.flush())
+        """End the stream; returns the last detections in order of time."""
+        return self._detect(lambda detector: detector.flush())
 
     @property
     def scores(self) -> dict[str, float]:
-        """The latest of each word, for a meter."""
-        every = [pair for detector in self._detectors for pair in detector.scores.items()]
-        return {word: score for word, score in every if word in self._wanted}
+        """The latest score of each keyword."""
+        scores = [pair for detector in self._detectors for pair in detector.scores.items()]
+        return {keyword: score for keyword, score in scores if keyword in self._keywords}
 
-    def _heard(self, step: Callable[[StreamDetector], list[Detection]]) -> list[Detection]:
-        began = time.thread_time()
-        found = [each for detector in self._detectors for each in step(detector)]
-        self._metrics.busy_s.inc(time.thread_time() - began)
-        found = sorted((d for d in found if d.keyword in self._wanted), key=lambda d: d.time)
-        for detection in found:
+    def _detect(self, step: Callable[[StreamDetector], list[Detection]]) -> list[Detection]:
+        start_s = time.thread_time()
+        detections = [each for detector in self._detectors for each in step(detector)]
+        self._metrics.compute_s.inc(time.thread_time() - start_s)
+        wanted = (each for each in detections if each.keyword in self._keywords)
+        detections = sorted(wanted, key=lambda each: each.time)
+        for detection in detections:
             self._metrics.detections.labels(detection.keyword).inc()
-        return found
+        return detections

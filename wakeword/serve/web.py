@@ -1,11 +1,12 @@
-"""A websocket for sound and a page that sends it a microphone's; health and metrics beside them.
+"""A WebSocket for detection, a page that sends it a microphone's audio, health and metrics.
 
-A client of `/ws` says first, in JSON, what it sends and what it wants to hear:
-`{"rate": 48000, "names": ["alexa"]}` (no names: all). It is answered `{"hearing": ["alexa"]}`, then
-sends binary messages of mono 16-bit little-endian PCM. Each of them is answered by
-`{"scores": {"alexa": 0.01}, "detections": [{"keyword": …, "score": …, "time": …}]}`, times in
-seconds since the first sample; who sends faster than it can be heard waits for these answers.
-What may not be sent is answered by `{"error": …}` and the end.
+A client of `/ws` first sends, in JSON, its sample rate in Hz and the keywords that it wants:
+`{"rate": 48000, "names": ["alexa"]}` (without names: all). The server answers
+`{"hearing": ["alexa"]}`. The client then sends binary messages of mono 16-bit little-endian PCM,
+each of which is answered by
+`{"scores": {"alexa": 0.01}, "detections": [{"keyword": …, "score": …, "time": …}]}`, with times in
+seconds since the first sample. A client that sends faster than the server computes waits for these
+answers. After an invalid message the server answers `{"error": …}` and closes the connection.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from wakeword.parallel import available_cores
 from wakeword.serve.limits import ClientLimits
 from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, decode_pcm
 
-_OPEN = ("/health",)  # paths that need no token
-_HEADERS = {
+_PATHS_WITHOUT_TOKEN = ("/health",)
+_SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; "
         "connect-src 'self' ws: wss:; frame-ancestors 'none'"
@@ -41,34 +42,48 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class WebServer:
-    """The page, its websocket, `/health` and `/metrics`.
+    """Serves the page, its WebSocket, `/health` and `/metrics`.
 
     Args:
-        token: what everything but `/health` needs, as `?token=` or `Authorization: Bearer`; None
-            for nobody, which is for loopback alone.
+        registry: the keywords to detect.
+        token: required by everything but `/health`, as `?token=` or `Authorization: Bearer`; None
+            requires none, which is safe on the loopback interface alone.
+        limits: on clients; None is the default.
     """
 
     def __init__(
-        self, words: ModelRegistry, token: str | None = None, limits: ClientLimits | None = None
+        self, registry: ModelRegistry, token: str | None = None, limits: ClientLimits | None = None
     ) -> None:
-        self._words, self._token, self._limits = words, token, limits or ClientLimits()
-        self._clients: set[web.WebSocketResponse] = set()
+        self._registry, self._token, self._limits = registry, token, limits or ClientLimits()
+        self._sockets: set[web.WebSocketResponse] = set()
         self._pool = ThreadPoolExecutor(available_cores())
-        self._app = web.Application(middlewares=[self._guard])
+        self._app = web.Application(middlewares=[self._authorise])
         self._app.add_routes(
             [
                 web.get("/", self._page),
-                web.get("/ws", self._socket),
+                web.get("/ws", self._websocket),
                 web.get("/health", self._health),
                 web.get("/metrics", self._metrics),
             ]
         )
-        self._app.on_shutdown.append(self._let_go)
+        self._app.on_shutdown.append(self._close_clients)
 
     async def start(
         self, host: str, port: int, tls: ssl.SSLContext | None = None
     ) -> tuple[web.AppRunner, int]:
-        """Listen: what to `cleanup` in the end, and the port. Raises ConfigError."""
+        """Start to listen.
+
+        Args:
+            host: address of the interface.
+            port: 0 lets the system choose one.
+            tls: for https and wss.
+
+        Returns:
+            The runner, whose `cleanup` stops the server, and the port.
+
+        Raises:
+            ConfigError: the address is not available.
+        """
         runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:
@@ -76,86 +91,91 @@ class WebServer:
         except (OSError, OverflowError) as error:
             await runner.cleanup()
             raise ConfigError(
-                f"{host}:{port}: cannot be listened at ({error}). Choose another host or port."
+                f"cannot listen on {host}:{port} ({error}). Choose another host or port."
             ) from error
         return runner, runner.addresses[0][1]
 
     @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """The token, compared in constant time; and no page of another site may use the socket."""
+    async def _authorise(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Require the token, compared in constant time, and refuse pages of other sites."""
         origin = request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2] != request.host:
-            raise web.HTTPForbidden(text="not for pages of other sites\n")
-        header = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        given = request.query.get("token", header)
-        known = self._token is None or _equal(given, self._token)
-        if not known and request.path not in _OPEN:
-            raise web.HTTPUnauthorized(text="the token is missing or wrong: ?token=…\n")
+            raise web.HTTPForbidden(text="requests from pages of other sites are not allowed\n")
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        token = request.query.get("token", bearer)
+        authorised = self._token is None or _equal(token, self._token)
+        if not authorised and request.path not in _PATHS_WITHOUT_TOKEN:
+            raise web.HTTPUnauthorized(text="the token is missing or wrong: add ?token=…\n")
         return await handler(request)
 
     async def _page(self, _request: web.Request) -> web.Response:
         text = resources.files("wakeword.serve").joinpath("page.html").read_text("utf-8")
-        text = text.replace("NAMES", json.dumps(self._words.names).replace("<", "\\u003c"))
-        return web.Response(text=text, content_type="text/html", headers=_HEADERS)
+        text = text.replace("KEYWORDS", json.dumps(self._registry.keywords).replace("<", "\\u003c"))
+        return web.Response(text=text, content_type="text/html", headers=_SECURITY_HEADERS)
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        kind = "text/plain; version=0.0.4; charset=utf-8"
-        return web.Response(body=self._words.metrics.text(), headers={"Content-Type": kind})
+        content_type = "text/plain; version=0.0.4; charset=utf-8"
+        return web.Response(
+            body=self._registry.metrics.text(), headers={"Content-Type": content_type}
+        )
 
-    async def _socket(self, request: web.Request) -> web.StreamResponse:
-        if len(self._clients) >= self._limits.clients:
-            raise web.HTTPServiceUnavailable(text=f"{self._limits.clients} clients: no more\n")
+    async def _websocket(self, request: web.Request) -> web.StreamResponse:
+        if len(self._sockets) >= self._limits.clients:
+            raise web.HTTPServiceUnavailable(
+                text=f"all {self._limits.clients} connections are in use, try again later\n"
+            )
         socket = web.WebSocketResponse(
             max_msg_size=self._limits.payload_bytes, receive_timeout=self._limits.idle_s
         )
-        self._clients.add(socket)
+        self._sockets.add(socket)
         try:
-            with self._words.metrics.clients.labels("websocket").track_inprogress():
+            with self._registry.metrics.clients.labels("websocket").track_inprogress():
                 await socket.prepare(request)
-                await self._hear(socket)
+                await self._answer_messages(socket)
         except (OSError, asyncio.TimeoutError):
-            pass  # gone, or silent
+            pass  # disconnected or idle
         finally:
-            self._clients.discard(socket)
+            self._sockets.discard(socket)
         await socket.close()
         return socket
 
-    async def _hear(self, socket: web.WebSocketResponse) -> None:
-        """Answer every message until the client goes or sends what it may not."""
-        ears: StreamSession | None = None
+    async def _answer_messages(self, socket: web.WebSocketResponse) -> None:
+        """Answer each message until the client disconnects or sends an invalid one."""
+        session: StreamSession | None = None
         loop = asyncio.get_running_loop()
         async for message in socket:
             try:
                 if message.type is WSMsgType.TEXT:
-                    ears, told = self._begin(message.data)
+                    session, answer = self._open_session(message.data)
                 elif message.type is not WSMsgType.BINARY:
-                    return  # broken off
-                elif ears is None:
-                    raise ClientError('sound before {"rate": …}')
+                    return  # the connection broke
+                elif session is None:
+                    raise ClientError('audio came before {"rate": …}')
                 else:
-                    told = await loop.run_in_executor(self._pool, _heard, ears, message.data)
+                    answer = await loop.run_in_executor(self._pool, _detect, session, message.data)
             except ClientError as error:
                 await socket.send_json({"error": str(error)})
                 return
-            await asyncio.wait_for(socket.send_json(told), self._limits.idle_s)
+            await asyncio.wait_for(socket.send_json(answer), self._limits.idle_s)
 
-    def _begin(self, text: str) -> tuple[StreamSession, dict[str, Any]]:
+    def _open_session(self, text: str) -> tuple[StreamSession, dict[str, Any]]:
+        """A stream as a client's first message describes it, and the answer to that message."""
         try:
-            asked = json.loads(text)
+            request = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ClientError(f"not JSON: {error}") from error
-        if not isinstance(asked, dict):
+        if not isinstance(request, dict):
             raise ClientError('expected {"rate": …, "names": […]}')
-        names = self._words.check(asked.get("names"))
-        ears = self._words.ears(names, asked.get("rate"))
-        return ears, {"hearing": names or self._words.names}
+        keywords = self._registry.check_keywords(request.get("names"))
+        session = self._registry.open_session(keywords, request.get("rate"))
+        return session, {"hearing": keywords or self._registry.keywords}
 
-    async def _let_go(self, _app: web.Application) -> None:
-        for socket in list(self._clients):
-            await socket.close(code=1001, message=b"the server stops")
+    async def _close_clients(self, _app: web.Application) -> None:
+        for socket in list(self._sockets):
+            await socket.close(code=1001, message=b"the server is stopping")
         self._pool.shutdown()
 
 
@@ -163,6 +183,7 @@ def _equal(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
 
-def _heard(ears: StreamSession, payload: bytes) -> dict[str, Any]:
-    found = ears.feed(decode_pcm(payload))
-    return {"scores": ears.scores, "detections": [asdict(each) for each in found]}
+def _detect(session: StreamSession, payload: bytes) -> dict[str, Any]:
+    """Feed a message of audio to a session; returns the answer."""
+    detections = session.feed(decode_pcm(payload))
+    return {"scores": session.scores, "detections": [asdict(each) for each in detections]}

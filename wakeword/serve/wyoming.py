@@ -1,7 +1,7 @@
-"""The Wyoming protocol, as Home Assistant speaks it: events in JSON lines with sound behind them.
+"""The Wyoming protocol, as Home Assistant uses it: events as JSON lines, followed by audio.
 
-What a client sends is read within limits and answered by a `Session`, which knows no network.
-Events and their names are those of the `wyoming` package.
+`read_event` reads what a client sends, within limits; a `WyomingSession`, which knows no network,
+answers it; `WyomingServer` connects the two over TCP. Events are those of the `wyoming` package.
 
 Source: https://github.com/OHF-Voice/wyoming, "Wake word detection".
 """
@@ -33,35 +33,43 @@ from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, d
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_MOST_CHANNELS = 8
-_ABOUT = Attribution("The wakeword authors", "https://pypi.org/project/wakeword/")
+_MAX_CHANNELS = 8
+_ATTRIBUTION = Attribution("The wakeword authors", "https://pypi.org/project/wakeword/")
 
 
 async def read_event(reader: asyncio.StreamReader, limits: ClientLimits) -> Event | None:
-    """The next event; None where the client has gone. Raises ClientError.
+    """Read the next event of a client.
 
-    The reader's own limit is that of a line.
+    Args:
+        reader: of the connection; its own limit bounds the length of a line.
+        limits: on what follows the line.
+
+    Returns:
+        The event; None where the client has disconnected.
+
+    Raises:
+        ClientError: the data is no Wyoming event, or larger than allowed.
     """
     try:
         line = await reader.readline()
         if not line:
             return None
-        header = _object(line)
-        data = _object(header.get("data") or {})
+        header = _json_object(line)
+        data = _json_object(header.get("data") or {})
         if size := _size(header, "data_length", limits.header_bytes):
-            data |= _object(await reader.readexactly(size))
+            data |= _json_object(await reader.readexactly(size))
         payload = await reader.readexactly(_size(header, "payload_length", limits.payload_bytes))
-    except ValueError as error:  # a line that is too long, too
+    except ValueError as error:  # also raised for a line that is too long
         raise ClientError(f"not an event of the Wyoming protocol: {error}") from error
     except asyncio.IncompleteReadError:
         return None
-    kind = header.get("type")
-    if not isinstance(kind, str):
+    event_type = header.get("type")
+    if not isinstance(event_type, str):
         raise ClientError("an event without a type")
-    return Event(kind, data, payload or None)
+    return Event(event_type, data, payload or None)
 
 
-def _object(given: bytes | dict[str, Any]) -> dict[str, Any]:
+def _json_object(given: bytes | dict[str, Any]) -> dict[str, Any]:
     try:
         value = json.loads(given) if isinstance(given, bytes) else given
     except RecursionError as error:
@@ -71,114 +79,123 @@ def _object(given: bytes | dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _size(header: dict[str, Any], key: str, most: int) -> int:
+def _size(header: dict[str, Any], key: str, maximum: int) -> int:
     size = header.get(key) or 0
-    if type(size) is not int or not 0 <= size <= most:
-        raise ValueError(f"{key}: expected 0 to {most} bytes")
+    if type(size) is not int or not 0 <= size <= maximum:
+        raise ValueError(f"{key}: expected 0 to {maximum} bytes")
     return size
 
 
 class WyomingSession:
-    """One client: an event in, the events that answer it out.
+    """The conversation with one client: takes an event, returns the events that answer it.
 
-    The order of a stream: describe → info; detect (names), audio-start, audio-chunk, … → detection,
-    as often as a word is heard; audio-stop → not-detected where none was. Home Assistant asks for
-    one name, states times with the chunks alone, and hangs up at the first detection.
+    Describe is answered by info. A stream is detect (with names), audio-start, audio-chunk, …,
+    audio-stop: every detection is answered at once, audio-stop by not-detected where there was
+    none. Home Assistant requests one keyword, sends timestamps with the chunks alone, and
+    disconnects at the first detection.
+
+    Args:
+        registry: the keywords to detect.
     """
 
-    def __init__(self, words: ModelRegistry) -> None:
-        self._words = words
-        self._asked: list[str] | None = None
+    def __init__(self, registry: ModelRegistry) -> None:
+        self._registry = registry
+        self._requested: list[str] | None = None
         self._stream: _Stream | None = None
 
     def answer(self, event: Event) -> list[Event]:
-        """Events of other kinds are passed over. Raises ClientError."""
+        """Process an event; events of other types are ignored. Raises ClientError."""
         if Describe.is_type(event.type):
-            return [info(self._words).event()]
+            return [describe(self._registry).event()]
         if Ping.is_type(event.type):
             text = event.data.get("text")
             return [Pong(text if isinstance(text, str) else None).event()]
         if Detect.is_type(event.type):
-            self._asked = self._words.check(event.data.get("names"))
+            self._requested = self._registry.check_keywords(event.data.get("names"))
         elif AudioStart.is_type(event.type):
-            self._stream = self._begin(event)
+            self._stream = self._open_stream(event)
         elif AudioChunk.is_type(event.type):
             if self._stream is None:
-                self._stream = self._begin(event)
+                self._stream = self._open_stream(event)
             return self._stream.feed(event)
         elif AudioStop.is_type(event.type) and self._stream is not None:
             stream, self._stream = self._stream, None
             return stream.end()
         return []
 
-    def _begin(self, event: Event) -> _Stream:
-        form = _form(event)
-        return _Stream(form, _timestamp(event), self._words.ears(self._asked, form.rate))
+    def _open_stream(self, event: Event) -> _Stream:
+        audio_format = _audio_format(event)
+        session = self._registry.open_session(self._requested, audio_format.rate)
+        return _Stream(audio_format, _timestamp(event), session)
 
 
 @dataclass(frozen=True)
-class _Form:
-    rate: object
+class _AudioFormat:
+    rate: object  # as the client states it
     channels: int
 
 
 @dataclass
 class _Stream:
-    form: _Form
-    begins_ms: int | None  # None: its first chunk is to say
-    ears: StreamSession
-    heard: bool = False
+    """One stream of a client, from audio-start to audio-stop."""
+
+    audio_format: _AudioFormat
+    start_ms: int | None  # timestamp of the first sample; None until the first chunk states it
+    session: StreamSession
+    detected: bool = False
 
     def feed(self, event: Event) -> list[Event]:
-        if _form(event) != self.form:
-            raise ClientError("the form of the sound changed in the middle: send audio-start")
-        if self.begins_ms is None:
-            self.begins_ms = _timestamp(event) or 0
-        return self._told(self.ears.feed(decode_pcm(event.payload or b"", self.form.channels)))
+        if _audio_format(event) != self.audio_format:
+            raise ClientError("the audio format changed within a stream: send audio-start first")
+        if self.start_ms is None:
+            self.start_ms = _timestamp(event) or 0
+        samples = decode_pcm(event.payload or b"", self.audio_format.channels)
+        return self._to_events(self.session.feed(samples))
 
     def end(self) -> list[Event]:
-        told = self._told(self.ears.flush())
-        return told if self.heard else [NotDetected().event()]
+        events = self._to_events(self.session.flush())
+        return events if self.detected else [NotDetected().event()]
 
-    def _told(self, found: Sequence[trigger.Detection]) -> list[Event]:
-        self.heard = self.heard or bool(found)
+    def _to_events(self, detections: Sequence[trigger.Detection]) -> list[Event]:
+        self.detected = self.detected or bool(detections)
         return [
-            Detection(each.keyword, (self.begins_ms or 0) + round(1000 * each.time)).event()
-            for each in found
+            Detection(each.keyword, (self.start_ms or 0) + round(1000 * each.time)).event()
+            for each in detections
         ]
 
 
-def _form(event: Event) -> _Form:
+def _audio_format(event: Event) -> _AudioFormat:
     rate, width, channels = (event.data.get(key) for key in ("rate", "width", "channels"))
     if width != 2:
-        raise ClientError(f"sound of {width} bytes a sample: expected 16-bit (width 2)")
-    if type(channels) is not int or not 1 <= channels <= _MOST_CHANNELS:
-        raise ClientError(f"{channels} channels: expected 1 to {_MOST_CHANNELS}")
-    return _Form(rate, channels)
+        raise ClientError(f"audio of {width} bytes a sample: expected 16-bit (width 2)")
+    if type(channels) is not int or not 1 <= channels <= _MAX_CHANNELS:
+        raise ClientError(f"{channels} channels: expected 1 to {_MAX_CHANNELS}")
+    return _AudioFormat(rate, channels)
 
 
 def _timestamp(event: Event) -> int | None:
-    stamp = event.data.get("timestamp")
-    return stamp if type(stamp) is int and abs(stamp) < 1 << 53 else None
+    """In milliseconds; None where it is missing or no number."""
+    timestamp = event.data.get("timestamp")
+    return timestamp if type(timestamp) is int and abs(timestamp) < 1 << 53 else None
 
 
-def info(words: ModelRegistry) -> Info:
-    """What a client is told of the words that it may ask for."""
+def describe(registry: ModelRegistry) -> Info:
+    """List the keywords that a client may request, as the protocol's info event."""
     models = [
         WakeModel(
-            name=word,
-            attribution=_ABOUT,
+            name=keyword,
+            attribution=_ATTRIBUTION,
             installed=True,
-            description=word,
+            description=keyword,
             version=None,
             languages=[],
-            phrase=word,
+            phrase=keyword,
         )
-        for word in words.names
+        for keyword in registry.keywords
     ]
     program = WakeProgram(
         name="wakeword",
-        attribution=_ABOUT,
+        attribution=_ATTRIBUTION,
         installed=True,
         description="Wake words from speech recognisers",
         version=importlib.metadata.version("wakeword"),
@@ -188,50 +205,58 @@ def info(words: ModelRegistry) -> Info:
 
 
 class WyomingServer:
-    """Wyoming over TCP.
+    """Serves the Wyoming protocol over TCP.
 
-    Each client's events are answered one after the other, on a pool of threads: who sends faster
-    than it can be heard waits in its own connection.
+    The events of a client are answered one after the other, on a pool of threads: a client that
+    sends faster than the server computes waits, and delays no other.
 
     Args:
-        allow: networks from which clients may come; the protocol knows no passwords.
+        registry: the keywords to detect.
+        allow: networks that clients may connect from; the protocol has no passwords.
+        limits: on clients; None is the default.
     """
 
     def __init__(
-        self, words: ModelRegistry, allow: Sequence[Network], limits: ClientLimits | None = None
+        self, registry: ModelRegistry, allow: Sequence[Network], limits: ClientLimits | None = None
     ) -> None:
-        self._words, self._allow, self._limits = words, list(allow), limits or ClientLimits()
+        self._registry, self._allow, self._limits = registry, list(allow), limits or ClientLimits()
         self._clients: set[asyncio.Task[None]] = set()
         self._pool = ThreadPoolExecutor(available_cores())
 
     async def start(self, host: str, port: int) -> asyncio.Server:
-        """Listen; raises ConfigError where the address cannot be had."""
+        """Start to listen; port 0 lets the system choose one.
+
+        Raises:
+            ConfigError: the address is not available.
+        """
         try:
             return await asyncio.start_server(
-                self._connected, host, port, limit=self._limits.header_bytes
+                self._handle_client, host, port, limit=self._limits.header_bytes
             )
         except (OSError, OverflowError) as error:
             raise ConfigError(
-                f"{host}:{port}: cannot be listened at ({error}). Choose another --host or --port."
+                f"cannot listen on {host}:{port} ({error}). Choose another --host or --port."
             ) from error
 
     async def stop(self, server: asyncio.Server) -> None:
-        """Let go of everybody."""
+        """Stop listening and disconnect all clients."""
         server.close()
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
         self._pool.shutdown()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle_client(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._clients.add(task)
         try:
-            with self._words.metrics.clients.labels("wyoming").track_inprogress():
+            with self._registry.metrics.clients.labels("wyoming").track_inprogress():
                 await self._serve(reader, writer)
         except (OSError, asyncio.TimeoutError, asyncio.CancelledError):
-            pass  # gone, silent, or told to go
+            pass  # disconnected, idle, or the server is stopping
         finally:
             self._clients.discard(task)
             writer.close()
@@ -239,23 +264,26 @@ class WyomingServer:
                 await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = WyomingSession(self._words)
+        session = WyomingSession(self._registry)
         loop = asyncio.get_running_loop()
         try:
-            self._check(writer.get_extra_info("peername")[0])
-            while event := await self._in_time(read_event(reader, self._limits)):
+            self._check_client(writer.get_extra_info("peername")[0])
+            while event := await self._with_timeout(read_event(reader, self._limits)):
                 for answer in await loop.run_in_executor(self._pool, session.answer, event):
-                    await self._in_time(async_write_event(answer, writer))
+                    await self._with_timeout(async_write_event(answer, writer))
         except ClientError as error:
-            await self._in_time(async_write_event(Error(str(error)).event(), writer))
+            await self._with_timeout(async_write_event(Error(str(error)).event(), writer))
 
-    def _check(self, peer: str) -> None:
+    def _check_client(self, peer: str) -> None:
+        """Raise ClientError for an address that is not allowed, or one client too many."""
         address = ipaddress.ip_address(peer.split("%")[0])
         address = getattr(address, "ipv4_mapped", None) or address
         if not any(address in network for network in self._allow):
-            raise ClientError(f"{peer} may not listen here: start the server with --allow {peer}")
+            raise ClientError(
+                f"{peer} is not allowed to connect: start the server with --allow {peer}"
+            )
         if len(self._clients) > self._limits.clients:
-            raise ClientError(f"{self._limits.clients} clients are connected: no more")
+            raise ClientError(f"all {self._limits.clients} connections are in use, try again later")
 
-    async def _in_time(self, what: Any) -> Any:
-        return await asyncio.wait_for(what, self._limits.idle_s)
+    async def _with_timeout(self, operation: Any) -> Any:
+        return await asyncio.wait_for(operation, self._limits.idle_s)
