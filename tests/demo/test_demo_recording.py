@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.data.clip import KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.demo.recording import Recording, SpokenKeyword, held_out_recording, listen
 from wakeword.detection.detector import Detector
@@ -22,7 +23,8 @@ def test_the_recording_states_where_the_keyword_is(data: Dataset) -> None:
     assert sum(not keyword.speaker.startswith("espeak") for keyword in recording.keywords) == 4
     floor = np.percentile(np.abs(recording.samples), 10)
     for keyword in recording.keywords:
-        start, end = round(keyword.start_s * SAMPLE_RATE), round(keyword.end_s * SAMPLE_RATE)
+        bounds_s = keyword.segment.start_s, keyword.segment.end_s
+        start, end = (round(time_s * SAMPLE_RATE) for time_s in bounds_s)
         assert np.abs(recording.samples[start:end]).mean() > 20 * floor
         before = recording.samples[start - SAMPLE_RATE // 4 : start - SAMPLE_RATE // 10]
         assert np.abs(before).mean() < 5 * floor
@@ -45,12 +47,12 @@ class ScriptedDetector(Detector):
         return [Detection(KEYWORD, 0.9, time_s) for time_s in self.times_s]
 
 
+def spoken(start_s: float, end_s: float, speaker: str) -> SpokenKeyword:
+    return SpokenKeyword(KeywordSegment(KEYWORD, start_s, end_s), speaker)
+
+
 def test_events_come_in_order_and_each_keyword_counts_once() -> None:
-    keywords = (
-        SpokenKeyword(1.0, 1.8, "a"),
-        SpokenKeyword(4.0, 4.8, "b"),
-        SpokenKeyword(8.0, 8.8, "c"),
-    )
+    keywords = (spoken(1.0, 1.8, "a"), spoken(4.0, 4.8, "b"), spoken(8.0, 8.8, "c"))
     recording = Recording(np.zeros(9 * SAMPLE_RATE, np.float32), keywords)
     events = list(listen(ScriptedDetector(1.9, 2.4, 6.5, 9.05), recording))
     assert [
@@ -67,6 +69,6 @@ def test_events_come_in_order_and_each_keyword_counts_once() -> None:
 
 def test_a_detection_too_long_after_the_keyword_is_a_false_accept() -> None:
     late_s = 1.8 + HIT_TOLERANCE_S + 0.05
-    recording = Recording(np.zeros(4 * SAMPLE_RATE, np.float32), (SpokenKeyword(1.0, 1.8, "a"),))
+    recording = Recording(np.zeros(4 * SAMPLE_RATE, np.float32), (spoken(1.0, 1.8, "a"),))
     events = list(listen(ScriptedDetector(late_s), recording))
     assert [event.is_hit for event in events] == [False, False]

@@ -6,6 +6,7 @@ import base64
 from dataclasses import replace
 from pathlib import Path
 
+from wakeword.data.clip import KeywordSegment
 from wakeword.demo.pipeline import Measurement, Outcome
 from wakeword.demo.recording import RecordingEvent, SpokenKeyword
 from wakeword.demo.report import (
@@ -31,9 +32,11 @@ def outcome(keyword: str = KEYWORD) -> Outcome:
     measurement = Measurement(
         Evaluation(rows, 0.25, ()), ConfusableResult("hey jarvis", 60, 10), 11
     )
+    joe = SpokenKeyword(KeywordSegment(keyword, 1.75, 2.5), "joe")
+    ann = SpokenKeyword(KeywordSegment(keyword, 8.25, 9.0), "<b>ann</b>")
     events = (
-        RecordingEvent(2.61, SpokenKeyword(1.75, 2.5, "joe"), Detection(keyword, 0.987, 2.61)),
-        RecordingEvent(9.0, SpokenKeyword(8.25, 9.0, "<b>ann</b>"), None),
+        RecordingEvent(2.61, joe, Detection(keyword, 0.987, 2.61)),
+        RecordingEvent(9.0, ann, None),
         RecordingEvent(12.34, None, Detection(keyword, 0.876, 12.34)),
     )
     return Outcome(keyword, Path("out") / "m.wakeword", measurement, 40.0, 2, events)

@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from wakeword.audio.levels import rms, set_level
 from wakeword.audio.samples import SAMPLE_RATE, Samples
-from wakeword.data.clip import Clip
+from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.demo.dataset import SPEECH_LEVEL_DB, clip_kind, is_natural
 from wakeword.detection.detector import Detector
@@ -29,12 +29,11 @@ class SpokenKeyword:
     """An occurrence of the keyword in a recording.
 
     Attributes:
-        start_s, end_s: in seconds of the recording.
+        segment: where it is, in seconds of the recording.
         speaker: who says it.
     """
 
-    start_s: float
-    end_s: float
+    segment: KeywordSegment
     speaker: str
 
 
@@ -102,10 +101,8 @@ def held_out_recording(data: Dataset, *, seed: int = 0, count: int = 6) -> Recor
             samples = clip.load()
             if clip is keyword_clip:
                 offset_s = sum(map(len, pieces)) / SAMPLE_RATE
-                start_s, end_s = clip.bounds(samples)
-                keywords.append(
-                    SpokenKeyword(offset_s + start_s, offset_s + end_s, clip.speaker or "?")
-                )
+                segment = KeywordSegment(clip.label or "?", *clip.bounds(samples))
+                keywords.append(SpokenKeyword(segment.shifted(offset_s), clip.speaker or "?"))
             pieces.append(set_level(samples, SPEECH_LEVEL_DB, rms(samples)))
     pieces.append(np.zeros(SAMPLE_RATE, np.float32))
     joined = np.concatenate(pieces)
@@ -128,7 +125,8 @@ def listen(detector: Detector, recording: Recording) -> Iterator[RecordingEvent]
             detections = [*detections, *detector.flush()]
         for detection in detections:
             yield from _pop_missed(pending, detection.time)
-            match = next((each for each in pending if each.start_s <= detection.time), None)
+            started = (each for each in pending if each.segment.start_s <= detection.time)
+            match = next(started, None)
             if match:
                 pending.remove(match)
             yield RecordingEvent(detection.time, match, detection)
@@ -138,9 +136,9 @@ def listen(detector: Detector, recording: Recording) -> Iterator[RecordingEvent]
 
 def _pop_missed(pending: list[SpokenKeyword], now_s: float) -> Iterator[RecordingEvent]:
     """Remove, as misses, the keywords that no detection from `now_s` on can match."""
-    for keyword in [each for each in pending if each.end_s + HIT_TOLERANCE_S < now_s]:
+    for keyword in [each for each in pending if each.segment.end_s + HIT_TOLERANCE_S < now_s]:
         pending.remove(keyword)
-        yield RecordingEvent(keyword.end_s, keyword, None)
+        yield RecordingEvent(keyword.segment.end_s, keyword, None)
 
 
 def _one_per_speaker(clips: Sequence[Clip], rng: Generator) -> list[Clip]:

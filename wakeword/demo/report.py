@@ -51,7 +51,7 @@ def describe_event(event: RecordingEvent) -> str:
     """Describe one event in the held-out recording, as one line of text."""
     keyword, detection = event.keyword, event.detection
     spoken = (
-        f"said at {keyword.start_s:6.2f}–{keyword.end_s:.2f} s by {keyword.speaker}"
+        f"said at {keyword.segment.start_s:6.2f}–{keyword.segment.end_s:.2f} s by {keyword.speaker}"
         if keyword
         else ""
     )
@@ -134,7 +134,7 @@ def _events_html(events: Iterable[RecordingEvent]) -> str:
 
 def _event_row(event: RecordingEvent) -> str:
     keyword, detection = event.keyword, event.detection
-    said = f"{keyword.start_s:.2f}–{keyword.end_s:.2f}" if keyword else "not said"
+    said = f"{keyword.segment.start_s:.2f}–{keyword.segment.end_s:.2f}" if keyword else "not said"
     speaker = escape(keyword.speaker).replace("_", "_<wbr>") if keyword else ""
     detected = f"{detection.time:.2f}" if detection else "missed"
     score = f"{detection.score:.3f}" if detection else ""
