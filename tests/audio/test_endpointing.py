@@ -1,4 +1,4 @@
-"""Where an utterance begins and ends in a live stream, and the command that collects them."""
+"""Endpointing of live streams, and `wakeword record`, which uses it."""
 
 from __future__ import annotations
 
@@ -37,34 +37,34 @@ def blocks(samples: Samples, size: int = 640) -> Iterator[Samples]:
 @pytest.mark.parametrize("size", [160, 640, 5000])
 @pytest.mark.parametrize("floor", [0.0, 0.003])
 def test_an_utterance_is_cut_with_its_margin(size: int, floor: float) -> None:
-    heard = sound((1.0, floor), (0.7, 0.1), (2.0, floor))
-    found = next_utterance(blocks(heard, size), RATE)
-    assert found is not None
-    assert len(found) / RATE == pytest.approx(0.7 + 2 * MARGIN_S, abs=0.05)
-    loud = np.flatnonzero(np.abs(found) > 0.05) / RATE
+    samples = sound((1.0, floor), (0.7, 0.1), (2.0, floor))
+    utterance = next_utterance(blocks(samples, size), RATE)
+    assert utterance is not None
+    assert len(utterance) / RATE == pytest.approx(0.7 + 2 * MARGIN_S, abs=0.05)
+    loud = np.flatnonzero(np.abs(utterance) > 0.05) / RATE
     assert loud[0] == pytest.approx(MARGIN_S, abs=0.03)
 
 
 def test_a_short_pause_is_part_of_it_and_a_click_is_not() -> None:
-    heard = sound((0.5, 0.001), (0.03, 0.3), (1.0, 0.001), (0.4, 0.1), (0.3, 0.001), (0.4, 0.1))
-    found = next_utterance(blocks(np.concatenate([heard, sound((2.0, 0.001))])), RATE)
-    assert found is not None
-    assert len(found) / RATE == pytest.approx(1.1 + 2 * MARGIN_S, abs=0.06)
+    samples = sound((0.5, 0.001), (0.03, 0.3), (1.0, 0.001), (0.4, 0.1), (0.3, 0.001), (0.4, 0.1))
+    utterance = next_utterance(blocks(np.concatenate([samples, sound((2.0, 0.001))])), RATE)
+    assert utterance is not None
+    assert len(utterance) / RATE == pytest.approx(1.1 + 2 * MARGIN_S, abs=0.06)
 
 
-def test_silence_is_nothing_and_endless_noise_is_cut_off() -> None:
+def test_silence_and_clicks_give_none_and_endless_noise_is_cut_off() -> None:
     assert next_utterance(blocks(sound((9.0, 0.001))), RATE) is None
     assert next_utterance(blocks(sound((1.0, 0.001), (0.03, 0.3), (9.0, 0.001))), RATE) is None
-    found = next_utterance(blocks(sound((0.5, 0.001), (20.0, 0.1))), RATE, longest_s=2.0)
-    assert found is not None and len(found) / RATE == pytest.approx(2.3, abs=0.1)
+    utterance = next_utterance(blocks(sound((0.5, 0.001), (20.0, 0.1))), RATE, longest_s=2.0)
+    assert utterance is not None and len(utterance) / RATE == pytest.approx(2.3, abs=0.1)
 
 
 @pytest.mark.parametrize(
     ("rms", "expected"), [(0.05, []), (0.9, ["too loud"]), (0.001, ["very quiet"])]
 )
-def test_flaws_are_told(rms: float, expected: list[str]) -> None:
-    found = recording_problems(sound((1.0, rms)))
-    assert [flaw.split(":")[0].split(" (")[0] for flaw in found] == expected
+def test_recordings_too_loud_or_too_quiet_are_problems(rms: float, expected: list[str]) -> None:
+    problems = recording_problems(sound((1.0, rms)))
+    assert [problem.split(":")[0].split(" (")[0] for problem in problems] == expected
 
 
 def record(folder: Path, keys: str, *more: str) -> Result:

@@ -46,8 +46,8 @@ def frame_power(samples: _Floats, frame_length: int) -> _Floats:
     Returns:
         (n // frame_length,); a rest shorter than a frame is left out.
     """
-    whole = len(samples) // frame_length * frame_length
-    frames = samples[:whole].reshape(-1, frame_length)
+    count = len(samples) // frame_length
+    frames = samples[: count * frame_length].reshape(-1, frame_length)
     return cast(_Floats, np.square(frames).mean(axis=1))
 
 

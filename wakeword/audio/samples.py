@@ -18,6 +18,13 @@ def from_int16(pcm: npt.NDArray[np.int16]) -> Samples:
     return cast(Samples, pcm.astype(np.float32) / np.float32(32768))
 
 
+def as_float32(samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> Samples:
+    """Scale 16-bit integers to [-1, 1); float32 samples are returned unchanged."""
+    if samples.dtype == np.int16:
+        return from_int16(cast("npt.NDArray[np.int16]", samples))
+    return np.asarray(samples, dtype=np.float32)
+
+
 def to_mono(frames: npt.NDArray[np.float32], channel: int | None = None) -> Samples:
     """Take one channel, or the mean of all channels.
 

@@ -55,8 +55,8 @@ class SilenceGate:
             (m,) samples, and whether the gate is open in them.
         """
         samples = np.concatenate([self._rest, samples])
-        whole = len(samples) // self.STEP * self.STEP
-        samples, self._rest = samples[:whole], samples[whole:]
+        complete = len(samples) // self.STEP * self.STEP
+        samples, self._rest = samples[:complete], samples[complete:]
         power = np.concatenate([self._power, frame_power(samples.astype(np.float64), self.STEP)])
         ratio = 10 ** (self.above_db / 10)
         is_open = []

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wakeword.audio.resampling import StreamResampler
-from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.audio.samples import SAMPLE_RATE, Samples, as_float32
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.detection.trigger import (
     Detection,
@@ -127,9 +127,7 @@ class StreamDetector:
         self._pending = np.concatenate([self._pending, self._resampled(samples)])
 
     def _resampled(self, samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> Samples:
-        if samples.dtype == np.int16:
-            samples = samples.astype(np.float32) / 32768.0
-        return self._resampler.feed(np.asarray(samples, dtype=np.float32))
+        return self._resampler.feed(as_float32(samples))
 
     def _forget(self, gate: SilenceGate) -> list[Detection]:
         """What is longer ago than the gate needs; the model then begins anew behind it, and the

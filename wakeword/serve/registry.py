@@ -100,7 +100,7 @@ class ModelRegistry:
         if type(rate) is not int or not RATES_HZ[0] <= rate <= RATES_HZ[1]:
             raise ClientError(f"a rate of {rate}: expected {RATES_HZ[0]} to {RATES_HZ[1]} Hz")
         keywords = frozenset(self.keywords if requested is None else requested)
-        files = dict.fromkeys(file for word, file in self._file_of.items() if word in keywords)
+        files = dict.fromkeys(file for each, file in self._file_of.items() if each in keywords)
         detectors = [self._models[file](rate) for file in files]
         return StreamSession(detectors, keywords, self.metrics, rate)
 
