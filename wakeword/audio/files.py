@@ -140,7 +140,7 @@ def _read(
 def _check_finite(samples: npt.NDArray[np.float32], path: Path) -> None:
     if not np.isfinite(samples).all():
         raise AudioError(
-            f"{path}: contains samples that are NaN or infinite. "
+            f"{path}: contains samples that are not numbers (NaN or infinite). "
             "Export it again as 16-bit PCM, or remove it."
         )
 
