@@ -17,7 +17,6 @@ from wakeword.demo.dataset import (
     _HELD_OUT_CLIPS,
     _TRAIN_CLIPS,
     Take,
-    clip_kind,
     is_natural,
     make_dataset,
     plan_takes,
@@ -104,11 +103,11 @@ def test_no_negative_contains_the_keyword(keyword: str) -> None:
 @pytest.mark.usefixtures("fake_voices", "few_clips")
 def test_the_data_set_is_read_like_a_users_own(tmp_path: Path) -> None:
     data = make_dataset(tmp_path, KEYWORD, workers=1)
-    assert {clip.label for clip in data.keywords} == {KEYWORD}
+    assert data.labels() == [KEYWORD]
     assert {clip.split for clip in (*data.keywords, *data.negatives)} == {"train", "dev"}
     assert all(clip.path.is_file() and clip.speaker and clip.text for clip in data.keywords)
     assert Counter(is_natural(c) for c in data.subset("dev").keywords) == {True: 8, False: 12}
-    assert {clip_kind(clip) for clip in data.negatives} == {"confusable", "speech"}
+    assert {clip.is_confusable for clip in data.negatives} == {True, False}
     assert {clip.split for clip in data.noises} == {"train", "dev"}
     assert all(2.9 < audio_info(clip.path).seconds < 3.1 for clip in data.noises)
     with (tmp_path / "keywords.csv").open(newline="") as table:

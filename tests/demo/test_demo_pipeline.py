@@ -9,7 +9,6 @@ import pytest
 
 from wakeword.audio.files import audio_info
 from wakeword.data.dataset import Dataset
-from wakeword.demo.dataset import clip_kind
 from wakeword.demo.pipeline import measure
 from wakeword.model.network import WakeWordModel
 
@@ -20,7 +19,7 @@ def test_confusable_phrases_are_scored_apart_from_the_false_accepts(
     data: Dataset, tone_model: ToneModel
 ) -> None:
     keyword_clip = data.subset("dev").keywords[0]
-    confusables = [clip for clip in data.negatives if clip_kind(clip) == "confusable"]
+    confusables = [clip for clip in data.negatives if clip.is_confusable]
     with_detections = replace(
         data,
         negatives=tuple(
@@ -48,7 +47,7 @@ def test_confusable_phrases_are_scored_apart_from_the_false_accepts(
 def test_a_keyword_without_confusable_phrases_can_be_measured(
     data: Dataset, tone_model: ToneModel
 ) -> None:
-    speech = tuple(clip for clip in data.negatives if clip_kind(clip) == "speech")
+    speech = tuple(clip for clip in data.negatives if not clip.is_confusable)
     measurement = measure(tone_model(0.9), replace(data, negatives=speech))
     confusables = measurement.confusables
     assert (confusables.clips, confusables.fired, measurement.confusable_phrases) == (0, 0, 0)

@@ -322,8 +322,3 @@ def _babble(files: Sequence[Path], length: int, rng: Generator) -> Samples:
 def is_natural(clip: Clip) -> bool:
     """Whether a clip of the demo's data set is in a voice learnt from a person."""
     return not (clip.source or "").endswith("/espeak")
-
-
-def clip_kind(clip: Clip) -> str:
-    """ "keyword", "confusable", "speech" or "noise": the first part of the clip's source."""
-    return (clip.source or "").split("/")[0]

@@ -9,7 +9,7 @@ from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import normalised_words, select_keywords
 from wakeword.data.loader import ClipLoader
-from wakeword.demo.dataset import clip_kind, is_natural
+from wakeword.demo.dataset import is_natural
 from wakeword.demo.recording import RecordingEvent
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
 from wakeword.evaluation.evaluate import confusable_result, keyword_result, score_streams
@@ -71,9 +71,7 @@ def measure(
     Confusable phrases are scored apart and count in no false-accept rate.
     """
     held_out = select_keywords(data, model.keywords).subset("dev")
-    confusables = tuple(clip for clip in held_out.negatives if clip_kind(clip) == "confusable")
-    negatives = tuple(clip for clip in held_out.negatives if clip_kind(clip) != "confusable")
-    held_out = replace(held_out, negatives=negatives)
+    held_out, confusables = held_out.split_confusables()
     loader = ClipLoader()
     groups = {
         NATURAL: tuple(clip for clip in held_out.keywords if is_natural(clip)),

@@ -13,7 +13,7 @@ from wakeword.audio.levels import rms, set_level
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
-from wakeword.demo.dataset import SPEECH_LEVEL_DB, clip_kind, is_natural
+from wakeword.demo.dataset import SPEECH_LEVEL_DB, is_natural
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 from wakeword.evaluation.results import HIT_TOLERANCE_S
@@ -88,8 +88,8 @@ def held_out_recording(data: Dataset, *, seed: int = 0, count: int = 6) -> Recor
     natural = _one_per_speaker([clip for clip in part.keywords if is_natural(clip)], rng)
     formant = _one_per_speaker([clip for clip in part.keywords if not is_natural(clip)], rng)
     chosen = [*natural[: count - count // 3], *formant][:count]
-    confusables = _shuffled([c for c in part.negatives if clip_kind(c) == "confusable"], rng)
-    speech = _shuffled([clip for clip in part.negatives if clip_kind(clip) == "speech"], rng)
+    confusables = _shuffled([clip for clip in part.negatives if clip.is_confusable], rng)
+    speech = _shuffled([clip for clip in part.negatives if not clip.is_confusable], rng)
     speech.sort(key=lambda clip: not is_natural(clip))
     pieces: list[Samples] = []
     keywords: list[SpokenKeyword] = []
