@@ -75,14 +75,14 @@ def main(
 ) -> None:
     """Train on the train split of CORPUS, measure on its dev split, word by word."""
     data = assign_splits(read_dataset(corpus))
-    scenes = ExampleConfig().of_hours(hours)
+    examples = ExampleConfig().with_hours(hours)
     config = TrainConfig(
         encoder=encoder,
         streaming=streaming,
         hop_ms=hop_ms,
         strategy=strategy,
         epochs=epochs,
-        scenes=scenes,
+        examples=examples,
     )
     rows: list[KeywordResult] = []
     negatives: list[float] = []
@@ -96,7 +96,7 @@ def main(
                     data,
                     [word],
                     config,
-                    more=read_datasets([*more, *of_word]),
+                    extra_data=read_datasets([*more, *of_word]),
                     weights=weights,
                     progress=progress,
                 )

@@ -87,8 +87,8 @@ def few_negatives(data: Dataset) -> Dataset:
 def weak_model(
     data: Dataset, word: str, encoder: str, weights: Path | None, hours: float
 ) -> WakeWordModel:
-    scenes = ExampleConfig().of_hours(hours / 2)
-    config = TrainConfig(encoder=encoder, strategy="head", epochs=2, scenes=scenes)
+    examples = ExampleConfig().with_hours(hours / 2)
+    config = TrainConfig(encoder=encoder, strategy="head", epochs=2, examples=examples)
     return train(data, [word], config, weights=weights).model
 
 

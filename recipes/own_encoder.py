@@ -103,13 +103,13 @@ register_encoder(
 @click.option("--word", required=True)
 @click.option("--strategy", default="auto", show_default=True)
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
-@click.option("--hours", default=TrainConfig().scenes.hours, show_default=True)
+@click.option("--hours", default=TrainConfig().examples.hours, show_default=True)
 def main(
     corpus: Path, weights: Path, output: Path, word: str, strategy: str, epochs: int, hours: float
 ) -> None:
     """Train on CORPUS with the recogniser in WEIGHTS; write OUTPUT."""
-    scenes = TrainConfig().scenes.of_hours(hours)
-    config = TrainConfig(encoder=SPEC.name, strategy=strategy, epochs=epochs, scenes=scenes)
+    examples = TrainConfig().examples.with_hours(hours)
+    config = TrainConfig(encoder=SPEC.name, strategy=strategy, epochs=epochs, examples=examples)
     with progress_display() as progress:
         trained = train(read_dataset(corpus), [word], config, weights=weights, progress=progress)
     save_model(trained.model, output)

@@ -70,7 +70,7 @@ def wav2vec2(folder: Path) -> tuple[str, None]:
 @click.option("--word", required=True)
 @click.option("--strategy", default="auto", show_default=True)
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
-@click.option("--hours", default=TrainConfig().scenes.hours, show_default=True)
+@click.option("--hours", default=TrainConfig().examples.hours, show_default=True)
 def main(corpus: Path, out: Path, word: str, strategy: str, epochs: int, hours: float) -> None:
     """Train and measure with a tiny stand-in of each family."""
     data = assign_splits(read_dataset(corpus))
@@ -79,7 +79,7 @@ def main(corpus: Path, out: Path, word: str, strategy: str, epochs: int, hours: 
         name, weights = write(out)
         config = TrainConfig(
             encoder=name, strategy=strategy, epochs=epochs,
-            scenes=TrainConfig().scenes.of_hours(hours),
+            examples=TrainConfig().examples.with_hours(hours),
         )  # fmt: skip
         with progress_display() as progress:
             trained = train(data, [word], config, weights=weights, progress=progress)

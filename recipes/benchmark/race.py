@@ -245,7 +245,7 @@ def write_stream(stream: Stream, folder: Path) -> Truth:
     """Render a stream to FLAC with its truth beside it, unless both are there."""
     name = stream.name.replace(" ", "")
     sound, file = folder / f"{name}.flac", folder / f"{name}.json"
-    made_of = stream.made_of()
+    made_of = stream.cache_key()
     if not (file.is_file() and json.loads(file.read_text())["made_of"] == made_of):
         pieces = list(_written(stream, sound))
         hours = soundfile.info(sound).duration / 3600

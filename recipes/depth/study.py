@@ -226,11 +226,11 @@ def trained(
         TrainConfig(
             encoder=how.encoder, streaming=how.streaming, hop_ms=how.hop_ms, head=how.head,
             strategy=how.strategy, seed=seed, epochs=how.epochs,
-            scenes=ExampleConfig().of_hours(how.hours),
+            examples=ExampleConfig().with_hours(how.hours),
         ),
-        more=more,
+        extra_data=more,
         weights=weights,
-        work=folder,
+        work_dir=folder,
     )  # fmt: skip
     return made.model, made.strategy.frozen
 
@@ -266,7 +266,7 @@ def measured(
     library = ClipLoader()
     conditions = (CLEAN, noisy(10.0), noisy(0.0))
     wanted = [negative_stream(part), *(positive_stream(part, each) for each in conditions)]
-    negatives, *tracks = [store.stream(each, library).track(model) for each in wanted]
+    negatives, *tracks = [store.stream(each, library).score(model) for each in wanted]
     *heard, loud = [det_curve(model, 0, track, negatives) for track in tracks]
     both = metrics.merge_curves(heard)
     spoken = both[0].spoken

@@ -160,7 +160,7 @@ class Scenes:
         self.dry = dry
         part = replace(part, keywords=())
         self.library = KeywordBank.read(part)
-        config = ExampleConfig(LENGTH_S, 0.0, hours, half_word_share=0.0)
+        config = ExampleConfig(LENGTH_S, 0.0, hours, partial_share=0.0)
         self.plans = plan_examples(self.library, part, config, seed)
         self.augmenter = Augmenter(config.augment, self.library.noises, self.library.rirs)
         self.streamed, self.whole = LogMel(), LogMel(level=None)

@@ -201,7 +201,7 @@ def heard(
         rng = np.random.default_rng((epoch, i))
         samples = scenes.audio[i].numpy().astype(np.float32) / 32767
         if augmenter:
-            samples = augmenter.place(samples, REFERENCE, rng)
+            samples = augmenter.draw_acoustics(len(samples), rng).apply(samples, REFERENCE)
         # the last features of a scene are those of its reflected end, which a stream has not
         features = mel(F.pad(torch.from_numpy(samples), (0, 400))[None])[0][0]
         features = features[: 4 * len(scenes.units[i])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tiny as tiny_family
 
 from wakeword.audio.levels import frame_power, level_db, power_to_db, rms, set_level
 
@@ -25,6 +26,22 @@ def test_a_level_is_set_without_clipping() -> None:
     assert rms(set_level(samples, -26.0, rms(samples))) == pytest.approx(10 ** (-26 / 20))
     peaky = np.array([0.0, 0.0, 0.0, 1.0], np.float32)
     assert np.abs(set_level(peaky, 0.0, rms(peaky))).max() == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize("wanted_db", [-42.0, -26.0, -14.0])
+def test_a_set_level_is_as_requested(wanted_db: float) -> None:
+    sound = tiny_family.sound(1.0) / 50
+    given = sound.copy()
+    result = set_level(given, wanted_db, rms(given))
+    assert 20 * np.log10(rms(result)) == pytest.approx(wanted_db, abs=0.01)
+    np.testing.assert_array_equal(given, sound)
+    assert result.shape == sound.shape and result.dtype == np.float32
+
+
+def test_no_level_clips_and_silence_stays_silent() -> None:
+    sound = tiny_family.sound(1.0)
+    assert np.abs(set_level(sound, 20.0, rms(sound))).max() == pytest.approx(0.99, abs=1e-4)
+    assert np.array_equal(set_level(0 * sound, -20.0, 0.1), 0 * sound)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -180,9 +180,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     data = training.write_data(folder / "data", clips=96)
     weights = training.write_weights(folder / "weights")
     file = folder / "ping.wakeword"
-    scenes = ExampleConfig(positive_hours=0.1, negative_hours=0.1)
-    config = TrainConfig(encoder="tiny", strategy="head", epochs=10, batch=8, scenes=scenes)
-    trained = train(read_dataset(data), ["ping"], config, weights=weights, work=folder / "work")
+    examples = ExampleConfig(positive_hours=0.1, negative_hours=0.1)
+    config = TrainConfig(encoder="tiny", strategy="head", epochs=10, batch=8, examples=examples)
+    trained = train(read_dataset(data), ["ping"], config, weights=weights, work_dir=folder / "work")
     save_model(trained.model, file)
     monkeypatch.undo()
     return file, data
@@ -255,9 +255,9 @@ def test_a_training_goes_on_from_a_model_with_its_own_words_only(
     before = load_model(start[0])
     data = read_dataset(start[1])
     config = TrainConfig(epochs=1, learning_rate=0.0, weight_decay=0.0)
-    config = replace(config, scenes=config.scenes.of_hours(0.02))
-    trained = train(data, ["ping"], config, start=before, work=tmp_path)
+    config = replace(config, examples=config.examples.with_hours(0.02))
+    trained = train(data, ["ping"], config, start=before, work_dir=tmp_path)
     for name, tensor in before.state_dict().items():
         assert np.array_equal(tensor, trained.model.state_dict()[name]), name
     with pytest.raises(ConfigError, match="hears ping"):
-        train(data, ["pong"], config, start=before, work=tmp_path)
+        train(data, ["pong"], config, start=before, work_dir=tmp_path)

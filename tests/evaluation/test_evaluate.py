@@ -13,25 +13,16 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wakeword.audio.files import load_audio, save_audio
-from wakeword.audio.levels import rms
-from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.audio.files import save_audio
 from wakeword.cli import main
 from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import ClipLoader
 from wakeword.encoders.spec import EncoderSpec
-from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation import evaluate as evaluate_module
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.conditions import (
     CLEAN,
-    NARROW,
-    QUIET,
-    ROOMS,
-    Condition,
-    all_conditions,
-    conditions_by_name,
     noisy,
 )
 from wakeword.evaluation.evaluate import (
@@ -48,124 +39,9 @@ from wakeword.evaluation.evaluate import (
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.report.html import write_html_report
 from wakeword.evaluation.results import ClipResult, Evaluation, KeywordResult, ScoredStream
-from wakeword.evaluation.test_streams import Stream, StreamReader, positive_stream, render
+from wakeword.evaluation.test_streams import CONFUSABLES, Stream, StreamReader, positive_stream
 from wakeword.model.file import save_model
 from wakeword.model.network import WakeWordModel
-from wakeword.simulate.rirs import rir_kind
-
-
-def tone(hz: float, seconds: float) -> Samples:
-    at = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    return (0.1 * np.sin(2 * np.pi * hz * at)).astype(np.float32)
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Dataset:
-    """A word of two tones in quiet, two kinds of noise, a near and a far room."""
-    rng = np.random.default_rng(0)
-    word = np.concatenate([np.zeros(8000), tone(700, 0.3) + tone(6000, 0.3), np.zeros(8000)])
-    near = np.zeros(4000)
-    near[100], near[1000] = 1.0, 0.5
-    far = np.zeros(4000)
-    far[100], far[600], far[1200] = 1.0, 0.9, 0.9
-    sounds = {
-        "word": word,
-        "hum": rng.standard_normal(30_000) * 0.1,
-        "fan": rng.standard_normal(30_000) * 0.1,
-        "near": near,
-        "far": far,
-        "talk": rng.standard_normal(60_000) * 0.1,
-    }
-    for name, samples in sounds.items():
-        save_audio(tmp_path / f"{name}.flac", samples.astype(np.float32))
-
-    def clip(name: str, **more: object) -> Clip:
-        return Clip(tmp_path / f"{name}.flac", split="dev", **more)
-
-    return Dataset(
-        tmp_path,
-        "made up",
-        keywords=(clip("word", label="alexa", speaker="ann"),),
-        negatives=(clip("talk", source="talk"),),
-        noises=(clip("hum", source="hum"), clip("fan", source="fan")),
-        rirs=(clip("near"), clip("far")),
-    )
-
-
-def heard(data: Dataset, condition: Condition) -> tuple[Samples, float, float]:
-    """The only piece of a stream, and the bounds of its word in seconds."""
-    (piece,) = render(positive_stream(data, condition), ClipLoader())
-    assert piece.segment is not None
-    return piece.samples, piece.segment.start_s, piece.segment.end_s
-
-
-def between(samples: Samples, start_s: float, end_s: float) -> Samples:
-    return samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
-
-
-@pytest.mark.parametrize("snr_db", [10.0, 5.0, 0.0])
-def test_noise_is_as_loud_as_stated(data: Dataset, snr_db: float) -> None:
-    clean, start, end = heard(data, CLEAN)
-    loud, *_ = heard(data, noisy(snr_db, "fan"))
-    noise = loud - clean
-    ratio = rms(between(clean, start, end)) / rms(between(noise, start, end))
-    assert 20 * np.log10(ratio) == pytest.approx(snr_db, abs=0.6)
-    assert rms(noise[:SAMPLE_RATE]) > 0.5 * rms(noise)  # the gap too
-
-
-def test_a_room_adds_what_follows_and_leaves_the_word_in_place(data: Dataset) -> None:
-    clean, start, end = heard(data, CLEAN)
-    for condition, echo in zip(ROOMS, (900, 500), strict=True):
-        room, *bounds = heard(data, condition)
-        assert tuple(bounds) == (start, end) and len(room) == len(clean)
-        after = between(room, end, end + 0.02)
-        assert rms(after) > 10 * rms(between(clean, end, end + 0.02))
-        first = between(room - clean, start + 0.001, start + (echo - 50) / SAMPLE_RATE)
-        assert rms(first) < 0.2 * rms(between(clean, start, end))
-
-
-@pytest.mark.parametrize("condition", [noisy(0.0, "fan"), ROOMS[1]])
-def test_a_loud_word_is_made_quieter_not_clipped(data: Dataset, condition: Condition) -> None:
-    soft, *_ = heard(data, condition)
-    assert np.abs(soft).max() < 1.0
-    (word,) = data.keywords
-    save_audio(word.path, load_audio(word.path) * np.float32(4.0))
-    loud, *_ = heard(data, condition)
-    assert np.abs(loud).max() == pytest.approx(1.0)
-    np.testing.assert_allclose(loud, soft / np.abs(soft).max(), atol=0.02)
-
-
-def test_quiet_and_narrow(data: Dataset) -> None:
-    clean, start, end = heard(data, CLEAN)
-    quiet, *_ = heard(data, QUIET)
-    np.testing.assert_allclose(quiet, clean * 10**-1.5, rtol=1e-5)
-    narrow, *_ = heard(data, NARROW)
-    assert len(narrow) == len(clean)
-    spectrum = np.abs(np.fft.rfft(between(narrow, start, end)))
-    hz = np.fft.rfftfreq(len(between(narrow, start, end)), 1 / SAMPLE_RATE)
-    low, high = (spectrum[np.abs(hz - f) < 50].max() for f in (700, 6000))
-    assert low > 500 * high
-
-
-def test_conditions_are_those_that_the_data_has_sound_for(data: Dataset) -> None:
-    names = [condition.name for condition in all_conditions(data)]
-    assert names == [
-        *("clean", "10 dB", "5 dB", "0 dB", "near room", "far room", "30 dB quieter", "8 kHz")
-    ]
-    more = [condition.name for condition in all_conditions(data, by_noise=True)]
-    assert set(more) - set(names) == {f"{s} dB {n}" for s in (10, 5, 0) for n in ("hum", "fan")}
-    assert not any(c.room for c in all_conditions(replace(data, rirs=())))
-    assert conditions_by_name(["0 dB fan", "clean"], data) == (noisy(0.0, "fan"), CLEAN)
-    with pytest.raises(ConfigError, match="far room"):
-        conditions_by_name(["farroom"], data)
-
-
-def test_rooms_are_told_apart_and_missing_ones_named(data: Dataset) -> None:
-    near, far = (clip.load() for clip in data.rirs)
-    assert (rir_kind(near), rir_kind(far)) == ("near", "far")
-    with pytest.raises(ManifestError, match="far room"):
-        heard(replace(data, rirs=data.rirs[:1]), ROOMS[1])
-
 
 # ---------------------------------------------------------------- what is counted
 
@@ -242,14 +118,14 @@ def test_near_misses_are_played_apart_and_count_in_no_rate(
 
     def heard(stream: Stream) -> ScoredStream:
         played[stream.name] = [clip.source for clip in stream.clips]
-        if stream.name == "near-misses":  # one fires, far from any other
+        if stream.name == CONFUSABLES:  # one fires, far from any other
             segments = tuple(KeywordSegment("alexa", start, start + 0.5) for start in (10.0, 20.0))
             return replace(track(net, stream.name, 60.0, {10.6: 3.0}), segments=segments)
         return negatives if stream.name == "negatives" else positives
 
     monkeypatch.setattr(evaluate_module, "score_streams", listen)
     result = evaluate(net, data, conditions=[CLEAN])
-    assert played["near-misses"] == ["near-miss/a", "near-miss/b"]
+    assert played[CONFUSABLES] == ["near-miss/a", "near-miss/b"]
     assert sorted(map(str, played["negatives"])) == ["fan", "hum", "near-misses of a kind", "talk"]
     (near,) = result.near_misses
     assert (near.keyword, near.clips, near.fired, near.rate.value) == ("alexa", 2, 1, 0.5)

@@ -28,7 +28,7 @@ from wakeword.training.examples import (
     render_example,
 )
 
-CONFIG = ExampleConfig(positive_hours=0.05, negative_hours=0.05, half_word_share=0.2)
+CONFIG = ExampleConfig(positive_hours=0.05, negative_hours=0.05, partial_share=0.2)
 LENGTH = round(CONFIG.length_s * SAMPLE_RATE)
 PLAIN = AugmentConfig(
     speed_share=0, pitch_share=0, noise_share=0, room_share=0, band_share=0, level_db=(-26, -26)
@@ -47,14 +47,14 @@ def planned(data: Dataset, seed: int = 0) -> tuple[KeywordBank, list[ExamplePlan
 
 def test_every_clip_gets_its_turn(data: Dataset) -> None:
     library, plans = planned(data)
-    spoken = [plan for plan in plans if plan.keyword_clip is not None and not plan.half_word]
-    halves = [plan for plan in plans if plan.half_word]
+    spoken = [plan for plan in plans if plan.keyword_clip is not None and not plan.is_partial]
+    halves = [plan for plan in plans if plan.is_partial]
     assert len(spoken) == round(0.05 * 3600 / CONFIG.length_s)
     assert len(halves) == round(0.2 * (len(plans) - len(spoken)))
     turns = Counter(plan.keyword_clip for plan in spoken)
     assert len(turns) == len(library.keywords) and max(turns.values()) - min(turns.values()) <= 1
     assert len({plan.seed for plan in plans}) == len(plans)
-    used = Counter(clip.path for plan in plans for clip in plan.fill)
+    used = Counter(clip.path for plan in plans for clip in plan.negatives)
     assert set(used) == {clip.path for clip in data.negatives}
 
 
@@ -88,11 +88,11 @@ def test_recordings_beside_are_heard_in_scenes_of_their_own(data: Dataset) -> No
     few = data.negatives[:4]
     beside = plan_extra_examples(few, CONFIG, 0)
     seconds = sum(audio_info(clip.path).seconds for clip in few)
-    assert len(beside) == math.ceil(CONFIG.turns_beside * seconds / CONFIG.length_s)
+    assert len(beside) == math.ceil(CONFIG.extra_repeats * seconds / CONFIG.length_s)
     assert all(plan.keyword_clip is None for plan in beside)
-    assert {clip.path for plan in beside for clip in plan.fill} == {clip.path for clip in few}
+    assert {clip.path for plan in beside for clip in plan.negatives} == {clip.path for clip in few}
     assert not {plan.seed for plan in beside} & {plan.seed for plan in own}
-    often = replace(CONFIG, turns_beside=1000.0)
+    often = replace(CONFIG, extra_repeats=1000.0)
     assert len(plan_extra_examples(few, often, 0)) == math.ceil(often.negative_hours * 3600 / 5.12)
     assert plan_extra_examples((), CONFIG, 0) == []
 
@@ -104,7 +104,7 @@ def test_the_word_lies_where_the_scene_says(data: Dataset) -> None:
         scene = render_example(plan, library, augmenter, LENGTH)
         again = render_example(plan, library, augmenter, LENGTH)
         assert scene.samples.shape == (LENGTH,) and np.array_equal(scene.samples, again.samples)
-        assert len(scene.segments) == (plan.keyword_clip is not None and not plan.half_word)
+        assert len(scene.segments) == (plan.keyword_clip is not None and not plan.is_partial)
         for word in scene.segments:
             first, last = (round(t * SAMPLE_RATE) for t in (word.start_s, word.end_s))
             after = scene.samples[last + 800 : last + 2400]

@@ -30,7 +30,7 @@ from wakeword.training.result import TransferGain
 from wakeword.training.train import _small_data_notes, _source_size_notes, train
 
 SMALL = TrainConfig(
-    encoder="tiny", epochs=2, scenes=ExampleConfig(positive_hours=0.02, negative_hours=0.03)
+    encoder="tiny", epochs=2, examples=ExampleConfig(positive_hours=0.02, negative_hours=0.03)
 )
 
 
@@ -67,14 +67,14 @@ def finish(running: subprocess.Popen[bytes]) -> None:
 def test_training_gives_a_model_that_hears_the_word(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
-    scenes = ExampleConfig(positive_hours=0.1, negative_hours=0.1)
-    config = replace(SMALL, epochs=10, batch=8, scenes=scenes)
+    examples = ExampleConfig(positive_hours=0.1, negative_hours=0.1)
+    config = replace(SMALL, epochs=10, batch=8, examples=examples)
     dataset = read_dataset(data)
-    trained = train(dataset, ["ping"], config, weights=weights, work=tmp_path / "work")
+    trained = train(dataset, ["ping"], config, weights=weights, work_dir=tmp_path / "work")
     clean = evaluate(trained.model, dataset).rows[0]
     best = min(point.missed for point in clean.curve if point.false_accepts == 0)
     assert best <= clean.clips / 4
-    assert trained.history[-1]["loss"] < trained.history[0]["loss"]
+    assert trained.history[-1].loss < trained.history[0].loss
     assert "stripped the transcription head: 4 decoder tensors" in trained.stripped
 
 
@@ -157,9 +157,9 @@ def test_only_what_the_strategy_names_has_learned(
 ) -> None:
     from wakeword.encoders.registry import load_encoder
 
-    scenes = ExampleConfig(positive_hours=0.006, negative_hours=0.006)
-    config = replace(SMALL, strategy=strategy, streaming=streaming, epochs=1, scenes=scenes)
-    trained = train(read_dataset(data), ["ping"], config, weights=weights, work=tmp_path / "work")
+    examples = ExampleConfig(positive_hours=0.006, negative_hours=0.006)
+    config = replace(SMALL, strategy=strategy, streaming=streaming, epochs=1, examples=examples)
+    trained = train(read_dataset(data), ["ping"], config, weights=weights, work_dir=tmp_path / "work")
     before, _, _ = load_encoder("tiny", path=weights)
     after = trained.model.encoder.trunk.state_dict()
     moved = {n for n, t in before.trunk.state_dict().items() if not torch.equal(t, after[n])}
@@ -184,7 +184,7 @@ def test_the_head_and_the_loss_are_a_choice(
     made: list[set[Path]] = []
     for head, loss in (("linear", "bce"), ("gru", "max-pooling"), ("attention", "bce")):
         config = replace(SMALL, head=head, loss=loss, layers=(1, 2))
-        trained = train(read_dataset(data), ["ping"], config, weights=weights, work=work)
+        trained = train(read_dataset(data), ["ping"], config, weights=weights, work_dir=work)
         assert trained.model.origin.head == head
         save_model(trained.model, tmp_path / "one.wakeword")
         assert load_model(tmp_path / "one.wakeword").encoder.output_layers == (1, 2)
@@ -202,18 +202,18 @@ def test_how_much_sound_is_taken_in_at_once_is_a_choice(
     tmp_path: Path,
 ) -> None:
     config = replace(SMALL, streaming=streaming, hop_ms=80, epochs=1)
-    trained = train(read_dataset(data), ["ping"], config, weights=weights, work=tmp_path / "work")
+    trained = train(read_dataset(data), ["ping"], config, weights=weights, work_dir=tmp_path / "work")
     assert trained.model.encoder.settings().items() >= expected.items()
     assert trained.model.block == 1280
     config = replace(config, hop_ms=100)
     with pytest.raises(ConfigError, match="a hop of 100 ms: expected 40 to 2000, a multiple of 40"):
-        train(read_dataset(data), ["ping"], config, weights=weights, work=tmp_path / "work")
+        train(read_dataset(data), ["ping"], config, weights=weights, work_dir=tmp_path / "work")
 
 
 def test_what_few_held_out_clips_can_show_is_told(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
-    trained = train(read_dataset(data), ["ping"], SMALL, weights=weights, work=tmp_path / "work")
+    trained = train(read_dataset(data), ["ping"], SMALL, weights=weights, work_dir=tmp_path / "work")
     (note,) = (note for note in trained.notes if "held out: were none" in note)
     bound = 3.8416 / (trained.held_out + 3.8416)  # Wilson's for none, by hand
     assert note.startswith(f"{trained.held_out} clips") and f" {bound:.0%} of all" in note
@@ -232,7 +232,7 @@ def test_a_broken_clip_is_named_skipped_and_counted(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     (data.parent / "ping-0.wav").write_bytes(b"RIFF nothing")
-    trained = train(read_dataset(data), ["ping"], SMALL, weights=weights, work=tmp_path / "work")
+    trained = train(read_dataset(data), ["ping"], SMALL, weights=weights, work_dir=tmp_path / "work")
     assert any("1 broken clip(s) skipped: ping-0.wav" in note for note in trained.notes)
 
 
@@ -242,7 +242,7 @@ def test_too_many_broken_clips_stop_the_training(
     for i in (0, 1, 2, 4):
         (data.parent / f"ping-{i}.wav").write_bytes(b"RIFF nothing")
     with pytest.raises(ManifestError, match="cannot be used"):
-        train(read_dataset(data), ["ping"], SMALL, weights=weights, work=tmp_path / "work")
+        train(read_dataset(data), ["ping"], SMALL, weights=weights, work_dir=tmp_path / "work")
 
 
 def test_the_summary_as_json(tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_what_is_learned_beside_is_never_held_out(
         result = run(*training.arguments(data, weights, file, work, "--epochs", "1", *extra))
         assert result.exit_code == 0, result.output
         streams = [safe_open(each, "pt") for each in work.glob("features-*/*.safetensors")]
-        spoken = [json.loads(each.metadata()["about"])["segments"] for each in streams]
+        spoken = [json.loads(each.metadata()["stream"])["segments"] for each in streams]
         about = load_model(file).origin.training
         return about["keyword_clips"], max(map(len, spoken))
 
@@ -341,7 +341,7 @@ def test_what_no_weights_were_needed_for_is_computed_once(
     made: list[set[Path]] = []
     for strategy in ("full", "scratch"):
         config = replace(SMALL, strategy=strategy, epochs=1)
-        train(read_dataset(data), ["ping"], config, weights=weights, work=tmp_path)
+        train(read_dataset(data), ["ping"], config, weights=weights, work_dir=tmp_path)
         made.append(set(tmp_path.glob("features-*/*")))
     assert made[0] and made[0] == made[1]
 

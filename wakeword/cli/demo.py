@@ -127,7 +127,7 @@ def _show_data(data: Dataset) -> None:
 def _train(data: Dataset, keyword: str, seed: int, output: Path, file: Path) -> WakeWordModel:
     with progress_display() as progress:
         trained = train(
-            data, [keyword], train_config(seed), work=output / "work", progress=progress
+            data, [keyword], train_config(seed), work_dir=output / "work", progress=progress
         )
     save_model(trained.model, file)
     about = trained.model.origin.training

@@ -71,7 +71,7 @@ def improve(
     manifest = reviewed / "reviewed" / "reviewed.jsonl"
     more = read_dataset(manifest if manifest.is_file() else reviewed)
     config = TrainConfig(
-        strategy=strategy, epochs=epochs, seed=seed, scenes=ExampleConfig().of_hours(hours)
+        strategy=strategy, epochs=epochs, seed=seed, examples=ExampleConfig().with_hours(hours)
     )
     with progress_display() as progress:
         old = evaluate(before, dataset, progress=progress)
@@ -79,9 +79,9 @@ def improve(
             dataset,
             list(before.keywords),
             config,
-            more=more,
+            extra_data=more,
             start=before,
-            work=work,
+            work_dir=work,
             progress=progress,
         )
         new = evaluate(trained.model, dataset, progress=progress)

@@ -133,7 +133,7 @@ def train(
         seed=seed,
         epochs=epochs,
         false_accepts_per_hour=fa_per_hour,
-        scenes=ExampleConfig().of_hours(hours),
+        examples=ExampleConfig().with_hours(hours),
     )
     others = read_datasets(more)
     gain = None
@@ -144,11 +144,10 @@ def train(
                 dataset,
                 words,
                 config,
-                more=others,
+                extra_data=others,
                 weights=weights,
-                work=work,
+                work_dir=work,
                 progress=progress,
-                team=team,
             )
 
         trained = trained_with(config)
@@ -167,7 +166,7 @@ def train(
             "keywords": words,
             "thresholds": dict(trained.model.operating_point.thresholds),
             "training": dict(about),
-            "history": list(trained.history),
+            "history": [asdict(epoch) for epoch in trained.history],
             "compared_with_scratch": asdict(gain) if gain else None,
         }
         click.echo(json.dumps(summary, indent=2))

@@ -44,7 +44,7 @@ def train_config(seed: int = 0) -> TrainConfig:
         batch=32,
         validation_share=0.2,
         false_accepts_per_hour=30.0,
-        scenes=ExampleConfig(positive_hours=0.5, negative_hours=1.0),
+        examples=ExampleConfig(positive_hours=0.5, negative_hours=1.0),
     )
 
 

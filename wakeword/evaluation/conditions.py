@@ -1,56 +1,112 @@
-"""Under what a keyword is heard: noise, rooms, level, band."""
+"""Test conditions: the room, noise, bandwidth and level in which keyword clips are tested."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from numpy.random import Generator
+
+from wakeword.audio.samples import Samples
 from wakeword.data.dataset import Dataset
 from wakeword.errors import ConfigError, unknown_name_message
+from wakeword.simulate.acoustics import Acoustics
+from wakeword.simulate.effects import coloured_noise, random_offset
 
 SNR_DB = (10.0, 5.0, 0.0)
+"""Signal-to-noise ratios of the noise conditions."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What happens to every keyword clip of a stream, in this order: room, noise, band, level."""
+    """The acoustics of every keyword clip of a test stream.
+
+    Attributes:
+        name: as shown in reports and given to `--condition`.
+        room: kind of room, "near" or "far" (see `simulate.rirs.rir_kind`); None for no room.
+        snr_db: ratio of the keyword, between its bounds, to added noise; None for no noise.
+        noise_source: source of the noises to choose from; None for all of them.
+        bandwidth_hz: upper edge of the frequency band; None leaves the band as it is.
+        gain_db: gain after everything else.
+    """
 
     name: str
-    room: str | None = None  # "near" or "far": see `room_kind`
-    snr_db: float | None = None  # against the word between its bounds
-    noise: str | None = None  # only noises of this source; None: all of them
-    band_hz: float | None = None  # nothing above this frequency, as over a telephone
+    room: str | None = None
+    snr_db: float | None = None
+    noise_source: str | None = None
+    bandwidth_hz: float | None = None
     gain_db: float = 0.0
 
     @property
-    def adds_sound(self) -> bool:
-        """Echo or noise comes on top, and may take a clip beyond full scale."""
+    def may_clip(self) -> bool:
+        """Whether room or noise may take a clip beyond full scale."""
         return self.room is not None or self.snr_db is not None
+
+    def acoustics(
+        self, length: int, noises: Sequence[Samples], rirs: Sequence[Samples], rng: Generator
+    ) -> Acoustics:
+        """Return the acoustics of one clip; only the choice of room and noise is random.
+
+        A clip that room or noise takes beyond full scale is attenuated: a clipped keyword would
+        test the clipping.
+
+        Args:
+            length: samples of the clip.
+            noises: (samples,) each; without any, noise is synthetic.
+            rirs: (samples,) of each room impulse response of the condition's kind.
+            rng: of this clip.
+        """
+        rir = rirs[int(rng.integers(len(rirs)))] if rirs else None
+        noise = None
+        if self.snr_db is not None:
+            recorded = noises[int(rng.integers(len(noises)))] if noises else None
+            noise = random_offset(
+                coloured_noise(length, rng) if recorded is None else recorded, rng
+            )
+        return Acoustics(
+            rir=rir,
+            noise=noise,
+            snr_db=self.snr_db or 0.0,
+            fits_peaks=self.may_clip,
+            bandwidth_hz=self.bandwidth_hz,
+            gain_db=self.gain_db,
+        )
 
 
 CLEAN = Condition("clean")
 
 
-def noisy(snr_db: float, noise: str | None = None) -> Condition:
-    """Noise at a signal-to-noise ratio, of all kinds or of one source."""
-    return Condition(f"{snr_db:g} dB" + (f" {noise}" if noise else ""), snr_db=snr_db, noise=noise)
+def noisy(snr_db: float, source: str | None = None) -> Condition:
+    """Return the condition of noise at a signal-to-noise ratio, of all sources or of one."""
+    name = f"{snr_db:g} dB {source}" if source else f"{snr_db:g} dB"
+    return Condition(name, snr_db=snr_db, noise_source=source)
 
 
 ROOMS = (Condition("near room", room="near"), Condition("far room", room="far"))
 QUIET = Condition("30 dB quieter", gain_db=-30.0)
-NARROW = Condition("8 kHz", band_hz=4000.0)  # what is left of a recording at 8 kHz
+NARROW = Condition("8 kHz", bandwidth_hz=4000.0)
+"""The band of a recording at a sampling rate of 8 kHz."""
 
 
 def all_conditions(data: Dataset, *, by_noise: bool = False) -> tuple[Condition, ...]:
-    """All conditions that a data set has the sound for; each kind of noise alone if asked for."""
-    kinds = sorted({clip.source for clip in data.noises if clip.source}) if by_noise else []
-    rirs = ROOMS if data.rirs else ()
-    alone = [noisy(snr, kind) for snr in SNR_DB for kind in kinds]
-    return (CLEAN, *(noisy(snr) for snr in SNR_DB), *rirs, QUIET, NARROW, *alone)
+    """Return every condition that a data set has the noises and room responses for.
+
+    Args:
+        data: the data set.
+        by_noise: whether to add each source of noise as a condition of its own.
+    """
+    sources = sorted({clip.source for clip in data.noises if clip.source}) if by_noise else []
+    rooms = ROOMS if data.rirs else ()
+    by_source = [noisy(snr_db, source) for snr_db in SNR_DB for source in sources]
+    return (CLEAN, *(noisy(snr_db) for snr_db in SNR_DB), *rooms, QUIET, NARROW, *by_source)
 
 
 def conditions_by_name(names: Iterable[str], data: Dataset) -> tuple[Condition, ...]:
-    """Conditions by their names. Raises ConfigError with the nearest name."""
+    """Return conditions by their names.
+
+    Raises:
+        ConfigError: unknown name; the message suggests the nearest one.
+    """
     known = {condition.name: condition for condition in all_conditions(data, by_noise=True)}
     for name in names:
         if name not in known:

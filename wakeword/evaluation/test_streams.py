@@ -1,4 +1,4 @@
-"""Test audio: clips laid out as the long streams that a detector would hear."""
+"""Test streams: clips laid out as the long streams that a detector meets in use."""
 
 from __future__ import annotations
 
@@ -17,23 +17,31 @@ from wakeword.data.loader import ClipLoader
 from wakeword.errors import ManifestError
 from wakeword.evaluation.conditions import CLEAN, Condition
 from wakeword.progress import ProgressCallback
-from wakeword.simulate.effects import add_noise, coloured_noise, limit_bandwidth, reverberate
 from wakeword.simulate.rirs import rir_kind
 from wakeword.storage import cache_key
 
-GAP_S = 1.5  # before each keyword clip
+GAP_S = 1.5
+"""Gap before each keyword clip."""
 NEGATIVE_GAP_S = 0.3
-CONFUSABLES = "near-misses"  # name of their stream
+"""Gap before every other clip."""
+CONFUSABLES = "confusables"
+"""Name of the stream of confusable phrases."""
 PART_S = 3600.0
-"""Longer streams are heard in parts of about this length, side by side."""
-_FLOOR = 10 ** (-65 / 20)  # RMS of the hiss in quiet gaps: -65 dB full scale
+"""Longer streams are scored in parts of about this length, side by side."""
+_GAP_RMS = 10 ** (-65 / 20)  # of the noise in gaps: -65 dBFS
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Clips in the order in which they are heard, and what they are heard under.
+    """Clips in playing order and the condition that they are played under.
 
     Attributes:
+        name: as shown in reports.
+        clips: clips with a label are keyword clips, all others negatives.
+        condition: acoustics of the keyword clips.
+        noises: noises that the condition may choose from.
+        rirs: room impulse responses of all kinds.
+        seed: determines gaps, noises and rooms.
         first: number of its first clip in the stream that it is a part of.
     """
 
@@ -45,15 +53,16 @@ class Stream:
     seed: int = 0
     first: int = 0
 
-    def made_of(self) -> str:
-        """A name for its sound: equal clips under equal conditions, equal name."""
+    def cache_key(self) -> str:
+        """Return a key of the stream's audio: equal for equal clips, conditions and seeds."""
         clips = [clip.identity() for clip in (*self.clips, *self.noises, *self.rirs)]
-        fits = ["peaks fit"] if self.condition.adds_sound else []  # the name says how it is made
-        return cache_key(asdict(self.condition), self.seed, clips, *fits)
+        return cache_key(asdict(self.condition), self.seed, clips)
 
     def parts(self) -> list[Stream]:
-        """The stream cut between clips into parts of about `PART_S` seconds: together they are it,
-        sample by sample. A file that cannot be read takes no time."""
+        """Cut the stream between clips into parts of about `PART_S` seconds.
+
+        The parts together equal the stream sample by sample. An unreadable clip counts as empty.
+        """
         cuts, length_s = [0], 0.0
         for number, clip in enumerate(self.clips):
             if length_s >= PART_S:
@@ -71,6 +80,7 @@ class StreamPiece(NamedTuple):
 
     Attributes:
         samples: (samples,) at 16 kHz.
+        clip: the clip.
         segment: where the clip's keyword is spoken, counted from the start of this piece; None for
             a clip without a keyword.
     """
@@ -81,135 +91,124 @@ class StreamPiece(NamedTuple):
 
 
 def positive_stream(data: Dataset, condition: Condition = CLEAN, seed: int = 0) -> Stream:
-    """Every keyword clip once, under a condition.
+    """Return the stream of every keyword clip once, under a condition.
 
-    Noise is one of the data set's, or hiss where it has none, and goes on through the gap before
-    the word; the signal that a ratio is counted from is the word between its bounds.
+    Noise is a noise of the data set, or synthetic where it has none, and covers the gap as well.
     """
     noises = () if condition.snr_db is None else data.noises
-    if condition.noise:
-        noises = tuple(clip for clip in noises if clip.source == condition.noise)
+    if condition.noise_source:
+        noises = tuple(clip for clip in noises if clip.source == condition.noise_source)
     rirs = data.rirs if condition.room else ()
     return Stream(condition.name, data.keywords, condition, noises, rirs, seed)
 
 
 def confusable_stream(clips: Sequence[Clip], keyword: str, seed: int = 0) -> Stream:
-    """Near-misses played as if they were the keyword: one that is "missed" did not set it off."""
-    said = tuple(replace(clip, label=keyword) for clip in clips)
-    return Stream(CONFUSABLES, said, seed=seed)
+    """Return the stream of confusable phrases, labelled as if they were the keyword.
+
+    A "miss" of it is thus a phrase that was rightly not detected.
+    """
+    labelled = tuple(replace(clip, label=keyword) for clip in clips)
+    return Stream(CONFUSABLES, labelled, seed=seed)
 
 
 def negative_stream(data: Dataset, seed: int = 0) -> Stream:
-    """All negatives and all noises once, in a drawn order."""
+    """Return the stream of all negatives and all noises once, in random order."""
     clips = (*data.negatives, *data.noises)
     order = np.random.default_rng(seed).permutation(len(clips))
     return Stream("negatives", tuple(clips[i] for i in order), seed=seed)
 
 
-def render(stream: Stream, library: ClipLoader) -> Iterator[StreamPiece]:
-    """The stream, piece by piece; broken clips are left out and remembered by the library.
+def render(stream: Stream, loader: ClipLoader) -> Iterator[StreamPiece]:
+    """Render a stream piece by piece; clips that cannot be read are left out.
 
-    Raises ManifestError where the condition is a room and the data has none of its kind.
+    Args:
+        stream: the stream.
+        loader: loads the clips, and collects those that cannot be read.
+
+    Raises:
+        ManifestError: the condition is a room, and the data has no room response of its kind.
     """
-    noises = [n for clip in stream.noises if (n := library.load(clip)) is not None]
-    rirs = [r for clip in stream.rirs if (r := library.load(clip)) is not None]
-    rirs = [room for room in rirs if rir_kind(room) == stream.condition.room]
-    if stream.condition.room and not rirs:
-        raise ManifestError(f"no room responses of the kind '{stream.condition.name}' in the data.")
+    condition = stream.condition
+    noises = [n for clip in stream.noises if (n := loader.load(clip)) is not None]
+    rirs = [r for clip in stream.rirs if (r := loader.load(clip)) is not None]
+    rirs = [rir for rir in rirs if rir_kind(rir) == condition.room]
+    if condition.room and not rirs:
+        raise ManifestError(
+            f"the data has no room impulse responses for the condition '{condition.name}'."
+        )
     for number, clip in enumerate(stream.clips, stream.first):
         rng = np.random.default_rng((stream.seed, number))
-        samples = library.load(clip)
+        samples = loader.load(clip)
         if samples is None:
             continue
         if clip.label is None:
             yield StreamPiece(_after_gap(samples, NEGATIVE_GAP_S, rng), clip, None)
             continue
         start_s, end_s = clip.bounds(samples)
-        word = samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+        keyword = samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
         samples = _after_gap(samples, GAP_S, rng)
-        samples = _apply_condition(stream.condition, samples, rms(word), noises, rirs, rng)
+        acoustics = condition.acoustics(len(samples), noises, rirs, rng)
+        samples = acoustics.apply(samples, rms(keyword))
         segment = KeywordSegment(clip.label, start_s, end_s).shifted(GAP_S)
         yield StreamPiece(samples, clip, segment)
 
 
-def _apply_condition(
-    condition: Condition,
-    samples: Samples,
-    level: float,
-    noises: Sequence[Samples],
-    rirs: Sequence[Samples],
-    rng: np.random.Generator,
-) -> Samples:
-    """A clip as it is heard under a condition; `level` is the RMS of its word.
-
-    Where noise or echo would take it beyond full scale, all of it becomes quieter: whoever records
-    turns the gain down, and a word that is clipped tests the clipping.
-    """
-    if rirs:
-        samples = reverberate(samples, rirs[int(rng.integers(len(rirs)))])
-    if condition.snr_db is not None:
-        noise = (
-            noises[int(rng.integers(len(noises)))] if noises else coloured_noise(len(samples), rng)
-        )
-        noise = np.roll(noise, -int(rng.integers(len(noise))))
-        samples = add_noise(samples, noise, condition.snr_db, level)
-    if condition.adds_sound:
-        samples = samples / max(np.float32(1.0), np.abs(samples).max())
-    if condition.band_hz:
-        samples = limit_bandwidth(samples, condition.band_hz)
-    if condition.gain_db:
-        samples = samples * np.float32(10 ** (condition.gain_db / 20))
-    return samples
-
-
 class StreamReader:
-    """A stream's audio, piece by piece; afterwards what was heard when, and for how long.
+    """Reads the audio of a stream piece by piece and records what it contains.
+
+    Iterating yields (samples,) at 16 kHz, with a second of silence at the end, in which a detector
+    that waits for later audio finishes.
+
+    Args:
+        stream: the stream.
+        loader: loads the clips, and collects those that cannot be read.
+        progress: called after each clip.
 
     Attributes:
         segments: where the keywords read so far are spoken, in stream time.
-        pieces: where each clip begins, in seconds, with the clip.
-        hours: of the audio so far.
+        pieces: start of each clip in seconds, and the clip.
+        samples: number of samples read so far, without the silence at the end.
     """
 
     def __init__(
-        self, stream: Stream, library: ClipLoader, progress: ProgressCallback | None = None
+        self, stream: Stream, loader: ClipLoader, progress: ProgressCallback | None = None
     ) -> None:
-        self._stream, self._library, self._progress = stream, library, progress
+        self._stream, self._loader, self._progress = stream, loader, progress
         self.segments: list[KeywordSegment] = []
         self.pieces: list[tuple[float, Clip]] = []
         self.samples = 0
 
     @property
     def hours(self) -> float:
+        """Hours of audio read so far."""
         return self.samples / SAMPLE_RATE / 3600
 
     def __iter__(self) -> Iterator[Samples]:
-        for number, piece in enumerate(render(self._stream, self._library)):
-            at = self.samples / SAMPLE_RATE
-            self.pieces.append((at, piece.clip))
+        for number, piece in enumerate(render(self._stream, self._loader)):
+            start_s = self.samples / SAMPLE_RATE
+            self.pieces.append((start_s, piece.clip))
             if piece.segment:
-                self.segments.append(piece.segment.shifted(at))
+                self.segments.append(piece.segment.shifted(start_s))
             self.samples += len(piece.samples)
             if self._progress:
-                self._progress(
-                    f"listening: {self._stream.name}", number + 1, len(self._stream.clips)
-                )
+                self._progress(f"reading: {self._stream.name}", number + 1, len(self._stream.clips))
             yield piece.samples
-        yield np.zeros(SAMPLE_RATE, dtype=np.float32)  # lets the last word out
+        yield np.zeros(SAMPLE_RATE, dtype=np.float32)
 
 
 def join_blocks(pieces: Iterable[Samples], samples: int = 20 * SAMPLE_RATE) -> Iterator[Samples]:
-    """Short pieces of a stream as fewer ones of at least `samples`: the encoder likes them long."""
-    held: list[Samples] = []
+    """Join short pieces of a stream to blocks of at least `samples`, which encoders run faster."""
+    pending: list[Samples] = []
     for piece in pieces:
-        held.append(piece)
-        if sum(map(len, held)) >= samples:
-            yield np.concatenate(held)
-            held = []
-    if held:
-        yield np.concatenate(held)
+        pending.append(piece)
+        if sum(map(len, pending)) >= samples:
+            yield np.concatenate(pending)
+            pending = []
+    if pending:
+        yield np.concatenate(pending)
 
 
 def _after_gap(samples: Samples, gap_s: float, rng: np.random.Generator) -> Samples:
+    """Put a gap of faint white noise before a clip."""
     gap = rng.standard_normal(round(gap_s * SAMPLE_RATE)).astype(np.float32)
-    return np.concatenate([gap * np.float32(_FLOOR), samples])
+    return np.concatenate([gap * np.float32(_GAP_RMS), samples])

@@ -1,1 +1,1 @@
-"""Acoustic simulation: effects and room impulse responses."""
+"""Acoustic simulation: effects, room impulse responses, and the acoustics that combine them."""

@@ -1,4 +1,4 @@
-"""Sounds put together: their levels, noise, rooms."""
+"""Effects on audio at 16 kHz. Each returns new samples; chance comes in as a Generator alone."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from wakeword.audio.resampling import resample
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 
 
-def limit_bandwidth(samples: Samples, band_hz: float) -> Samples:
-    """The same length with nothing above a frequency: down to twice that rate, and up again."""
-    rate = round(2 * band_hz)
-    low = resample(samples, SAMPLE_RATE, rate)
-    wide = resample(low, rate, SAMPLE_RATE)[: len(samples)]
-    return np.pad(wide, (0, len(samples) - len(wide)))
+def add_noise(samples: Samples, noise: Samples, snr_db: float, reference_rms: float) -> Samples:
+    """Add noise at a signal-to-noise ratio.
 
-
-def add_noise(samples: Samples, noise: Samples, snr_db: float, reference: float) -> Samples:
-    """Add noise, repeated to length, `snr_db` below a signal of RMS `reference`."""
+    Args:
+        samples: (samples,).
+        noise: (any number of samples,), repeated or cut to the length of `samples`.
+        snr_db: ratio of the signal to the noise.
+        reference_rms: RMS of the signal, such as that of the speech in `samples`.
+    """
     noise = np.resize(noise, len(samples))
-    gain = np.float32(reference / rms(noise) * 10 ** (-snr_db / 20))
+    gain = np.float32(reference_rms / rms(noise) * 10 ** (-snr_db / 20))
     return cast(Samples, samples + noise * gain)
 
 
 def coloured_noise(length: int, rng: Generator) -> Samples:
-    """Noise whose spectrum falls by a drawn slope between white and brown."""
+    """Draw noise whose spectrum falls at a random slope between white and brown.
+
+    Returns:
+        (length,) with a peak of 1.
+    """
     size = scipy.fft.next_fast_len(length, real=True)
     spectrum = scipy.fft.rfft(rng.standard_normal(size))
     slope = float(rng.uniform(0.0, 1.0))
@@ -39,34 +42,53 @@ def coloured_noise(length: int, rng: Generator) -> Samples:
     return cast(Samples, (noise / max(np.abs(noise).max(), 1e-9)).astype(np.float32))
 
 
-def reverberate(samples: Samples, room: Samples) -> Samples:
-    """Play into a room: the direct sound stays in place and at its level; the tail is cut off."""
-    direct = int(np.abs(room).argmax())
-    response = room[direct:] / max(float(np.abs(room[direct])), 1e-9)
+def random_offset(noise: Samples, rng: Generator) -> Samples:
+    """Rotate a noise so that it begins at a random sample."""
+    return np.roll(noise, -int(rng.integers(len(noise))))
+
+
+def reverberate(samples: Samples, rir: Samples) -> Samples:
+    """Convolve a recording with a room impulse response.
+
+    The direct sound keeps its place and its level; the tail beyond the end is cut off.
+    """
+    direct = int(np.abs(rir).argmax())
+    response = rir[direct:] / max(float(np.abs(rir[direct])), 1e-9)
     return cast(
         Samples,
         scipy.signal.oaconvolve(samples, response)[: len(samples)].astype(np.float32),
     )
 
 
+def band_pass(samples: Samples, low_hz: float, high_hz: float) -> Samples:
+    """Apply a Butterworth band-pass of order 6, as of a telephone or a small loudspeaker."""
+    sos = scipy.signal.butter(6, (low_hz, high_hz), "bandpass", fs=SAMPLE_RATE, output="sos")
+    return cast(Samples, scipy.signal.sosfilt(sos, samples).astype(np.float32))
+
+
+def limit_bandwidth(samples: Samples, bandwidth_hz: float) -> Samples:
+    """Remove everything above a frequency by resampling to twice that rate and back."""
+    rate = round(2 * bandwidth_hz)
+    narrow = resample(samples, SAMPLE_RATE, rate)
+    restored = resample(narrow, rate, SAMPLE_RATE)[: len(samples)]
+    return np.pad(restored, (0, len(samples) - len(restored)))
+
+
+def fit_peaks(samples: Samples) -> Samples:
+    """Attenuate a recording whose peaks exceed full scale until they reach it."""
+    return cast(Samples, samples / max(np.float32(1.0), np.abs(samples).max()))
+
+
 def change_speed(samples: Samples, factor: float) -> Samples:
-    """Play `factor` times as fast: tempo and pitch change together."""
+    """Play `factor` times as fast by resampling: tempo and pitch change together."""
     return resample(samples, round(SAMPLE_RATE * factor), SAMPLE_RATE)
 
 
 def change_pitch(samples: Samples, semitones: float) -> Samples:
-    """Shift the pitch and keep the length (librosa's phase vocoder)."""
+    """Shift the pitch and keep the length, by the phase vocoder of librosa."""
     import librosa
 
     shifted = librosa.effects.pitch_shift(
         samples, sr=SAMPLE_RATE, n_steps=semitones, res_type="soxr_mq", n_fft=512
     )
     return cast(Samples, shifted.astype(np.float32))
-
-
-def limit_band(samples: Samples, rng: Generator) -> Samples:
-    """What a telephone, a small loudspeaker or an old codec leaves."""
-    low = float(rng.uniform(60, 350))
-    high = float(rng.choice([3400.0, 3800.0, rng.uniform(3000, 7500)]))
-    sos = scipy.signal.butter(6, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
-    return cast(Samples, scipy.signal.sosfilt(sos, samples).astype(np.float32))

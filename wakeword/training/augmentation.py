@@ -1,8 +1,7 @@
-"""What happens to a recording on its way to a microphone: every draw from an explicit Generator.
+"""Augmentation: random voices and acoustics for training examples, and SpecAugment on features.
 
-Room responses come from measured ones where the data has them, else from pyroomacoustics' image
-sources. The rest is a few lines of numpy, soxr and scipy each; audiomentations draws from global
-random state, which would make a seed mean nothing once two transforms run side by side.
+Every draw comes from the Generator that is passed in, so a seed determines an example. (The
+audiomentations package draws from global random state, which threads would share.)
 """
 
 from __future__ import annotations
@@ -10,42 +9,122 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from numpy.random import Generator
 
-from wakeword.audio.levels import set_level
 from wakeword.audio.samples import Samples
-from wakeword.simulate.effects import (
-    add_noise,
-    change_pitch,
-    change_speed,
-    coloured_noise,
-    limit_band,
-    reverberate,
-)
+from wakeword.simulate.acoustics import Acoustics
+from wakeword.simulate.effects import change_pitch, change_speed, coloured_noise, random_offset
 from wakeword.simulate.rirs import simulate_rir
+
+_MEASURED_RIR_SHARE = 0.8  # of reverberant examples; the others have a simulated room
+_SYNTHETIC_NOISE_SHARE = 0.15  # of noisy examples; the others have a recorded noise
+_QUIET_SNR_DB = (35.0, 60.0)  # of the noise floor of examples without added noise
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Shares are probabilities per scene; ranges are drawn from evenly."""
+    """How often and how strongly training examples are augmented.
+
+    Attributes:
+        speed_share: share of clips whose speed changes.
+        speed: range of the speed factor.
+        pitch_share: share of clips whose pitch changes.
+        pitch_semitones: range of the pitch shift.
+        noise_share: share of examples with added noise.
+        noise_snr_db: range of the signal-to-noise ratio.
+        room_share: share of examples in a room.
+        band_share: share of examples with a band limit.
+        level_db: range of the level of the speech in dBFS.
+        mask_share: share of examples with SpecAugment masks.
+    """
 
     speed_share: float = 0.9
-    speed: tuple[float, float] = (0.82, 1.22)  # tempo and pitch together
+    speed: tuple[float, float] = (0.82, 1.22)
     pitch_share: float = 0.1
     pitch_semitones: tuple[float, float] = (-2.0, 2.0)
     noise_share: float = 0.85
     noise_snr_db: tuple[float, float] = (-5.0, 25.0)
     room_share: float = 0.45
     band_share: float = 0.2
-    level_db: tuple[float, float] = (-60.0, -14.0)  # RMS of the sound itself, dB full scale
-    mask_share: float = 0.6  # SpecAugment
+    level_db: tuple[float, float] = (-60.0, -14.0)
+    mask_share: float = 0.6
+
+
+class Augmenter:
+    """Draws the voice and the acoustics of training examples.
+
+    Args:
+        config: shares and ranges.
+        noises: (samples,) of each recorded noise at 16 kHz; without any, noise is synthetic.
+        rirs: (samples,) of each measured room impulse response at 16 kHz; without any, rooms are
+            simulated.
+    """
+
+    def __init__(
+        self, config: AugmentConfig, noises: Sequence[Samples], rirs: Sequence[Samples]
+    ) -> None:
+        self.config = config
+        self.noises = noises
+        self.rirs = rirs
+
+    def vary_voice(self, samples: Samples, rng: Generator) -> tuple[Samples, float]:
+        """Change speed and pitch of a clip.
+
+        Returns:
+            The changed samples, and the factor by which times in the clip shrink.
+        """
+        config = self.config
+        factor = 1.0
+        if rng.random() < config.speed_share:
+            factor = float(rng.uniform(*config.speed))
+            samples = change_speed(samples, factor)
+        if rng.random() < config.pitch_share:
+            samples = change_pitch(samples, float(rng.uniform(*config.pitch_semitones)))
+        return samples, factor
+
+    def draw_acoustics(self, length: int, rng: Generator) -> Acoustics:
+        """Draw room, noise, band and level of an example of `length` samples."""
+        config = self.config
+        rir = self._draw_rir(rng) if rng.random() < config.room_share else None
+        if rng.random() < config.noise_share:
+            snr_db = float(rng.uniform(*config.noise_snr_db))
+            noise = self._draw_noise(length, rng)
+        else:
+            noise = coloured_noise(length, rng)
+            snr_db = float(rng.uniform(*_QUIET_SNR_DB))
+        band_hz = _draw_band(rng) if rng.random() < config.band_share else None
+        level_db = float(rng.uniform(*config.level_db))
+        return Acoustics(rir=rir, noise=noise, snr_db=snr_db, band_hz=band_hz, level_db=level_db)
+
+    def _draw_rir(self, rng: Generator) -> Samples:
+        if self.rirs and rng.random() < _MEASURED_RIR_SHARE:
+            return self.rirs[int(rng.integers(len(self.rirs)))]
+        return simulate_rir(rng)
+
+    def _draw_noise(self, length: int, rng: Generator) -> Samples:
+        if not self.noises or rng.random() < _SYNTHETIC_NOISE_SHARE:
+            return coloured_noise(length, rng)
+        return random_offset(self.noises[int(rng.integers(len(self.noises)))], rng)
+
+
+def _draw_band(rng: Generator) -> tuple[float, float]:
+    """Draw the edges of a band in Hz: often those of a telephone."""
+    low_hz = float(rng.uniform(60, 350))
+    high_hz = float(rng.choice([3400.0, 3800.0, rng.uniform(3000, 7500)]))
+    return low_hz, high_hz
 
 
 def mask_features(features: torch.Tensor, rng: Generator, share: float = 1.0) -> torch.Tensor:
-    """SpecAugment on (T, bands), in this share of cases: up to two stripes of bands and of time
-    take the mean value."""
+    """Set up to two stripes of bands and up to two of frames to the mean value.
+
+    Source: Park et al. 2019, "SpecAugment".
+
+    Args:
+        features: (T, bands); not changed.
+        rng: of this example.
+        share: probability that there are masks at all.
+    """
     if share < 1 and rng.random() >= share:
         return features
     features = features.clone()
@@ -56,52 +135,3 @@ def mask_features(features: torch.Tensor, rng: Generator, share: float = 1.0) ->
             first = int(rng.integers(0, max(1, features.shape[axis] - width)))
             features.narrow(axis, first, min(width, features.shape[axis] - first)).fill_(mean)
     return features
-
-
-class Augmenter:
-    """Draws noises and rooms that the data set has, or makes them where it has none."""
-
-    def __init__(
-        self, config: AugmentConfig, noises: Sequence[Samples], rirs: Sequence[Samples]
-    ) -> None:
-        self.config = config
-        self.noises = noises
-        self.rirs = rirs
-
-    def vary_voice(self, samples: Samples, rng: Generator) -> tuple[Samples, float]:
-        """Speed and pitch of one clip; also the factor by which its times shrink."""
-        c = self.config
-        factor = 1.0
-        if rng.random() < c.speed_share:
-            factor = float(rng.uniform(*c.speed))
-            samples = change_speed(samples, factor)
-        if rng.random() < c.pitch_share:
-            samples = change_pitch(samples, float(rng.uniform(*c.pitch_semitones)))
-        return samples, factor
-
-    def place(self, samples: Samples, reference: float, rng: Generator) -> Samples:
-        """Room, noise, band and level of a whole scene, whose speech has RMS `reference`."""
-        c = self.config
-        if rng.random() < c.room_share:
-            samples = reverberate(samples, self._room(rng))
-        if rng.random() < c.noise_share:
-            snr_db = float(rng.uniform(*c.noise_snr_db))
-            samples = add_noise(samples, self._noise(len(samples), rng), snr_db, reference)
-        else:
-            samples = add_noise(
-                samples, coloured_noise(len(samples), rng), float(rng.uniform(35, 60)), reference
-            )
-        if rng.random() < c.band_share:
-            samples = limit_band(samples, rng)
-        return set_level(samples, float(rng.uniform(*c.level_db)), reference)
-
-    def _room(self, rng: Generator) -> Samples:
-        if self.rirs and rng.random() < 0.8:
-            return self.rirs[int(rng.integers(len(self.rirs)))]
-        return simulate_rir(rng)
-
-    def _noise(self, length: int, rng: Generator) -> Samples:
-        if not self.noises or rng.random() < 0.15:
-            return coloured_noise(length, rng)
-        noise = self.noises[int(rng.integers(len(self.noises)))]
-        return np.roll(noise, -int(rng.integers(len(noise))))[:length]

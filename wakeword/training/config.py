@@ -1,33 +1,76 @@
-"""TODO."""
+"""Settings of a training."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from wakeword.encoders.registry import (
-    DEFAULT_ENCODER,
-)
+from wakeword.encoders.registry import DEFAULT_ENCODER
+from wakeword.errors import ConfigError
+from wakeword.model.network import WakeWordModel
 from wakeword.training.examples import ExampleConfig
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a training makes of its data."""
+    """Everything that determines a model besides its data and its start.
+
+    Attributes:
+        encoder: name of the pretrained encoder; see `encoders.registry.list_encoders`.
+        streaming: streaming mode, "chunked" or "window"; "" is the best mode of the encoder.
+        hop_ms: milliseconds of audio that the encoder takes at once; None is its default.
+        layers: encoder layers that the head mixes by learned weights; () is the top three.
+        head: name of the head; see `heads.HEADS`.
+        loss: name of the loss; see `training.losses.LOSSES`.
+        strategy: how much of the network is trained; see `training.strategy.choose_strategy`.
+        seed: determines examples, initial weights and the order of training.
+        epochs: passes over the examples, at most.
+        patience: epochs without improvement after which training stops.
+        batch: examples per step; a quarter of it where layers of the encoder are trained.
+        learning_rate: of the head; see `training.strategy.Strategy` for the encoder's.
+        averaging: decay per step of the exponential moving average of the weights, which is what
+            is validated and kept.
+        weight_decay: of AdamW.
+        validation_share: share of the speakers of the training data that are held out.
+        false_accepts_per_hour: rate that the stored threshold aims at.
+        examples: number and kinds of the training examples.
+    """
 
     encoder: str = DEFAULT_ENCODER
-    streaming: str = ""  # "chunked" or "window"; "" is the best that the encoder can
-    hop_ms: int | None = None  # of sound that the encoder takes in at once; None: its own default
-    layers: tuple[int, ...] = ()  # of the encoder, mixed by learned weights; () is the top three
+    streaming: str = ""
+    hop_ms: int | None = None
+    layers: tuple[int, ...] = ()
     head: str = "conv"
     loss: str = "bce"
     strategy: str = "auto"
     seed: int = 0
     epochs: int = 6
     patience: int = 5
-    batch: int = 64  # scenes in a step; a quarter of it where layers of the encoder learn
+    batch: int = 64
     learning_rate: float = 2e-3
-    averaging: float = 0.99  # of the weights over the steps: what is measured and kept is the mean
+    averaging: float = 0.99
     weight_decay: float = 0.02
     validation_share: float = 0.1
     false_accepts_per_hour: float = 0.5
-    scenes: ExampleConfig = field(default_factory=ExampleConfig)
+    examples: ExampleConfig = field(default_factory=ExampleConfig)
+
+    def continuing(self, start: WakeWordModel, keywords: Sequence[str]) -> TrainConfig:
+        """Return the config that continues the training of a model: its encoder and its head.
+
+        Raises:
+            ConfigError: the model has other keywords.
+        """
+        if list(keywords) != list(start.keywords):
+            raise ConfigError(
+                f"the model to continue from detects {', '.join(start.keywords)}, not "
+                f"{', '.join(keywords)}. Train on its own keywords, or train a new model."
+            )
+        origin = start.origin
+        return replace(
+            self,
+            encoder=origin.encoder,
+            streaming=origin.streaming,
+            head=origin.head,
+            layers=start.encoder.output_layers,
+            hop_ms=None,
+        )

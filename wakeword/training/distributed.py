@@ -1,4 +1,4 @@
-"""Several processes that train one model together, as `torchrun` starts them."""
+"""Data-parallel training by several processes, as `torchrun` starts them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,30 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes that share a training, each doing its part of every step; by default one.
+    """Data-parallel process group; by default a single process.
 
-    Every process holds the whole model and takes the same steps, so all of them end with the same
-    one. What is computed once and kept is kept in a folder that all of them see.
+    Every process holds the whole model, computes the gradients of its share of each batch, and
+    takes the same steps, so all of them end with the same model. Features that are computed once
+    lie in a folder that all processes see.
 
     Attributes:
-        rank: which one this is, from 0.
-        size: how many there are.
+        rank: number of this process, from 0.
+        size: number of processes.
     """
 
     rank: int = 0
     size: int = 1
 
+    @classmethod
+    def current(cls) -> ProcessGroup:
+        """Return the default group of `torch.distributed`, or a single process without one."""
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            return cls(torch.distributed.get_rank(), torch.distributed.get_world_size())
+        return cls()
+
     @property
     def is_main(self) -> bool:
-        """Whether this is the one that reports and writes."""
+        """Whether this is the process that reports progress and writes results."""
         return self.rank == 0
 
     @overload
@@ -40,16 +48,16 @@ class ProcessGroup:
     @overload
     def shard(self, items: Sequence[_Item]) -> Sequence[_Item]: ...
     def shard(self, items: Tensor | Sequence[_Item]) -> Tensor | Sequence[_Item]:
-        """This process's part of something."""
+        """Return this process's share of some items."""
         return items[self.rank :: self.size]
 
     def barrier(self) -> None:
-        """For all of them to come here."""
+        """Wait until all processes reach this point."""
         if self.size > 1:
             torch.distributed.barrier()
 
     def all_reduce_sum(self, value: float) -> float:
-        """The sum of what each brings."""
+        """Return the sum of the values of all processes."""
         if self.size == 1:
             return value
         total = torch.tensor([value], dtype=torch.float64)
@@ -57,27 +65,30 @@ class ProcessGroup:
         return float(total)
 
     def all_reduce_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """The sum of every process's gradients in each; none is a zero."""
+        """Replace each gradient by its sum over all processes; a missing gradient counts as 0."""
         if self.size == 1:
             return
-        learning = [p for p in parameters if p.requires_grad]
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in learning]
-        flat = torch.cat([each.flatten() for each in gradients])
+        trainable = [p for p in parameters if p.requires_grad]
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trainable]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
         torch.distributed.all_reduce(flat)
-        pieces = torch.split(flat, [each.numel() for each in gradients])
-        for parameter, piece in zip(learning, pieces, strict=True):
-            parameter.grad = piece.view_as(parameter).clone()
+        sums = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for parameter, gradient in zip(trainable, sums, strict=True):
+            parameter.grad = gradient.view_as(parameter).clone()
 
 
 @contextmanager
 def process_group() -> Iterator[ProcessGroup]:
-    """The team that `torchrun` has started this process for; of one where it has not."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    """Join the processes that `torchrun` started for the time of a `with` block.
+
+    Yields:
+        The group of these processes; a single process where `torchrun` did not start this one.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ProcessGroup()
         return
     torch.distributed.init_process_group("gloo")
     try:
-        yield ProcessGroup(torch.distributed.get_rank(), size)
+        yield ProcessGroup.current()
     finally:
         torch.distributed.destroy_process_group()

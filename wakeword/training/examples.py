@@ -1,68 +1,94 @@
-"""Training audio: short scenes in which a keyword is said, or anything but the keyword."""
+"""Training examples: short stretches of audio that contain a keyword, or anything but one.
+
+A plan states which clips an example consists of; rendering it draws everything else from the seed
+of the plan. Equal plans give equal audio, so rendered examples can be cached.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
 
-from wakeword.audio.files import audio_info
 from wakeword.audio.levels import rms, set_level
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import KeywordBank
-from wakeword.errors import AudioError, ManifestError
+from wakeword.errors import ManifestError
 from wakeword.training.augmentation import AugmentConfig, Augmenter
 
-_LEVEL_DB = -26.0  # at which the sounds of a scene meet
-_BESIDE = 1 << 20  # first number of scenes beside a data set's own
-_SEGMENT_S = 4.0  # long recordings are cut into pieces of this length
+_LEVEL_DB = -26.0  # of keywords before augmentation, in dBFS
+_REFERENCE_RMS = float(10 ** (_LEVEL_DB / 20))
+_NEGATIVE_GAIN_DB = (-8.0, 4.0)  # range of the level of negatives relative to keywords
+_PIECE_S = 4.0  # long recordings are cut into pieces of about this length
+_MOST_CLIPS = 12  # negatives in one example
+_FIRST_EXTRA = 1 << 20  # seed number of the first example of extra data
 
 
 @dataclass(frozen=True)
 class TrainingExample:
-    """(samples,) of audio and the keywords in it."""
+    """A rendered example.
+
+    Attributes:
+        samples: (samples,) at 16 kHz.
+        segments: the keywords in it.
+        dry: (samples,) before room, noise, band and level.
+    """
 
     samples: Samples
     segments: tuple[KeywordSegment, ...]
     dry: Samples
-    """The same before room, noise, band and level."""
 
 
 @dataclass(frozen=True)
 class ExamplePlan:
-    """What a scene is made of; the rest is drawn from its own seed."""
+    """The clips of an example; everything else is drawn from its seed.
+
+    Attributes:
+        seed: seed of the training, and number of the example.
+        keyword_clip: index into `KeywordBank.keywords`; None for an example without a keyword clip.
+        is_partial: whether only the first part of the keyword is played, which makes the example a
+            negative one.
+        negatives: clips without the keyword, in the order in which they are used.
+    """
 
     seed: tuple[int, int]
-    keyword_clip: int | None  # index into `KeywordBank.keywords`
-    half_word: bool  # only the first half of that clip is heard: not the keyword
-    fill: tuple[Clip, ...]  # other sound, in the order in which it is used up
+    keyword_clip: int | None
+    is_partial: bool
+    negatives: tuple[Clip, ...]
 
 
 @dataclass(frozen=True)
 class ExampleConfig:
-    """How much of what is made. Hours are of finished scenes."""
+    """How many training examples there are, and of which kind.
+
+    Attributes:
+        length_s: length of an example.
+        positive_hours: hours of examples with a keyword.
+        negative_hours: hours of examples without one.
+        partial_share: share of the negative examples that contain the first part of a keyword.
+        extra_repeats: how often a negative of extra data is played, in examples of its own.
+        augment: augmentation.
+    """
 
     length_s: float = 5.12
     positive_hours: float = 2.6
     negative_hours: float = 3.9
-    half_word_share: float = 0.12  # scenes without the keyword that hold its first half
-    turns_beside: float = 2.0  # of recordings beside the data's own, in scenes beside those
+    partial_share: float = 0.12
+    extra_repeats: float = 2.0
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     @property
     def hours(self) -> float:
-        """Of scenes in all."""
+        """Hours of all examples, without those of extra data."""
         return round(self.positive_hours + self.negative_hours, 6)
 
-    def of_hours(self, hours: float) -> ExampleConfig:
-        """The same mix, `hours` of it in all."""
+    def with_hours(self, hours: float) -> ExampleConfig:
+        """Return the same mix with a total of `hours`."""
         share = hours / self.hours
         return replace(
             self,
@@ -71,38 +97,50 @@ class ExampleConfig:
         )
 
 
+# ---------------------------------------------------------------- plans
+
+
 def plan_examples(
-    library: KeywordBank,
+    bank: KeywordBank,
     data: Dataset,
     config: ExampleConfig,
     seed: int,
-    beside: Collection[Clip] = (),
+    extra: Collection[Clip] = (),
 ) -> list[ExamplePlan]:
-    """The scenes of a training: every keyword clip about equally often, every negative in turn.
+    """Plan the examples of a training: each keyword clip about equally often, negatives in turn.
 
-    Where more of the keyword clips came from `beside` the data set than are its own, its own get
-    every second turn: thousands of synthetic clips leave people half of the scenes. Scenes without
-    a word are the same ones whatever the keyword clips.
+    If more keyword clips come from extra data than from the data set, the data set's clips get
+    every second example, however many extra clips there are. Examples without a keyword do not
+    depend on the keyword clips.
+
+    Args:
+        bank: keyword clips, including extra ones.
+        data: the data set with the negatives.
+        config: number and kinds of the examples.
+        seed: of the training.
+        extra: the keyword clips in `bank` that come from extra data.
+
+    Raises:
+        ManifestError: the data set has no negatives.
     """
-    words, sound = np.random.default_rng(seed).spawn(2)
+    keyword_rng, negative_rng = np.random.default_rng(seed).spawn(2)
     per_hour = 3600 / config.length_s
     positives = round(config.positive_hours * per_hour)
     negatives = round(config.negative_hours * per_hour)
-    halves = round(config.half_word_share * negatives)
-    pieces = _shuffled([p for clip in data.negatives for p in _pieces(clip)], sound)
-    if not pieces:
+    with_clip = positives + round(config.partial_share * negatives)
+    cycle = _ClipCycle(data.negatives, negative_rng)
+    if not cycle.clips:
         raise ManifestError(
             f"{data.root}: no recordings without the keyword. Add speech and noise from the place "
-            "where it will listen: a model cannot learn what to ignore from keywords alone."
+            "where the detector will run: from keywords alone, a model cannot learn what to ignore."
         )
-    order = _shared_turns(library, frozenset(beside), positives + halves, words)
-    supply = _Supply(pieces, sound)
+    order = _keyword_order(bank, frozenset(extra), with_clip, keyword_rng)
     return [
         ExamplePlan(
-            (seed, i),
-            order[i] if i < positives + halves else None,
-            positives <= i < positives + halves,
-            supply.take(config.length_s),
+            seed=(seed, i),
+            keyword_clip=order[i] if i < with_clip else None,
+            is_partial=positives <= i < with_clip,
+            negatives=cycle.take(config.length_s),
         )
         for i in range(positives + negatives)
     ]
@@ -111,140 +149,207 @@ def plan_examples(
 def plan_extra_examples(
     negatives: Sequence[Clip], config: ExampleConfig, seed: int
 ) -> list[ExamplePlan]:
-    """Scenes of recordings without the keyword that come in addition to a data set's own.
+    """Plan the examples of the negatives of extra data, in addition to the data set's own.
 
-    Each recording is heard `turns_beside` times, in no more than `negative_hours` of scenes. They
-    are the same whatever the keyword.
+    Each clip is played `extra_repeats` times, in at most `negative_hours` of examples. The examples
+    do not depend on the keywords.
     """
-    sound = np.random.default_rng((seed, _BESIDE))
-    pieces = _shuffled([p for clip in negatives for p in _pieces(clip)], sound)
-    seconds = sum(piece.duration_s or 0.0 for piece in pieces)
-    seconds = min(seconds * config.turns_beside, config.negative_hours * 3600)
-    supply = _Supply(pieces, sound)
+    cycle = _ClipCycle(negatives, np.random.default_rng((seed, _FIRST_EXTRA)))
+    seconds = sum(clip.duration_s or 0.0 for clip in cycle.clips)
+    seconds = min(seconds * config.extra_repeats, config.negative_hours * 3600)
     return [
-        ExamplePlan((seed, _BESIDE + i), None, False, supply.take(config.length_s))
+        ExamplePlan((seed, _FIRST_EXTRA + i), None, False, cycle.take(config.length_s))
         for i in range(math.ceil(seconds / config.length_s))
     ]
 
 
+class _ClipCycle:
+    """Hands out clips in random order without end; none again before all have been used."""
+
+    def __init__(self, clips: Sequence[Clip], rng: Generator) -> None:
+        self._rng, self._next = rng, 0
+        self.clips = self._shuffled([piece for clip in clips for piece in _split_long(clip)])
+
+    def take(self, seconds: float) -> tuple[Clip, ...]:
+        """Return the next clips, together at least `seconds` long, `_MOST_CLIPS` at most."""
+        taken: list[Clip] = []
+        taken_s = 0.0
+        while taken_s < seconds and len(taken) < _MOST_CLIPS:
+            if self._next == len(self.clips):
+                self.clips, self._next = self._shuffled(self.clips), 0
+            taken.append(self.clips[self._next])
+            taken_s += taken[-1].duration_s or _PIECE_S
+            self._next += 1
+        return tuple(taken)
+
+    def _shuffled(self, clips: list[Clip]) -> list[Clip]:
+        return [clips[i] for i in self._rng.permutation(len(clips))]
+
+
+def _split_long(clip: Clip) -> list[Clip]:
+    """Return a clip with its duration, or a long recording in pieces of a few seconds."""
+    seconds = clip.seconds()
+    if seconds <= 2 * _PIECE_S:
+        return [replace(clip, duration_s=seconds)]
+    count = int(seconds / _PIECE_S)
+    return [
+        replace(clip, offset_s=clip.offset_s + i * seconds / count, duration_s=seconds / count)
+        for i in range(count)
+    ]
+
+
+def _keyword_order(
+    bank: KeywordBank, extra: frozenset[Clip], total: int, rng: Generator
+) -> list[int]:
+    """Return `total` indices into the bank's keyword clips, in the order of their examples."""
+    indices = range(len(bank.keywords))
+    extra_clips = [i for i in indices if bank.keywords[i].clip in extra]
+    own_clips = [i for i in indices if bank.keywords[i].clip not in extra]
+    if not own_clips or len(extra_clips) <= len(own_clips):
+        return _balanced_order(len(indices), total, rng)
+    half = -(-total // 2)
+    own_order = _balanced_order(len(own_clips), half, rng)
+    extra_order = _balanced_order(len(extra_clips), half, rng)
+    pairs = zip(own_order, extra_order, strict=True)
+    return [i for own, other in pairs for i in (own_clips[own], extra_clips[other])][:total]
+
+
+def _balanced_order(count: int, total: int, rng: Generator) -> list[int]:
+    """Return `total` numbers below `count`, each about equally often, in changing order."""
+    rounds = -(-total // max(count, 1))
+    return [int(i) for _ in range(rounds) for i in rng.permutation(count)][:total]
+
+
+# ---------------------------------------------------------------- audio
+
+
 def render_example(
-    plan: ExamplePlan,
-    library: KeywordBank,
-    augmenter: Augmenter,
-    samples: int,
+    plan: ExamplePlan, bank: KeywordBank, augmenter: Augmenter, samples: int
 ) -> TrainingExample:
-    """Make one scene of `samples` samples. The same plan gives the same samples."""
+    """Render an example; the same plan gives the same audio.
+
+    Args:
+        plan: its clips and seed.
+        bank: holds the keyword clips, loads the negatives, and collects those that it cannot load.
+        augmenter: varies voices and draws the acoustics.
+        samples: length of the example.
+    """
     rng = np.random.default_rng(plan.seed)
-    fill = _Fill(plan.fill, library, augmenter)
+    negatives = _NegativeQueue(plan.negatives, bank, augmenter)
     segments: tuple[KeywordSegment, ...] = ()
-    clip = plan.keyword_clip
-    if clip is None or plan.half_word:
-        sound = _without_keyword(clip, library, augmenter, fill, samples, rng)
+    if plan.keyword_clip is None or plan.is_partial:
+        dry = _render_negative(plan.keyword_clip, bank, augmenter, negatives, samples, rng)
     else:
-        sound, segments = _with_keyword(clip, library, augmenter, fill, samples, rng)
-    reference = float(10 ** (_LEVEL_DB / 20))
-    return TrainingExample(augmenter.place(sound, reference, rng), segments, sound)
+        dry, segment = _render_positive(plan.keyword_clip, bank, augmenter, negatives, samples, rng)
+        segments = (segment,)
+    acoustics = augmenter.draw_acoustics(samples, rng)
+    return TrainingExample(acoustics.apply(dry, _REFERENCE_RMS), segments, dry)
 
 
-def _with_keyword(
+def _render_positive(
     index: int,
-    library: KeywordBank,
+    bank: KeywordBank,
     augmenter: Augmenter,
-    fill: _Fill,
+    negatives: _NegativeQueue,
     length: int,
     rng: Generator,
-) -> tuple[Samples, tuple[KeywordSegment, ...]]:
-    clip, samples, start_s, end_s = library.keywords[index]
-    word = _at_level(samples, start_s, end_s)
-    word, factor = augmenter.vary_voice(word, rng)
+) -> tuple[Samples, KeywordSegment]:
+    """Put a keyword clip at a random place, often with negatives before and after the keyword."""
+    clip, samples, start_s, end_s = bank.keywords[index]
+    keyword = _normalised(samples, start_s, end_s)
+    keyword, factor = augmenter.vary_voice(keyword, rng)
     start, end = (round(t / factor * SAMPLE_RATE) for t in (start_s, end_s))
     before, after = (round(float(rng.uniform(0.05, 0.5)) * SAMPLE_RATE) for _ in range(2))
-    first, last = max(0, start - before), min(len(word), end + after)
-    word, start, end = word[first:last], start - first, end - first
-    if len(word) > length:
-        word, start, end = word[-length:], start - len(word) + length, end - len(word) + length
-    sound = np.zeros(length, dtype=np.float32)
-    latest = length - len(word)
-    at = int(rng.integers(0, latest + 1))
-    sound[at : at + len(word)] = _faded(word)
+    first, last = max(0, start - before), min(len(keyword), end + after)
+    keyword, start, end = keyword[first:last], start - first, end - first
+    if len(keyword) > length:
+        cut = len(keyword) - length
+        keyword, start, end = keyword[-length:], start - cut, end - cut
+    example = np.zeros(length, dtype=np.float32)
+    at = int(rng.integers(0, length - len(keyword) + 1))
+    example[at : at + len(keyword)] = _fade_ends(keyword)
     gap_before, gap_after = (round(t * SAMPLE_RATE) for t in rng.uniform((0.0, 0.15), (0.6, 0.75)))
     if rng.random() < 0.6:
-        _lay(sound[: max(0, at + start - gap_before)], fill, rng, from_end=True)
+        _insert_negative(example[: max(0, at + start - gap_before)], negatives, rng, align_end=True)
     if rng.random() < 0.4:
-        _lay(sound[at + end + gap_after :], fill, rng)
+        _insert_negative(example[at + end + gap_after :], negatives, rng)
     assert clip.label is not None
-    segment = KeywordSegment(clip.label, max(0, at + start) / SAMPLE_RATE, (at + end) / SAMPLE_RATE)
-    return sound, (segment,)
+    start_s, end_s = max(0, at + start) / SAMPLE_RATE, (at + end) / SAMPLE_RATE
+    return example, KeywordSegment(clip.label, start_s, end_s)
 
 
-def _without_keyword(
-    half: int | None,
-    library: KeywordBank,
+def _render_negative(
+    partial: int | None,
+    bank: KeywordBank,
     augmenter: Augmenter,
-    fill: _Fill,
+    negatives: _NegativeQueue,
     length: int,
     rng: Generator,
 ) -> Samples:
-    sound = np.zeros(length, dtype=np.float32)
+    """Fill an example with negatives, after the first part of a keyword clip if one is given."""
+    example = np.zeros(length, dtype=np.float32)
     first = 0
-    if half is not None:
-        _, samples, start_s, end_s = library.keywords[half]
-        word, factor = augmenter.vary_voice(_at_level(samples, start_s, end_s), rng)
+    if partial is not None:
+        _, samples, start_s, end_s = bank.keywords[partial]
+        keyword, factor = augmenter.vary_voice(_normalised(samples, start_s, end_s), rng)
         cut_s = start_s + (end_s - start_s) * float(rng.uniform(0.3, 0.55))
-        word = _faded(word[: round(cut_s / factor * SAMPLE_RATE)])[-length // 2 :]
+        keyword = _fade_ends(keyword[: round(cut_s / factor * SAMPLE_RATE)])[-length // 2 :]
         at = int(rng.integers(0, length // 2))
-        sound[at : at + len(word)] = word
-        first = at + len(word) + round(float(rng.uniform(0.0, 0.8)) * SAMPLE_RATE)
+        example[at : at + len(keyword)] = keyword
+        first = at + len(keyword) + round(float(rng.uniform(0.0, 0.8)) * SAMPLE_RATE)
     while first < length:
-        used = _lay(sound[first:], fill, rng)
+        used = _insert_negative(example[first:], negatives, rng)
         if used == 0:
             break
         first += used + round(float(rng.uniform(0.0, 0.3)) * SAMPLE_RATE)
-    return sound
+    return example
 
 
-class _Fill:
-    """Other sound of a scene, one piece after the other; broken ones are passed over."""
+class _NegativeQueue:
+    """The negatives of an example, one after the other; unreadable clips are skipped."""
 
-    def __init__(self, clips: Sequence[Clip], library: KeywordBank, augmenter: Augmenter) -> None:
+    def __init__(self, clips: Sequence[Clip], bank: KeywordBank, augmenter: Augmenter) -> None:
         self._clips = list(clips)
-        self._library = library
+        self._bank = bank
         self._augmenter = augmenter
 
-    def next(self, rng: Generator) -> Samples | None:
-        """A piece in a drawn voice: few recordings of a language become more."""
+    def pop(self, rng: Generator) -> Samples | None:
+        """Return the next clip in a varied voice, or None when there are no more."""
         while self._clips:
-            samples = self._library.load(self._clips.pop(0))
+            samples = self._bank.load(self._clips.pop(0))
             if samples is not None:
                 return self._augmenter.vary_voice(samples, rng)[0]
         return None
 
 
-def _lay(space: Samples, fill: _Fill, rng: Generator, *, from_end: bool = False) -> int:
-    """Put the next piece into a stretch of a scene; returns the samples used."""
+def _insert_negative(
+    space: Samples, negatives: _NegativeQueue, rng: Generator, *, align_end: bool = False
+) -> int:
+    """Write the next negative into a stretch of an example; return the number of samples used."""
     if len(space) < SAMPLE_RATE // 10:
         return 0
-    piece = fill.next(rng)
-    if piece is None:
+    samples = negatives.pop(rng)
+    if samples is None:
         return 0
-    level_db = _LEVEL_DB + float(rng.uniform(-8.0, 4.0))
-    piece = _faded(set_level(piece, level_db, rms(piece)))
-    if from_end:
-        piece = piece[-len(space) :]
-        space[len(space) - len(piece) :] = piece
+    level_db = _LEVEL_DB + float(rng.uniform(*_NEGATIVE_GAIN_DB))
+    samples = _fade_ends(set_level(samples, level_db, rms(samples)))
+    if align_end:
+        samples = samples[-len(space) :]
+        space[len(space) - len(samples) :] = samples
     else:
-        piece = piece[: len(space)]
-        space[: len(piece)] = piece
-    return len(piece)
+        samples = samples[: len(space)]
+        space[: len(samples)] = samples
+    return len(samples)
 
 
-def _at_level(samples: Samples, start_s: float, end_s: float) -> Samples:
-    word = samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
-    return set_level(samples, _LEVEL_DB, rms(word))
+def _normalised(samples: Samples, start_s: float, end_s: float) -> Samples:
+    """Return a keyword clip with the keyword at `_LEVEL_DB`."""
+    keyword = samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+    return set_level(samples, _LEVEL_DB, rms(keyword))
 
 
-def _faded(samples: Samples) -> Samples:
-    """Ten milliseconds of fade at both ends, so that a cut is not a click."""
+def _fade_ends(samples: Samples) -> Samples:
+    """Fade both ends over 10 ms, so that a cut does not click."""
     size = min(SAMPLE_RATE // 100, len(samples) // 2)
     if size == 0:
         return samples
@@ -253,66 +358,3 @@ def _faded(samples: Samples) -> Samples:
     faded[:size] *= ramp
     faded[-size:] *= ramp[::-1]
     return faded
-
-
-class _Supply:
-    """Pieces of negatives without end: each once before any comes again."""
-
-    def __init__(self, pieces: list[Clip], rng: Generator) -> None:
-        self._pieces, self._rng, self._at = pieces, rng, 0
-
-    def take(self, seconds: float) -> tuple[Clip, ...]:
-        taken: list[Clip] = []
-        have = 0.0
-        while have < seconds and len(taken) < 12:
-            if self._at == len(self._pieces):
-                self._pieces, self._at = _shuffled(self._pieces, self._rng), 0
-            taken.append(self._pieces[self._at])
-            have += taken[-1].duration_s or _SEGMENT_S
-            self._at += 1
-        return tuple(taken)
-
-
-def _pieces(clip: Clip) -> list[Clip]:
-    """A clip as it is, or a long recording as parts of a few seconds; [] when unreadable."""
-    seconds = clip.duration_s
-    if seconds is None:
-        seconds = _seconds(clip.path) - clip.offset_s
-    if seconds <= 2 * _SEGMENT_S:
-        return [replace(clip, duration_s=seconds)]
-    count = int(seconds / _SEGMENT_S)
-    return [
-        replace(clip, offset_s=clip.offset_s + i * seconds / count, duration_s=seconds / count)
-        for i in range(count)
-    ]
-
-
-@cache
-def _seconds(path: Path) -> float:
-    try:
-        return audio_info(path).seconds
-    except AudioError:
-        return 0.0  # broken: the scene that asks for it will name it
-
-
-def _shuffled(items: list[Clip], rng: Generator) -> list[Clip]:
-    return [items[i] for i in rng.permutation(len(items))]
-
-
-def _shared_turns(
-    library: KeywordBank, beside: frozenset[Clip], total: int, rng: Generator
-) -> list[int]:
-    """Of the library's keyword clips: `total` of their numbers."""
-    all_of = range(len(library.keywords))
-    others = [i for i in all_of if library.keywords[i][0] in beside]
-    own = [i for i in all_of if library.keywords[i][0] not in beside]
-    if not own or len(others) <= len(own):
-        return _turns(len(all_of), total, rng)
-    of_own, of_others = (_turns(len(each), -(-total // 2), rng) for each in (own, others))
-    return [i for a, b in zip(of_own, of_others, strict=True) for i in (own[a], others[b])][:total]
-
-
-def _turns(count: int, total: int, rng: Generator) -> list[int]:
-    """`total` numbers below `count`: each equally often, in changing order."""
-    rounds = -(-total // max(count, 1))
-    return [int(i) for _ in range(rounds) for i in rng.permutation(count)][:total]

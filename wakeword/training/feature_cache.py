@@ -1,4 +1,4 @@
-"""What the frozen part of an encoder makes of the training audio: computed once, kept on disk."""
+"""Training audio as the frozen part of an encoder sees it: computed once and kept on disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from torch import Tensor
 from wakeword import storage
 from wakeword.audio.samples import Samples
 from wakeword.data.clip import KeywordSegment
-from wakeword.data.loader import KeywordBank
+from wakeword.data.loader import ClipLoader, KeywordBank
 from wakeword.encoders.base import Encoder
 from wakeword.encoders.frontend import FrontEnd, MelFrontEnd
 from wakeword.evaluation.results import ScoredStream
@@ -30,195 +30,270 @@ from wakeword.training.augmentation import Augmenter, mask_features
 from wakeword.training.distributed import ProcessGroup
 from wakeword.training.examples import ExamplePlan, render_example
 
-_SHARD = 64  # scenes in a file
-_BATCH = 4  # scenes that a worker makes and the encoder takes at once
+_FILE_EXAMPLES = 64  # examples in a file
+_BATCH = 4  # examples that a thread renders and encodes at once
+_SPLIT_FRAMES = 50_000  # frames of a stream that are scored at once
+
+Frames = npt.NDArray[np.float16]
+Segments = tuple[KeywordSegment, ...]
+
+
+@dataclass(frozen=True)
+class EncodedExamples:
+    """Training examples at one depth of an encoder.
+
+    Attributes:
+        depth: number of layer groups that the examples have passed.
+        frames: (examples, U, dim).
+        targets: (examples, V, keywords).
+    """
+
+    depth: int
+    frames: Frames
+    targets: Tensor
 
 
 @dataclass(frozen=True)
 class EncodedStream:
-    """A stream at one depth of an encoder."""
+    """A test stream at one depth of an encoder.
+
+    Attributes:
+        name: of the stream.
+        depth: number of layer groups that the stream has passed.
+        frames: (1, U, dim) float16.
+        segments: where keywords are spoken, in stream time.
+        hours: of audio.
+    """
 
     name: str
     depth: int
-    frames: Tensor  # (1, U, dim) float16
-    segments: tuple[KeywordSegment, ...]
+    frames: Tensor
+    segments: Segments
     hours: float
 
     @torch.inference_mode()
-    def track(self, model: WakeWordModel) -> ScoredStream:
-        """The whole stream through the rest of a model with the same encoder below that depth."""
+    def score(self, model: WakeWordModel) -> ScoredStream:
+        """Run the rest of a model, which has the same encoder up to this depth."""
         encoder_state = head_state = None
         logits: list[Tensor] = []
-        for frames in torch.split(self.frames, 50_000, dim=1):
+        for frames in torch.split(self.frames, _SPLIT_FRAMES, dim=1):
             x = frames.float()
             if self.depth < model.encoder.depth:
                 x, encoder_state = model.encoder(x, encoder_state, start=self.depth)
             x, head_state = model.head(x, head_state)
             logits.append(x[0])
-        return ScoredStream(
-            self.name, torch.cat(logits).double().numpy(), self.segments, self.hours
-        )
+        joined = torch.cat(logits).double().numpy()
+        return ScoredStream(self.name, joined, self.segments, self.hours)
+
+
+class _ExampleFile(NamedTuple):
+    """The content of one file of examples."""
+
+    frames: Frames
+    segments: list[Segments]
+    broken: dict[str, str]  # clips that could not be read first while this file was made
+
+    def save(self, file: Path) -> None:
+        segments = [[astuple(segment) for segment in in_example] for in_example in self.segments]
+        with storage.atomic_write(file) as part, part.open("wb") as out:
+            np.savez(
+                out,
+                allow_pickle=False,
+                frames=self.frames,
+                segments=np.array(json.dumps(segments)),
+                broken=np.array(json.dumps(self.broken)),
+            )
+
+    @classmethod
+    def load(cls, file: Path) -> _ExampleFile:
+        with np.load(file) as arrays:
+            segments = [
+                tuple(KeywordSegment(*values) for values in in_example)
+                for in_example in json.loads(str(arrays["segments"]))
+            ]
+            return cls(arrays["frames"], segments, json.loads(str(arrays["broken"])))
 
 
 class FeatureCache:
-    """Frames of scenes and streams at one depth of an encoder, in files that a killed run leaves
-    whole. A file's name tells what is in it, so that trainings share what they have in common.
+    """Encodes training examples and test streams to one depth, and keeps the result on disk.
+
+    The name of a file is a key of what is in it, so trainings share what they have in common, and a
+    killed run continues.
 
     Args:
-        folder: one for everything else that features depend on: encoder, front end, augmentation.
+        folder: a folder of its own for everything else that the features depend on: the encoder,
+            the front end and the augmentation.
+        frontend: computes features from samples.
+        encoder: in evaluation mode.
+        depth: number of layer groups to run; 0 keeps the features themselves.
     """
 
     def __init__(self, folder: Path, frontend: FrontEnd, encoder: Encoder, depth: int) -> None:
         self.folder = folder
         self.frontend, self.encoder, self.depth = frontend, encoder, depth
 
-    def scenes(
+    # ------------------------------------------------------------ examples
+
+    def examples(
         self,
         groups: Sequence[Sequence[ExamplePlan]],
-        library: KeywordBank,
+        bank: KeywordBank,
         augmenter: Augmenter,
         samples: int,
         progress: ProgressCallback | None = None,
-        team: ProcessGroup | None = None,
-    ) -> tuple[npt.NDArray[np.float16], list[tuple[KeywordSegment, ...]]]:
-        """All scenes as (scenes, U, dim) float16, and what is spoken in each.
+    ) -> tuple[Frames, list[Segments]]:
+        """Return the frames of examples, and the keywords in each.
 
-        No file holds scenes of two groups, so that a group is shared whatever comes beside it.
-        Clips that could not be read are remembered in the shards too, and so by a resumed run. A
-        team makes the files together, each process every so many-th.
+        The processes of a group share the work. Clips that could not be read are recorded in the
+        files too, so a continued run knows them.
+
+        Args:
+            groups: plans; no file holds examples of two groups, so a group is shared between
+                trainings whatever the other groups are.
+            bank: loads the clips, and collects those that cannot be read.
+            augmenter: varies voices and draws the acoustics.
+            samples: length of an example.
+            progress: called after each file.
+
+        Returns:
+            (examples, U, dim), and the keywords in each example.
         """
-        team = team or ProcessGroup()
-        frames = np.zeros(0, dtype=np.float16)
-        segments: list[tuple[KeywordSegment, ...]] = []
-        shards = [group[i : i + _SHARD] for group in groups for i in range(0, len(group), _SHARD)]
+        group = ProcessGroup.current()
+        parts = [
+            plans[i : i + _FILE_EXAMPLES]
+            for plans in groups
+            for i in range(0, len(plans), _FILE_EXAMPLES)
+        ]
         total = sum(map(len, groups))
-
-        def made(part_of: Sequence[ExamplePlan]) -> Path:
-            name = storage.cache_key(samples, [_made_of(p, library) for p in part_of])
-            file = self.folder / f"{name}.npz"
-            if not file.is_file():
-                frames_and_all = self._shard(part_of, library, augmenter, samples)
-                with storage.atomic_write(file) as part, part.open("wb") as out:
-                    np.savez(out, allow_pickle=False, **frames_and_all)
-            return file
-
-        if team.size > 1:
-            own = team.shard(shards)
-            for number, part_of in enumerate(own, start=1):
-                made(part_of)
+        if group.size > 1:
+            own = group.shard(parts)
+            for number, part in enumerate(own, start=1):
+                self._example_file(part, bank, augmenter, samples)
                 if progress:
                     progress("computing features", number, len(own))
-            team.barrier()
-        first = 0
-        for part_of in shards:
-            file = made(part_of)
-            with np.load(file) as held:
-                shard = held["frames"]
-                segments += _segments_from_json(str(held["segments"]))
-                broken = json.loads(str(held["broken"]))
-            library.broken |= {Path(name): reason for name, reason in broken.items()}
+            group.barrier()
+        frames: Frames = np.zeros(0, dtype=np.float16)
+        segments: list[Segments] = []
+        for part in parts:
+            content = _ExampleFile.load(self._example_file(part, bank, augmenter, samples))
+            bank.broken |= {Path(name): reason for name, reason in content.broken.items()}
+            first = len(segments)
             if first == 0:
-                frames = np.zeros((total, *shard.shape[1:]), dtype=np.float16)
-            frames[first : first + len(shard)] = shard
-            first += len(shard)
+                frames = np.zeros((total, *content.frames.shape[1:]), dtype=np.float16)
+            frames[first : first + len(part)] = content.frames
+            segments += content.segments
             if progress:
-                progress("computing features", first, total)
+                progress("computing features", len(segments), total)
         return frames, segments
 
-    def _shard(
-        self,
-        plans: Sequence[ExamplePlan],
-        library: KeywordBank,
-        augmenter: Augmenter,
-        samples: int,
-    ) -> dict[str, npt.NDArray[Any]]:
-        known = set(library.broken)
+    def _example_file(
+        self, plans: Sequence[ExamplePlan], bank: KeywordBank, augmenter: Augmenter, samples: int
+    ) -> Path:
+        """Return the file that holds the examples of some plans, computed if necessary."""
+        key = storage.cache_key(samples, [_plan_key(plan, bank) for plan in plans])
+        file = self.folder / f"{key}.npz"
+        if not file.is_file():
+            self._compute_examples(plans, bank, augmenter, samples).save(file)
+        return file
 
-        def make(batch: Sequence[ExamplePlan]) -> tuple[Tensor, list[tuple[KeywordSegment, ...]]]:
-            scenes = [render_example(plan, library, augmenter, samples) for plan in batch]
-            audio = torch.from_numpy(np.stack([scene.samples for scene in scenes]))
-            masks = [(plan, augmenter.config.mask_share) for plan in batch]
-            return self._encode(audio, masks).half(), [scene.segments for scene in scenes]
+    def _compute_examples(
+        self, plans: Sequence[ExamplePlan], bank: KeywordBank, augmenter: Augmenter, samples: int
+    ) -> _ExampleFile:
+        known_broken = set(bank.broken)
+
+        def compute(batch: Sequence[ExamplePlan]) -> tuple[Tensor, list[Segments]]:
+            examples = [render_example(plan, bank, augmenter, samples) for plan in batch]
+            audio = torch.from_numpy(np.stack([example.samples for example in examples]))
+            frames = self._encode_examples(audio, batch, augmenter.config.mask_share)
+            return frames.half(), [example.segments for example in examples]
 
         batches = [plans[i : i + _BATCH] for i in range(0, len(plans), _BATCH)]
         with single_threaded(), ThreadPoolExecutor(available_cores()) as pool:
-            made = list(pool.map(make, batches))
-        frames = [encoded for encoded, _ in made]
-        segments = [each for _, batch in made for each in batch]
-        broken = {str(p): why for p, why in sorted(library.broken.items()) if p not in known}
-        return {
-            "frames": torch.cat(frames).numpy(),
-            "segments": np.array(_segments_to_json(segments)),
-            "broken": np.array(json.dumps(broken)),
-        }
+            computed = list(pool.map(compute, batches))
+        return _ExampleFile(
+            torch.cat([frames for frames, _ in computed]).numpy(),
+            [in_example for _, batch in computed for in_example in batch],
+            {str(p): why for p, why in sorted(bank.broken.items()) if p not in known_broken},
+        )
 
     @torch.inference_mode()
-    def _encode(self, audio: Tensor, masks: Sequence[tuple[ExamplePlan, float]]) -> Tensor:
-        features, _ = self.frontend(audio)
-        for i, (plan, share) in enumerate(masks):
-            rng = np.random.default_rng((*plan.seed, 1))
-            if self.depth and isinstance(self.frontend, MelFrontEnd):  # samples have no bands
-                features[i] = mask_features(features[i], rng, share)
-        firsts = [np.random.default_rng((*plan.seed, 2)).integers(1 << 20) for plan, _ in masks]
-        frames: Tensor = features
-        if self.depth:
-            state = self.encoder.begin(torch.tensor(firsts))
-            with torch.autocast("cpu", enabled=has_bfloat16()):
-                frames, _ = self.encoder(features, state, stop=self.depth)
+    def _encode_examples(
+        self, audio: Tensor, plans: Sequence[ExamplePlan], mask_share: float
+    ) -> Tensor:
+        """Encode (batch, samples) as streams that began at random positions: (batch, U, dim)."""
+        features: Tensor = self.frontend(audio)[0]
+        if not self.depth:
+            return features
+        if isinstance(self.frontend, MelFrontEnd):  # only mel features have bands to mask
+            for i, plan in enumerate(plans):
+                rng = np.random.default_rng((*plan.seed, 1))
+                features[i] = mask_features(features[i], rng, mask_share)
+        positions = [np.random.default_rng((*plan.seed, 2)).integers(1 << 20) for plan in plans]
+        state = self.encoder.begin(torch.tensor(positions))
+        with torch.autocast("cpu", enabled=has_bfloat16()):
+            frames: Tensor = self.encoder(features, state, stop=self.depth)[0]
         return frames
 
+    # ------------------------------------------------------------ streams
+
     def stream(
-        self, stream: Stream, library: KeywordBank, progress: ProgressCallback | None = None
+        self, stream: Stream, loader: ClipLoader, progress: ProgressCallback | None = None
     ) -> EncodedStream:
-        """A whole stream, computed once."""
-        file = self.folder / f"{stream.made_of()}.safetensors"
+        """Return an encoded test stream.
+
+        Args:
+            stream: the stream.
+            loader: loads its clips, and collects those that cannot be read.
+            progress: called after each clip.
+        """
+        file = self.folder / f"{stream.cache_key()}.safetensors"
         if not file.is_file():
-            heard = StreamReader(stream, library, progress)
-            frames = self._encode_stream(heard)
-            broken = {str(c.path): library.broken.get(c.path) for c in stream.clips}
-            segments = [astuple(segment) for segment in heard.segments]
-            about = {"segments": segments, "hours": heard.hours, "broken": broken}
+            reader = StreamReader(stream, loader, progress)
+            frames = self._encode_stream(reader)
+            metadata = {
+                "segments": [astuple(segment) for segment in reader.segments],
+                "hours": reader.hours,
+                "broken": {str(c.path): loader.broken.get(c.path) for c in stream.clips},
+            }
             with storage.atomic_write(file) as part:
-                safetensors.torch.save_file({"frames": frames}, part, {"about": json.dumps(about)})
-        with safetensors.safe_open(file, framework="pt") as held:
-            about = json.loads(held.metadata()["about"])
-            frames = held.get_tensor("frames")
-        library.broken |= {Path(name): why for name, why in about["broken"].items() if why}
-        spoken = tuple(KeywordSegment(*values) for values in about["segments"])
-        return EncodedStream(stream.name, self.depth, frames, spoken, about["hours"])
+                safetensors.torch.save_file(
+                    {"frames": frames}, part, {"stream": json.dumps(metadata)}
+                )
+        with safetensors.safe_open(file, framework="pt") as opened:
+            metadata = json.loads(opened.metadata()["stream"])
+            frames = opened.get_tensor("frames")
+        loader.broken |= {Path(name): why for name, why in metadata["broken"].items() if why}
+        segments = tuple(KeywordSegment(*values) for values in metadata["segments"])
+        return EncodedStream(stream.name, self.depth, frames, segments, metadata["hours"])
 
     @torch.inference_mode()
     def _encode_stream(self, pieces: Iterable[Samples]) -> Tensor:
-        """(1, U, dim) float16."""
+        """Encode the pieces of a stream one after the other: (1, U, dim) float16."""
         frontend_state = encoder_state = None
         frames: list[Tensor] = []
-        for piece in join_blocks(pieces):
-            features, frontend_state = self.frontend(torch.from_numpy(piece)[None], frontend_state)
+        for block in join_blocks(pieces):
+            x, frontend_state = self.frontend(torch.from_numpy(block)[None], frontend_state)
             if self.depth:
-                features, encoder_state = self.encoder(features, encoder_state, stop=self.depth)
-            frames.append(features.half())
+                x, encoder_state = self.encoder(x, encoder_state, stop=self.depth)
+            frames.append(x.half())
         return torch.cat(frames, dim=1)
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 itself: scenes are then encoded in it, three times
-    as fast, and their frames differ by a hundredth of their deviation."""
-    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not in every release
-    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+    """Return whether this processor multiplies bfloat16 in hardware.
+
+    Training examples are then encoded in bfloat16: three times as fast, and the frames deviate by a
+    hundredth of their standard deviation.
+    """
+    # get_capabilities is missing in some releases of torch
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def _made_of(plan: ExamplePlan, library: KeywordBank) -> list[object]:
-    """What a scene is made of, apart from what holds for all."""
-    word: list[object] = []
+def _plan_key(plan: ExamplePlan, bank: KeywordBank) -> list[object]:
+    """Return everything that determines one example besides what the folder stands for."""
+    keyword: list[object] = []
     if plan.keyword_clip is not None:
-        clip, _, start_s, end_s = library.keywords[plan.keyword_clip]
-        word = [clip.identity(), clip.label, start_s, end_s, plan.half_word]
-    return [plan.seed, word, [clip.identity() for clip in plan.fill]]
-
-
-def _segments_to_json(segments: Sequence[Sequence[KeywordSegment]]) -> str:
-    return json.dumps([[astuple(segment) for segment in spoken] for spoken in segments])
-
-
-def _segments_from_json(text: str) -> list[tuple[KeywordSegment, ...]]:
-    return [tuple(KeywordSegment(*values) for values in spoken) for spoken in json.loads(text)]
+        clip, _, start_s, end_s = bank.keywords[plan.keyword_clip]
+        keyword = [clip.identity(), clip.label, start_s, end_s, plan.is_partial]
+    return [plan.seed, keyword, [clip.identity() for clip in plan.negatives]]

@@ -1,4 +1,4 @@
-"""Losses over per-frame logits; frames marked `IGNORED` count for nothing."""
+"""Losses over frame-wise logits, and their targets. Frames marked `IGNORED` do not count."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from wakeword.data.clip import KeywordSegment
 from wakeword.errors import ConfigError, unknown_name_message
 
 IGNORED = -1.0
-
-POSITIVE_S = (-0.06, 0.22)  # around the end of the word: here the detector should fire
-IGNORED_S = (-0.40, 0.80)  # around the end of the word: here it may
+"""Target of frames that do not count."""
+POSITIVE_S = (-0.06, 0.22)
+"""From the end of a keyword: where the detector should fire."""
+IGNORED_S = (-0.40, 0.80)
+"""From the end of a keyword: where the detector may fire."""
 
 
 def frame_targets(
@@ -23,20 +25,36 @@ def frame_targets(
     keywords: Sequence[str],
     frame_s: float,
 ) -> Tensor:
-    """(scenes, frames, keywords): 1 where a keyword has just ended, IGNORED around it, else 0."""
+    """Return the targets of examples: 1 just after a keyword's end, `IGNORED` around that, else 0.
+
+    Args:
+        segments: the keywords in each example.
+        frames: logits per example.
+        keywords: what the logits stand for.
+        frame_s: seconds between two logits.
+
+    Returns:
+        (examples, frames, keywords).
+    """
     targets = torch.zeros(len(segments), frames, len(keywords))
-    ends = (torch.arange(frames) + 1) * frame_s
+    ends_s = (torch.arange(frames) + 1) * frame_s
     for value, (first_s, last_s) in ((IGNORED, IGNORED_S), (1.0, POSITIVE_S)):
-        for example, spoken in enumerate(segments):
-            for segment in spoken:
-                after = ends - segment.end_s
-                within = (after >= first_s) & (after <= last_s)
+        for example, in_example in enumerate(segments):
+            for segment in in_example:
+                after_s = ends_s - segment.end_s
+                within = (after_s >= first_s) & (after_s <= last_s)
                 targets[example, within, keywords.index(segment.keyword)] = value
     return targets
 
 
 def frame_bce(logits: Tensor, targets: Tensor, positive_weight: float = 4.0) -> Tensor:
-    """Binary cross entropy of every frame: (batch, U, keywords) twice → a number."""
+    """Return the weighted mean binary cross-entropy of all frames that count.
+
+    Args:
+        logits: (batch, U, keywords).
+        targets: (batch, U, keywords) of 0, 1 and `IGNORED`.
+        positive_weight: weight of a positive frame relative to a negative one.
+    """
     counted = targets != IGNORED
     losses = F.binary_cross_entropy_with_logits(logits, targets.clamp_min(0.0), reduction="none")
     weights = counted * torch.where(targets > 0, positive_weight, 1.0)
@@ -44,18 +62,25 @@ def frame_bce(logits: Tensor, targets: Tensor, positive_weight: float = 4.0) -> 
 
 
 def max_pooling(logits: Tensor, targets: Tensor, positive_weight: float = 1.0) -> Tensor:
-    """One decision a scene: the best frame of the word, else the worst false one.
+    """Return the max-pooling loss: the best frame of a keyword, and the worst of all others.
 
-    Where a keyword is spoken only its highest logit near its end is taught to be high; where it is
-    not, only the highest logit of the scene to be low. Source: Sun et al. 2016.
+    Where an example contains a keyword, only the highest logit near its end is raised; only the
+    highest logit elsewhere is lowered. Source: Sun et al. 2016, "Max-pooling loss training of long
+    short-term memory networks for small-footprint keyword spotting".
+
+    Args:
+        logits: (batch, U, keywords).
+        targets: (batch, U, keywords) of 0, 1 and `IGNORED`.
+        positive_weight: weight of the positive frames.
     """
-    due = targets > 0
-    spoken = due.any(dim=1)
-    inside = logits.masked_fill(~due, -torch.inf).amax(dim=1)
+    positive = targets > 0
+    has_keyword = positive.any(dim=1)
+    inside = logits.masked_fill(~positive, -torch.inf).amax(dim=1)
     outside = logits.masked_fill(targets != 0, -torch.inf).amax(dim=1)
-    found = F.softplus(-inside[spoken]) * positive_weight
-    false = F.softplus(outside)
-    return (found.sum() + false.sum()) / (found.numel() + false.numel())
+    positive_losses = F.softplus(-inside[has_keyword]) * positive_weight
+    negative_losses = F.softplus(outside)
+    total = positive_losses.sum() + negative_losses.sum()
+    return total / (positive_losses.numel() + negative_losses.numel())
 
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -63,7 +88,11 @@ LOSSES: dict[str, Loss] = {"bce": frame_bce, "max-pooling": max_pooling}
 
 
 def loss_by_name(name: str) -> Loss:
-    """A loss by name. Raises ConfigError with the nearest one."""
+    """Return a loss by its name.
+
+    Raises:
+        ConfigError: unknown name; the message suggests the nearest one.
+    """
     if name not in LOSSES:
         raise ConfigError(unknown_name_message("loss", name, LOSSES))
     return LOSSES[name]

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What a training returns, and what a comparison with random weights shows."""
 
 from __future__ import annotations
 
@@ -10,25 +10,49 @@ from wakeword.training.strategy import Strategy
 
 
 @dataclass(frozen=True)
+class EpochResult:
+    """The course of one epoch.
+
+    Attributes:
+        epoch: number of the epoch, from 0.
+        loss: mean training loss.
+        miss: mean miss rate on the held-out clips over several rates of false accepts.
+    """
+
+    epoch: int
+    loss: float
+    miss: float
+
+
+@dataclass(frozen=True)
 class TrainResult:
-    """What a training gives: the model, how it was made, and what was noticed on the way."""
+    """A trained model and the record of its training.
+
+    Attributes:
+        model: with its operating point, in evaluation mode.
+        stripped: what loading removed from the pretrained recogniser, in one sentence.
+        strategy: how much of the network was trained.
+        notes: remarks on the data for the user.
+        history: each epoch that was trained.
+        held_out: number of keyword clips that the miss rates rest on.
+    """
 
     model: WakeWordModel
     stripped: str
     strategy: Strategy
     notes: tuple[str, ...]
-    history: tuple[dict[str, float], ...]
-    held_out: int  # clips that the miss rate in it rests on
+    history: tuple[EpochResult, ...]
+    held_out: int
 
 
 @dataclass(frozen=True)
 class TransferGain:
-    """What the recogniser's knowledge is worth on some data: beside the same network without it.
+    """Comparison of a pretrained encoder with the same network trained from random weights.
 
     Attributes:
-        pretrained, scratch: miss rate on the speakers held out of the training, in quiet, at 10 and
-            at 0 dB together: the mean over several rates of false accepts.
-        clips: of the held-out speakers: what the rates rest on.
+        pretrained, scratch: miss rate on the held-out speakers: the mean over several rates of
+            false accepts, of clean clips and clips at 10 and 0 dB together.
+        clips: number of held-out clips that the rates rest on.
     """
 
     pretrained: float
@@ -37,26 +61,26 @@ class TransferGain:
 
     @classmethod
     def of(cls, pretrained: TrainResult, scratch: TrainResult) -> TransferGain:
-        """Of two trainings on the same data."""
-        best = [min(row["miss"] for row in each.history) for each in (pretrained, scratch)]
+        """Compare two trainings on the same data."""
+        best = [min(each.miss for each in result.history) for result in (pretrained, scratch)]
         return cls(best[0], best[1], pretrained.held_out)
 
     @property
-    def certain(self) -> bool:
-        """Whether the rates' intervals (Wilson, 95 %) lie apart, the pretrained one's below."""
-        with_it, without = (
+    def is_significant(self) -> bool:
+        """Whether the Wilson intervals (95 %) do not overlap and the pretrained one is lower."""
+        pretrained, scratch = (
             metrics.wilson(round(rate * self.clips), self.clips)
             for rate in (self.pretrained, self.scratch)
         )
-        return with_it.high < without.low
+        return pretrained.high < scratch.low
 
     def __str__(self) -> str:
-        found = (
-            f"missed of {self.clips} held-out clips: {self.pretrained:.1%} with the recogniser's "
-            f"weights, {self.scratch:.1%} from random ones. "
+        rates = (
+            f"miss rate on {self.clips} held-out clips: {self.pretrained:.1%} with the pretrained "
+            f"encoder, {self.scratch:.1%} from random weights. "
         )
-        if self.certain:
-            return found + "Transfer pays here."
+        if self.is_significant:
+            return rates + "Transfer pays here."
         if self.pretrained < self.scratch:
-            return found + "That may be chance: more speakers would tell."
-        return found + "Transfer does not pay here: the data is enough by itself."
+            return rates + "The difference may be due to chance: more speakers would show."
+        return rates + "Transfer does not pay here: the data is enough by itself."

@@ -71,7 +71,7 @@ def main() -> None:
 
 def scenes(network: Embedding, data: Dataset, word: str, hours: float) -> tuple[Tensor, Tensor]:
     """(scenes, embeddings, 96), and (scenes, scores, 1) of targets."""
-    config = ExampleConfig().of_hours(hours)
+    config = ExampleConfig().with_hours(hours)
     library = KeywordBank.read(data)
     plans = plan_examples(library, data, config, SEED)
     augmenter = Augmenter(config.augment, library.noises, library.rirs)

@@ -1,0 +1,114 @@
+"""The model that a training starts from: a pretrained encoder and a new head."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wakeword.encoders.base import Encoder
+from wakeword.heads import build_head
+from wakeword.model.network import WakeWordModel
+from wakeword.model.operating_point import OperatingPoint
+from wakeword.model.provenance import Origin
+from wakeword.progress import ProgressCallback
+from wakeword.training.config import TrainConfig
+from wakeword.training.resolved_encoder import ResolvedEncoder, resolve_encoder
+from wakeword.training.strategy import Strategy, add_low_rank, freeze
+
+_TOP_LAYERS = 3  # layers that the head mixes by default
+
+
+@dataclass(frozen=True)
+class PretrainedEncoder:
+    """The encoder of a training, with its weights.
+
+    Attributes:
+        source: what determines the encoder; this is where its name is resolved, once.
+        encoder: in evaluation mode.
+        sha256: of the checkpoint that its weights come from.
+        description: what loading it removed, in one sentence.
+    """
+
+    source: ResolvedEncoder
+    encoder: Encoder
+    sha256: str
+    description: str
+
+    @classmethod
+    def load(
+        cls,
+        config: TrainConfig,
+        *,
+        start: WakeWordModel | None = None,
+        weights: Path | str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> PretrainedEncoder:
+        """Load the encoder of a config, or copy that of the model to continue from.
+
+        Raises:
+            ConfigError: unknown encoder, streaming mode, hop or layers.
+            CheckpointError: no weights, or weights of another encoder.
+        """
+        if start is not None:
+            settings: dict[str, Any] = dict(start.encoder.settings())
+            source = resolve_encoder(config.encoder, streaming=config.streaming, **settings)
+            encoder, sha256 = copy.deepcopy(start.encoder), start.origin.encoder_sha256
+            return cls(source, encoder, sha256, "continues from a model")
+        source = resolve_encoder(
+            config.encoder, streaming=config.streaming, hop_ms=config.hop_ms, weights=weights
+        )
+        top = source.spec.layers
+        layers = config.layers or tuple(range(max(1, top - _TOP_LAYERS + 1), top + 1))
+        source = source.with_settings(output_layers=layers)
+        encoder, report, sha256 = source.load(progress)
+        return cls(source, encoder, sha256, str(report))
+
+
+def initial_model(
+    keywords: Sequence[str],
+    config: TrainConfig,
+    pretrained: PretrainedEncoder,
+    strategy: Strategy,
+    start: WakeWordModel | None = None,
+) -> WakeWordModel:
+    """Return the model before its first step: a new head, and frozen what does not train.
+
+    Args:
+        keywords: what the logits stand for.
+        config: head and seed.
+        pretrained: the encoder, which becomes part of the model.
+        strategy: how much of the network trains; a strategy that is not pretrained replaces the
+            encoder by one with random weights.
+        start: a model whose head is copied.
+    """
+    encoder = pretrained.encoder
+    torch.manual_seed(config.seed)
+    if not strategy.pretrained:
+        encoder = pretrained.source.with_settings(**encoder.settings()).build()
+    head = build_head(
+        config.head,
+        encoder.dim,
+        len(keywords),
+        len(encoder.output_layers),
+        encoder.frame_rate_hz,
+    )
+    if start is not None:
+        head.load_state_dict(start.head.state_dict())
+    origin = Origin(
+        encoder=config.encoder,
+        streaming=config.streaming,
+        encoder_sha256=pretrained.sha256 if strategy.pretrained else "",
+        licence=encoder.spec.licence,
+        head=config.head,
+    )
+    point = OperatingPoint(dict.fromkeys(keywords, 0.5))
+    model = WakeWordModel(encoder, head, keywords, origin, point)
+    freeze(encoder, strategy.frozen)
+    if strategy.rank:
+        add_low_rank(encoder, strategy.rank)
+    return model
