@@ -259,5 +259,5 @@ def test_a_training_goes_on_from_a_model_with_its_own_words_only(
     trained = train(data, ["ping"], config, start=before, work_dir=tmp_path)
     for name, tensor in before.state_dict().items():
         assert np.array_equal(tensor, trained.model.state_dict()[name]), name
-    with pytest.raises(ConfigError, match="hears ping"):
+    with pytest.raises(ConfigError, match="detects ping, not pong"):
         train(data, ["pong"], config, start=before, work_dir=tmp_path)

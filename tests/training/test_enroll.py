@@ -34,19 +34,19 @@ def invoke(*arguments: object) -> str:
     return result.output
 
 
-def spoken(text: str, variant: str) -> Samples:
+def speech(text: str, variant: str) -> Samples:
     return synthesise(text, Voice("espeak", f"en-us+{variant}", variant))
 
 
-def test_the_word_in_another_voice_is_heard_and_other_speech_is_not(
+def test_the_keyword_is_detected_in_another_voice_and_other_speech_is_not(
     whisper_tiny_en: tuple[Encoder, StripReport], tmp_path: Path
 ) -> None:
     pytest.importorskip("espeakng_loader")
     clips = [tmp_path / f"{voice}.wav" for voice in ("m1", "f2", "m3")]
     for path in clips:
-        save_audio(path, spoken("computer", path.stem))
+        save_audio(path, speech("computer", path.stem))
     talk = "the weather in the morning was cold, and nobody wanted to go to the market"
-    save_audio(tmp_path / "talk" / "a.wav", spoken(talk, "m2"))
+    save_audio(tmp_path / "talk" / "a.wav", speech(talk, "m2"))
     file = tmp_path / "computer.wakeword"
     told = invoke("computer", *clips, "-o", file)
     assert "'computer' by 3 clips" in told and "is not known" in told
@@ -56,7 +56,7 @@ def test_the_word_in_another_voice_is_heard_and_other_speech_is_not(
     model = wakeword.load(file)
     assert model.origin.training["keyword_clips"] == 3
     quiet = np.zeros(8_000, np.float32)
-    words = [spoken(text, "f4") for text in (talk, "computer", "and then it was late again")]
+    words = [speech(text, "f4") for text in (talk, "computer", "and then it was late again")]
     sound = np.concatenate([piece for word in words for piece in (word, quiet)])
     (heard,) = wakeword.Detector(model, threshold=0.5).feed(sound)
     ends_s = (len(words[0]) + len(quiet) + len(words[1])) / 16_000
@@ -74,7 +74,7 @@ def test_the_same_clips_give_the_same_model(
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_a_clip_without_a_word_is_left_out(
+def test_a_clip_without_a_keyword_is_left_out(
     tiny: EncoderSpec, weights: Path, tmp_path: Path
 ) -> None:
     clips = [tmp_path / f"{i}.wav" for i in range(3)]
@@ -89,14 +89,14 @@ def test_a_clip_without_a_word_is_left_out(
     assert np.array_equal(with_it, without)
 
 
-def test_clips_that_cannot_serve_are_refused(tiny: EncoderSpec, weights: Path) -> None:
+def test_unusable_clips_are_an_error(tiny: EncoderSpec, weights: Path) -> None:
     word, noise = training.word(0), np.random.default_rng(0).standard_normal(40_000)
     noise = (0.1 * noise).astype(np.float32)
     for clips, reason in (
         ([word], "1 clips: expected 2 to"),
         ([word] * 11, "11 clips: expected 2 to"),
-        ([word, noise], "1 of 2 clips in which a word of at most 2 s stands out"),
-        ([word, word[::-1].copy()], "no more like each other than like other sound"),
+        ([word, noise], "1 of 2 clips contain a keyword of at most 2 s that stands out"),
+        ([word, word[::-1].copy()], "no more similar to each other than to other audio"),
     ):
         with pytest.raises(ConfigError, match=reason):
             enroll("ping", clips, encoder="tiny", weights=weights)

@@ -1,4 +1,4 @@
-"""Scenes: what is planned, what is shared between trainings, and where the word lies."""
+"""Training examples: what is planned, what trainings share, and where the keyword lies."""
 
 from __future__ import annotations
 
@@ -41,39 +41,39 @@ def data(tmp_path: Path) -> Dataset:
 
 
 def planned(data: Dataset, seed: int = 0) -> tuple[KeywordBank, list[ExamplePlan]]:
-    library = KeywordBank.read(data)
-    return library, plan_examples(library, data, CONFIG, seed)
+    bank = KeywordBank.read(data)
+    return bank, plan_examples(bank, data, CONFIG, seed)
 
 
-def test_every_clip_gets_its_turn(data: Dataset) -> None:
-    library, plans = planned(data)
-    spoken = [plan for plan in plans if plan.keyword_clip is not None and not plan.is_partial]
-    halves = [plan for plan in plans if plan.is_partial]
-    assert len(spoken) == round(0.05 * 3600 / CONFIG.length_s)
-    assert len(halves) == round(0.2 * (len(plans) - len(spoken)))
-    turns = Counter(plan.keyword_clip for plan in spoken)
-    assert len(turns) == len(library.keywords) and max(turns.values()) - min(turns.values()) <= 1
+def test_every_clip_is_used_about_equally_often(data: Dataset) -> None:
+    bank, plans = planned(data)
+    positives = [plan for plan in plans if plan.keyword_clip is not None and not plan.is_partial]
+    partial = [plan for plan in plans if plan.is_partial]
+    assert len(positives) == round(0.05 * 3600 / CONFIG.length_s)
+    assert len(partial) == round(0.2 * (len(plans) - len(positives)))
+    uses = Counter(plan.keyword_clip for plan in positives)
+    assert len(uses) == len(bank.keywords) and max(uses.values()) - min(uses.values()) <= 1
     assert len({plan.seed for plan in plans}) == len(plans)
     used = Counter(clip.path for plan in plans for clip in plan.negatives)
     assert set(used) == {clip.path for clip in data.negatives}
 
 
-def test_clips_beside_get_every_second_turn_at_most(data: Dataset) -> None:
+def test_extra_clips_make_up_every_second_example_at_most(data: Dataset) -> None:
     own = len(data.keywords)
     voices = [replace(data.keywords[i % own], speaker=f"voice {i}") for i in range(3 * own)]
 
-    def turns(beside: list[Clip]) -> list[int]:
-        both = replace(data, keywords=(*data.keywords, *beside))
-        plans = plan_examples(KeywordBank.read(both), both, CONFIG, 0, beside)
+    def order(extra: list[Clip]) -> list[int]:
+        both = replace(data, keywords=(*data.keywords, *extra))
+        plans = plan_examples(KeywordBank.read(both), both, CONFIG, 0, extra)
         return [plan.keyword_clip for plan in plans if plan.keyword_clip is not None]
 
-    many = turns(voices)
+    many = order(voices)
     assert all((number < own) == (place % 2 == 0) for place, number in enumerate(many))
-    few = Counter(turns(voices[: own // 2]))  # fewer than its own: all are heard alike
+    few = Counter(order(voices[: own // 2]))  # fewer than its own: all equally often
     assert len(few) == own + own // 2 and max(few.values()) - min(few.values()) <= 1
 
 
-def test_scenes_without_a_word_are_the_same_for_other_keyword_clips(data: Dataset) -> None:
+def test_examples_without_a_keyword_do_not_depend_on_keyword_clips(data: Dataset) -> None:
     _, many = planned(data)
     _, few = planned(replace(data, keywords=data.keywords[:3]))
     _, other_seed = planned(data, seed=1)
@@ -83,30 +83,32 @@ def test_scenes_without_a_word_are_the_same_for_other_keyword_clips(data: Datase
     assert plain != [plan for plan in other_seed if plan.keyword_clip is None]
 
 
-def test_recordings_beside_are_heard_in_scenes_of_their_own(data: Dataset) -> None:
+def test_extra_negatives_are_in_examples_of_their_own(data: Dataset) -> None:
     _, own = planned(data)
     few = data.negatives[:4]
-    beside = plan_extra_examples(few, CONFIG, 0)
+    extra = plan_extra_examples(few, CONFIG, 0)
     seconds = sum(audio_info(clip.path).seconds for clip in few)
-    assert len(beside) == math.ceil(CONFIG.extra_repeats * seconds / CONFIG.length_s)
-    assert all(plan.keyword_clip is None for plan in beside)
-    assert {clip.path for plan in beside for clip in plan.negatives} == {clip.path for clip in few}
-    assert not {plan.seed for plan in beside} & {plan.seed for plan in own}
-    often = replace(CONFIG, extra_repeats=1000.0)
-    assert len(plan_extra_examples(few, often, 0)) == math.ceil(often.negative_hours * 3600 / 5.12)
+    assert len(extra) == math.ceil(CONFIG.extra_repeats * seconds / CONFIG.length_s)
+    assert all(plan.keyword_clip is None for plan in extra)
+    assert {clip.path for plan in extra for clip in plan.negatives} == {clip.path for clip in few}
+    assert not {plan.seed for plan in extra} & {plan.seed for plan in own}
+    repeated = replace(CONFIG, extra_repeats=1000.0)
+    assert len(plan_extra_examples(few, repeated, 0)) == math.ceil(
+        repeated.negative_hours * 3600 / 5.12
+    )
     assert plan_extra_examples((), CONFIG, 0) == []
 
 
-def test_the_word_lies_where_the_scene_says(data: Dataset) -> None:
-    library, plans = planned(data)
-    augmenter = Augmenter(PLAIN, library.noises, library.rirs)
+def test_the_keyword_lies_where_the_segment_says(data: Dataset) -> None:
+    bank, plans = planned(data)
+    augmenter = Augmenter(PLAIN, bank.noises, bank.rirs)
     for plan in plans:
-        scene = render_example(plan, library, augmenter, LENGTH)
-        again = render_example(plan, library, augmenter, LENGTH)
-        assert scene.samples.shape == (LENGTH,) and np.array_equal(scene.samples, again.samples)
-        assert len(scene.segments) == (plan.keyword_clip is not None and not plan.is_partial)
-        for word in scene.segments:
-            first, last = (round(t * SAMPLE_RATE) for t in (word.start_s, word.end_s))
-            after = scene.samples[last + 800 : last + 2400]
-            assert 0.3 < word.end_s - word.start_s < 0.7 and 0 <= first < last <= LENGTH
-            assert rms(scene.samples[first:last]) > 10 * (rms(after) if len(after) else 0.0)
+        example = render_example(plan, bank, augmenter, LENGTH)
+        again = render_example(plan, bank, augmenter, LENGTH)
+        assert example.samples.shape == (LENGTH,) and np.array_equal(example.samples, again.samples)
+        assert len(example.segments) == (plan.keyword_clip is not None and not plan.is_partial)
+        for segment in example.segments:
+            first, last = (round(t * SAMPLE_RATE) for t in (segment.start_s, segment.end_s))
+            after = example.samples[last + 800 : last + 2400]
+            assert 0.3 < segment.end_s - segment.start_s < 0.7 and 0 <= first < last <= LENGTH
+            assert rms(example.samples[first:last]) > 10 * (rms(after) if len(after) else 0.0)

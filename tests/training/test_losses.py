@@ -1,4 +1,4 @@
-"""Where a model should fire, where it may, and what its logits cost there."""
+"""Targets around the end of a keyword, and the losses over them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def targets_of(values: list[float]) -> torch.Tensor:
 
 
 @given(st.floats(1.0, 3.0), st.integers(0, 1))
-def test_targets_lie_around_the_end_of_the_word(end_s: float, keyword: int) -> None:
+def test_targets_lie_around_the_end_of_the_keyword(end_s: float, keyword: int) -> None:
     keywords = ("alexa", "computer")
     spoken = [(KeywordSegment(keywords[keyword], end_s - 0.5, end_s),), ()]
     targets = frame_targets(spoken, 120, keywords, FRAME_S)
@@ -46,7 +46,7 @@ def test_targets_lie_around_the_end_of_the_word(end_s: float, keyword: int) -> N
         assert value == (1.0 if due else IGNORED if near else 0.0)
 
 
-def test_a_word_near_another_does_not_hide_it() -> None:
+def test_a_keyword_near_another_keeps_its_target() -> None:
     spoken = (KeywordSegment("alexa", 1.1, 1.6), KeywordSegment("alexa", 0.5, 1.0))
     due = frame_targets([spoken], 80, ["alexa"], FRAME_S)[0, :, 0] > 0
     assert due[round(1.0 / FRAME_S)] and due[round(1.6 / FRAME_S)]
@@ -68,7 +68,7 @@ def test_max_pooling_by_hand() -> None:
 
 
 @EVERY
-def test_ignored_frames_count_for_nothing(loss) -> None:
+def test_ignored_frames_do_not_count(loss) -> None:
     targets = targets_of([0.0, 1.0, IGNORED, 0.0])
     logits = torch.tensor([[[0.5], [-0.3], [1.0], [-2.0]]], requires_grad=True)
     other = logits.detach().clone()
@@ -81,7 +81,7 @@ def test_ignored_frames_count_for_nothing(loss) -> None:
 
 
 @EVERY
-def test_a_better_model_costs_less(loss) -> None:
+def test_a_better_model_has_a_lower_loss(loss) -> None:
     targets = targets_of([0.0, 1.0, 1.0, 0.0])
     sign = targets * 2 - 1
     costs = [float(loss(sign * strength, targets)) for strength in (-3.0, 0.0, 3.0, 30.0)]
@@ -98,7 +98,7 @@ def test_batches_of_one_kind_are_finite(loss, value: float) -> None:
     assert torch.isfinite(cost) and torch.isfinite(logits.grad).all()
 
 
-def test_names() -> None:
+def test_losses_have_names() -> None:
     assert loss_by_name("bce") is frame_bce
     with pytest.raises(ConfigError, match="Did you mean 'max-pooling'"):
         loss_by_name("max-poling")

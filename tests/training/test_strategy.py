@@ -1,4 +1,4 @@
-"""What is frozen stays so; what learns is in one group each; names are known or taught."""
+"""Strategies: what they freeze, how they group parameters, and how "auto" chooses."""
 
 from __future__ import annotations
 
@@ -22,28 +22,30 @@ from wakeword.training.strategy import (
     parameter_groups,
 )
 
-ASKED = ("head", "top:1", "top:2", "top:3", "full", "layerwise", "gradual", "scratch")
+NAMES = ("head", "top:1", "top:2", "top:3", "full", "layerwise", "gradual", "scratch")
 
 
 @pytest.mark.parametrize("streaming", ["chunked", "window"])
-@pytest.mark.parametrize("asked", ASKED)
-def test_groups_hold_what_learns_once(tiny: EncoderSpec, streaming: str, asked: str) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_every_trainable_parameter_is_in_one_group(
+    tiny: EncoderSpec, streaming: str, name: str
+) -> None:
     model = tiny_family.model(streaming)
-    strategy = choose_strategy(asked, model.encoder, 10, 50)
+    strategy = choose_strategy(name, model.encoder, 10, 50)
     frozen = freeze(model.encoder, strategy.frozen)
-    sizes = {name: parameter.numel() for name, parameter in model.encoder.named_parameters()}
+    sizes = {n: parameter.numel() for n, parameter in model.encoder.named_parameters()}
     groups = parameter_groups(model.encoder, model.head, strategy, 1e-3)
     listed = [parameter for group in groups for parameter in group["params"]]
     assert len(listed) == len({id(parameter) for parameter in listed})
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     assert {id(p) for p in listed} == {id(p) for p in trainable}
     total = sum(parameter.numel() for parameter in model.parameters())
-    assert sum(sizes[name] for name in frozen) + sum(p.numel() for p in trainable) == total
+    assert sum(sizes[each] for each in frozen) + sum(p.numel() for p in trainable) == total
     assert len(groups) == 1 + model.encoder.depth - strategy.frozen
 
 
 @pytest.mark.parametrize(
-    ("asked", "rates"),
+    ("name", "rates"),
     [
         ("head", [1.0]),
         ("top:1", [1.0, 0.1]),
@@ -54,9 +56,9 @@ def test_groups_hold_what_learns_once(tiny: EncoderSpec, streaming: str, asked: 
         ("scratch", [1.0, 0.25, 0.25, 0.25]),
     ],
 )
-def test_rates_fall_from_the_top(tiny: EncoderSpec, asked: str, rates: list[float]) -> None:
+def test_rates_fall_from_the_top(tiny: EncoderSpec, name: str, rates: list[float]) -> None:
     model = tiny_family.model()
-    strategy = choose_strategy(asked, model.encoder, 10, 50)
+    strategy = choose_strategy(name, model.encoder, 10, 50)
     groups = parameter_groups(model.encoder, model.head, strategy, 1.0)
     assert [group["lr"] for group in groups] == pytest.approx(rates)
     if len(groups) > 1:
@@ -64,10 +66,10 @@ def test_rates_fall_from_the_top(tiny: EncoderSpec, asked: str, rates: list[floa
         assert top <= {id(p) for p in groups[1]["params"]}
 
 
-@pytest.mark.parametrize("asked", ["head", "top:1", "top:2"])
-def test_frozen_weights_do_not_move(tiny: EncoderSpec, asked: str) -> None:
+@pytest.mark.parametrize("strategy_name", ["head", "top:1", "top:2"])
+def test_frozen_weights_do_not_move(tiny: EncoderSpec, strategy_name: str) -> None:
     model = tiny_family.model()
-    strategy = choose_strategy(asked, model.encoder, 10, 50)
+    strategy = choose_strategy(strategy_name, model.encoder, 10, 50)
     freeze(model.encoder, strategy.frozen)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     groups = parameter_groups(model.encoder, model.head, strategy, 0.1)
@@ -78,13 +80,13 @@ def test_frozen_weights_do_not_move(tiny: EncoderSpec, asked: str) -> None:
     logits.square().sum().backward()
     optimiser.step()
     moved = {n for n, tensor in model.state_dict().items() if not torch.equal(tensor, before[n])}
-    learns = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-    assert moved == learns
+    trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert moved == trainable
     assert any(name.startswith("head.") for name in moved)
-    assert any(name.startswith("encoder.") for name in moved) == (asked != "head")
+    assert any(name.startswith("encoder.") for name in moved) == (strategy_name != "head")
 
 
-def test_low_rank_products_learn_beside_the_matrices_and_are_merged(tiny: EncoderSpec) -> None:
+def test_low_rank_updates_are_trained_and_merged(tiny: EncoderSpec) -> None:
     model = tiny_family.model()
     sound = torch.from_numpy(tiny_family.sound(0.5))[None]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -98,9 +100,9 @@ def test_low_rank_products_learn_beside_the_matrices_and_are_merged(tiny: Encode
         optimiser.zero_grad()
         model(sound)[0].square().sum().backward()
         optimiser.step()
-    learned = model(sound)[0]
+    trained = model(sound)[0]
     merge_low_rank(model.encoder)
-    assert torch.allclose(model(sound)[0], learned, atol=1e-5)
+    assert torch.allclose(model(sound)[0], trained, atol=1e-5)
     after = model.state_dict()
     assert after.keys() == before.keys()
     matrices = {
@@ -114,22 +116,22 @@ def test_low_rank_products_learn_beside_the_matrices_and_are_merged(tiny: Encode
     assert set(ranks) == {2}
 
 
-def test_frozen_is_for_good() -> None:
-    """Gradients, statistics and dropout stay still, also after another `.train()`."""
+def test_frozen_modules_stay_frozen() -> None:
+    """Gradients, statistics and dropout, also after another `.train()`."""
 
-    class TwoStages(nn.Module):
+    class TwoGroups(nn.Module):
         depth = 2
 
         def __init__(self) -> None:
             super().__init__()
             self.frozen = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
-            self.learns = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
+            self.trained = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
 
         def layer_groups(self) -> list[list[nn.Module]]:
-            return [[self.frozen], [self.learns]]
+            return [[self.frozen], [self.trained]]
 
-    model = TwoStages()
-    frozen, learns = model.frozen, model.learns
+    model = TwoGroups()
+    frozen, trained = model.frozen, model.trained
     expected = ["frozen.0.weight", "frozen.0.bias", "frozen.1.weight", "frozen.1.bias"]
     assert freeze(model, 1) == expected
     assert not any(module.training for module in frozen.modules())
@@ -137,12 +139,12 @@ def test_frozen_is_for_good() -> None:
         model.train()
         keep_frozen(model)
         assert not frozen[1].training and not frozen[2].training
-        assert learns[0].training and learns[1].training
+        assert trained[0].training and trained[1].training
         x = torch.randn(8, 4)
         assert torch.equal(frozen(x), frozen(x))
         assert frozen[1].num_batches_tracked == 0
         assert not any(parameter.requires_grad for parameter in frozen.parameters())
-        assert all(parameter.requires_grad for parameter in learns.parameters())
+        assert all(parameter.requires_grad for parameter in trained.parameters())
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_frozen_is_for_good() -> None:
         (1e6, "gradual", 0),
     ],
 )
-def test_auto_goes_by_minutes_where_nothing_was_measured(
+def test_auto_depends_on_minutes_without_a_measured_row(
     tiny: EncoderSpec, minutes: float, name: str, frozen: int
 ) -> None:
     strategy = choose_strategy("auto", tiny_family.model().encoder, minutes, 50)
@@ -166,32 +168,32 @@ def test_auto_goes_by_minutes_where_nothing_was_measured(
 
 
 def row(
-    strategy: str, clips: int, missed: float, trainable: int = 9
+    strategy: str, clips: int, miss_rate: float, trainable: int = 9
 ) -> strategy_table.MeasuredStrategy:
     return strategy_table.MeasuredStrategy(
-        "tiny", strategy, clips, trainable, missed, missed / 2, missed * 2
+        "tiny", strategy, clips, trainable, miss_rate, miss_rate / 2, miss_rate * 2
     )
 
 
 @pytest.mark.parametrize(
-    ("clips", "minutes", "name", "of"),
+    ("clips", "minutes", "name", "measured_with"),
     [
-        (0, 0, "head", None),  # by minutes: no row is near
+        (0, 0, "head", None),  # no row is near: by minutes
         (3, 0, "head", None),
         (4, 0, "top:1", 10),
         (22, 1, "top:1", 10),
-        (23, 1, "head", 50),  # half a point behind, and fewer learn
+        (23, 1, "head", 50),  # half a point behind, and trains less
         (50, 2, "head", 50),
         (600, 19, "full", 200),
         (601, 19, "head", None),
-        (500, 20, "top:1", None),  # enough to go by minutes
+        (500, 20, "top:1", None),  # enough minutes
     ],
 )
-def test_auto_goes_by_the_nearest_measured_row(
+def test_auto_uses_the_nearest_measured_row(
     clips: int,
     minutes: float,
     name: str,
-    of: int | None,
+    measured_with: int | None,
     tiny: EncoderSpec,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -204,20 +206,20 @@ def test_auto_goes_by_the_nearest_measured_row(
     monkeypatch.setattr(strategy_table, "measured_strategies", lambda: rows)
     strategy = choose_strategy("auto", tiny_family.model().encoder, minutes, clips)
     assert strategy.name == name
-    if of is None:
+    if measured_with is None:
         assert "not measured" in strategy.reason
         return
-    assert f"with {of}, {name} missed" in strategy.reason
-    if of == 200:
+    assert f"with {measured_with}, {name} missed" in strategy.reason
+    if measured_with == 200:
         assert "full missed 5.0% (2.5%–10.0%), head 5.6%, scratch 40.0%" in strategy.reason
 
 
-def test_scratch_forgets_what_was_learned(tiny: EncoderSpec) -> None:
+def test_scratch_is_not_pretrained(tiny: EncoderSpec) -> None:
     assert not choose_strategy("scratch", tiny_family.model().encoder, 10, 50).pretrained
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("name", "message"),
     [
         ("ful", "Did you mean 'full'"),
         ("top:0", "top:1 to top:3"),
@@ -230,9 +232,9 @@ def test_scratch_forgets_what_was_learned(tiny: EncoderSpec) -> None:
         ("", "auto"),
     ],
 )
-def test_unknown_strategies_teach(tiny: EncoderSpec, asked: str, message: str) -> None:
+def test_an_unknown_strategy_is_an_error(tiny: EncoderSpec, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        choose_strategy(asked, tiny_family.model().encoder, 10, 50)
+        choose_strategy(name, tiny_family.model().encoder, 10, 50)
 
 
 def test_every_listed_strategy_is_known(tiny: EncoderSpec) -> None:
@@ -243,7 +245,7 @@ def test_every_listed_strategy_is_known(tiny: EncoderSpec) -> None:
 
 
 @pytest.mark.parametrize("layer_groups", [-1, 5])
-def test_stages_that_are_not_there(tiny: EncoderSpec, layer_groups: int) -> None:
+def test_more_layer_groups_than_there_are(tiny: EncoderSpec, layer_groups: int) -> None:
     model = tiny_family.model()
-    with pytest.raises(ConfigError, match=f"{layer_groups} stages to freeze: tiny has"):
+    with pytest.raises(ConfigError, match=f"cannot freeze {layer_groups} layer groups: tiny has 3"):
         freeze(model.encoder, layer_groups)

@@ -19,15 +19,13 @@ from safetensors import safe_open
 from wakeword.cli import main, options
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
-from wakeword.encoders.registry import encoder_spec
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.model.file import load_model, save_model
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
-from wakeword.training.result import TransferGain
-from wakeword.training.train import _small_data_notes, _source_size_notes, train
+from wakeword.training.train import train
 
 SMALL = TrainConfig(
     encoder="tiny", epochs=2, examples=ExampleConfig(positive_hours=0.02, negative_hours=0.03)
@@ -64,7 +62,7 @@ def finish(running: subprocess.Popen[bytes]) -> None:
     assert running.returncode == 0, errors.decode()
 
 
-def test_training_gives_a_model_that_hears_the_word(
+def test_training_gives_a_model_that_detects_the_keyword(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     examples = ExampleConfig(positive_hours=0.1, negative_hours=0.1)
@@ -78,7 +76,7 @@ def test_training_gives_a_model_that_hears_the_word(
     assert "stripped the transcription head: 4 decoder tensors" in trained.stripped
 
 
-def test_same_seed_same_bytes_and_another_seed_others(
+def test_a_seed_determines_every_byte_of_a_model(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     files = []
@@ -97,8 +95,8 @@ def test_same_seed_same_bytes_and_another_seed_others(
 def test_a_killed_training_ends_with_the_same_bytes(
     moment: str, data: Path, weights: Path, tmp_path: Path
 ) -> None:
-    whole, resumed = tmp_path / "whole.wakeword", tmp_path / "resumed.wakeword"
-    finish(process(training.arguments(data, weights, whole, tmp_path / "work-whole")))
+    complete, resumed = tmp_path / "complete.wakeword", tmp_path / "resumed.wakeword"
+    finish(process(training.arguments(data, weights, complete, tmp_path / "work-complete")))
 
     work = tmp_path / "work"
     again = training.arguments(data, weights, resumed, work)
@@ -113,12 +111,12 @@ def test_a_killed_training_ends_with_the_same_bytes(
     assert not resumed.exists()
 
     finish(process(again))
-    assert resumed.read_bytes() == whole.read_bytes()
+    assert resumed.read_bytes() == complete.read_bytes()
 
 
 @pytest.mark.parametrize("extra", [("--strategy", "head"), ("--strategy", "full")])
 @pytest.mark.skipif(os.name == "nt", reason="gloo by torchrun needs a network name on Windows")
-def test_two_processes_make_the_model_of_one(
+def test_two_processes_train_the_same_model_as_one(
     extra: tuple[str, ...],
     tiny: EncoderSpec,
     data: Path,
@@ -133,7 +131,7 @@ def test_two_processes_make_the_model_of_one(
         ("two", ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")),
     ):
         file, work = tmp_path / f"{name}.wakeword", tmp_path / f"work-{name}"
-        # by window: the exact stream of each scene begins at a position that is drawn
+        # a chunked stream would begin at a position that each process draws
         given = (*extra, "--epochs", "2", "--streaming", "window")
         finish(process(training.arguments(data, weights, file, work, *given), *launcher))
         found.append((load_model(file), sorted(path.name for path in work.glob("features-*/*"))))
@@ -147,7 +145,7 @@ def test_two_processes_make_the_model_of_one(
 
 @pytest.mark.parametrize("strategy", ["head", "top:1", "lora:2", "full", "gradual", "scratch"])
 @pytest.mark.parametrize("streaming", ["chunked", "window"])
-def test_only_what_the_strategy_names_has_learned(
+def test_a_strategy_changes_only_its_own_layers(
     strategy: str,
     streaming: str,
     tiny: EncoderSpec,
@@ -159,7 +157,9 @@ def test_only_what_the_strategy_names_has_learned(
 
     examples = ExampleConfig(positive_hours=0.006, negative_hours=0.006)
     config = replace(SMALL, strategy=strategy, streaming=streaming, epochs=1, examples=examples)
-    trained = train(read_dataset(data), ["ping"], config, weights=weights, work_dir=tmp_path / "work")
+    trained = train(
+        read_dataset(data), ["ping"], config, weights=weights, work_dir=tmp_path / "work"
+    )
     before, _, _ = load_encoder("tiny", path=weights)
     after = trained.model.encoder.trunk.state_dict()
     moved = {n for n, t in before.trunk.state_dict().items() if not torch.equal(t, after[n])}
@@ -177,7 +177,7 @@ def test_only_what_the_strategy_names_has_learned(
         assert {"conv1.weight", "blocks.0.mlp.0.weight", "ln_post.weight"} <= moved
 
 
-def test_the_head_and_the_loss_are_a_choice(
+def test_head_loss_and_layers_are_settings(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     work = tmp_path / "work"
@@ -193,7 +193,7 @@ def test_the_head_and_the_loss_are_a_choice(
 
 
 @pytest.mark.parametrize("streaming, expected", [("chunked", {"chunk": 4}), ("window", {"hop": 4})])
-def test_how_much_sound_is_taken_in_at_once_is_a_choice(
+def test_the_hop_is_a_setting(
     streaming: str,
     expected: dict[str, int],
     tiny: EncoderSpec,
@@ -202,7 +202,9 @@ def test_how_much_sound_is_taken_in_at_once_is_a_choice(
     tmp_path: Path,
 ) -> None:
     config = replace(SMALL, streaming=streaming, hop_ms=80, epochs=1)
-    trained = train(read_dataset(data), ["ping"], config, weights=weights, work_dir=tmp_path / "work")
+    trained = train(
+        read_dataset(data), ["ping"], config, weights=weights, work_dir=tmp_path / "work"
+    )
     assert trained.model.encoder.settings().items() >= expected.items()
     assert trained.model.block == 1280
     config = replace(config, hop_ms=100)
@@ -210,33 +212,29 @@ def test_how_much_sound_is_taken_in_at_once_is_a_choice(
         train(read_dataset(data), ["ping"], config, weights=weights, work_dir=tmp_path / "work")
 
 
-def test_what_few_held_out_clips_can_show_is_told(
+def test_few_held_out_clips_are_noted(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
-    trained = train(read_dataset(data), ["ping"], SMALL, weights=weights, work_dir=tmp_path / "work")
-    (note,) = (note for note in trained.notes if "held out: were none" in note)
+    trained = train(
+        read_dataset(data), ["ping"], SMALL, weights=weights, work_dir=tmp_path / "work"
+    )
+    (note,) = (note for note in trained.notes if "clips are held out" in note)
     bound = 3.8416 / (trained.held_out + 3.8416)  # Wilson's for none, by hand
-    assert note.startswith(f"{trained.held_out} clips") and f" {bound:.0%} of all" in note
-    assert not _small_data_notes(35, 100) and _small_data_notes(34, 100)
-    assert [len(_small_data_notes(1, clips)) for clips in (10, 11)] == [2, 1]
-
-
-def test_as_much_of_the_word_as_the_recogniser_heard_is_told() -> None:
-    of = encoder_spec("wakeword-stream")
-    assert _source_size_notes(of, of.hours - 0.1) == []
-    assert "--compare-scratch" in _source_size_notes(of, of.hours)[0]
-    assert _source_size_notes(replace(of, hours=0), 100.0) == []  # not stated
+    assert note.startswith(f"only {trained.held_out} keyword clips")
+    assert f"as high as {bound:.0%} (95 % interval)" in note
 
 
 def test_a_broken_clip_is_named_skipped_and_counted(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     (data.parent / "ping-0.wav").write_bytes(b"RIFF nothing")
-    trained = train(read_dataset(data), ["ping"], SMALL, weights=weights, work_dir=tmp_path / "work")
+    trained = train(
+        read_dataset(data), ["ping"], SMALL, weights=weights, work_dir=tmp_path / "work"
+    )
     assert any("1 broken clip(s) skipped: ping-0.wav" in note for note in trained.notes)
 
 
-def test_too_many_broken_clips_stop_the_training(
+def test_too_many_broken_clips_are_an_error(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     for i in (0, 1, 2, 4):
@@ -254,7 +252,7 @@ def test_the_summary_as_json(tiny: EncoderSpec, data: Path, weights: Path, tmp_p
     assert 0 < summary["thresholds"]["ping"] < 1
 
 
-def test_what_states_no_splits_is_divided_for_training_and_eval_alike(
+def test_training_and_evaluation_assign_the_same_splits(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     rows = [json.loads(line) for line in data.read_text("utf-8").splitlines()]
@@ -262,7 +260,7 @@ def test_what_states_no_splits_is_divided_for_training_and_eval_alike(
     data.write_text("\n".join(lines), encoding="utf-8")
     dev = assign_splits(read_dataset(data)).subset("dev")
     assert len(dev.keywords) == 4 and dev.negatives  # one speaker of four
-    for clip in (*dev.keywords, *dev.negatives):  # whoever learned from them would have read them
+    for clip in (*dev.keywords, *dev.negatives):  # training on them would fail to read them
         clip.path.rename(clip.path.with_suffix(".kept"))
         clip.path.write_bytes(b"RIFF nothing")
     file = tmp_path / "a.wakeword"
@@ -276,7 +274,7 @@ def test_what_states_no_splits_is_divided_for_training_and_eval_alike(
     assert clean["shipped"]["clips"] == 4
 
 
-def test_what_is_learned_beside_is_never_held_out(
+def test_extra_data_is_never_held_out(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     more = training.write_data(tmp_path / "more", clips=8)
@@ -295,10 +293,10 @@ def test_what_is_learned_beside_is_never_held_out(
     assert held_out("--more", str(more)) == (8 + 6, 4)
 
 
-def test_what_has_no_word_is_heard_beside_the_same_scenes(
+def test_extra_negatives_leave_the_other_examples_as_they_are(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
-    """More of it, from two places, is one file more: the others are those of a training without."""
+    """Extra negatives of two data sets add one file; the other files are those without them."""
     work, file = tmp_path / "work", tmp_path / "m.wakeword"
 
     def files(*extra: str) -> set[str]:
@@ -321,21 +319,21 @@ def test_what_has_no_word_is_heard_beside_the_same_scenes(
     assert sum(each["clips"] for each in negatives) == 12 + 2 * 12
 
 
-def test_transfer_is_compared_with_random_weights(
+def test_a_comparison_with_random_weights(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "m.wakeword"
     given = training.arguments(data, weights, file, tmp_path / "work", "--compare-scratch")
     result = run(*given, "--json")
     assert result.exit_code == 0, result.output
-    said = json.loads(result.stdout)
-    gain = said["compared_with_scratch"]
-    assert gain["pretrained"] == min(row["miss"] for row in said["history"])
+    summary = json.loads(result.stdout)
+    gain = summary["compared_with_scratch"]
+    assert gain["pretrained"] == min(row["miss"] for row in summary["history"])
     assert gain["clips"] == 4 and 0 <= gain["scratch"] <= 1
     assert load_model(file).origin.training["strategy"] == "head"  # not the one from scratch
 
 
-def test_what_no_weights_were_needed_for_is_computed_once(
+def test_features_that_need_no_weights_are_shared(
     tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
 ) -> None:
     made: list[set[Path]] = []
@@ -346,15 +344,7 @@ def test_what_no_weights_were_needed_for_is_computed_once(
     assert made[0] and made[0] == made[1]
 
 
-@pytest.mark.parametrize(
-    ("pretrained", "scratch", "words"),
-    [(0.02, 0.4, "Transfer pays"), (0.10, 0.15, "may be chance"), (0.1, 0.1, "does not pay")],
-)
-def test_what_transfer_is_worth_is_said(pretrained: float, scratch: float, words: str) -> None:
-    assert words in str(TransferGain(pretrained, scratch, 50))
-
-
-def test_without_the_default_s_weights_the_embedded_encoder_is_taken(
+def test_without_weights_of_the_default_the_embedded_encoder_is_used(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(options, "locate_weights", lambda name: "")

@@ -1,4 +1,4 @@
-"""How much of the network learns: strategies, parameter groups, and the rule that picks one."""
+"""How much of the network is trained: strategies, and the freezing and grouping they imply."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from wakeword.errors import ConfigError, unknown_name_message
 from wakeword.training import strategy_table
 
 STRATEGIES = ("auto", "head", "top:N", "lora:R", "full", "layerwise", "gradual", "scratch")
-_MEASURED_MINUTES = 20  # of keyword audio: depths were compared below
+"""Names of the strategies; N is a number of layer groups, R a rank."""
+_HEAD_BELOW_MINUTES = 20  # of keyword clips; the table was measured below as well
+_TOP_BELOW_MINUTES = 120
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """Which part of a model learns, and how fast.
+    """Which part of a model is trained, and at which rates.
 
     Attributes:
-        name: as it was asked for or chosen.
-        reason: why, in one sentence.
-        frozen: stages of the encoder, from the lowest, that never learn.
-        encoder_rate: learning rate of the top stage as a share of the head's.
-        decay: factor from each stage to the one below it.
-        gradual: the stages join one after the other, from the top.
-        rank: of what is learned beside each matrix of the encoder, which stays; 0: the matrices
-            themselves learn.
-        pretrained: False for random weights, the honest baseline.
+        name: as requested, or as chosen by "auto".
+        reason: why it was chosen, in one sentence.
+        frozen: number of layer groups of the encoder, from the lowest, that are not trained.
+        encoder_rate: learning rate of the top layer group relative to the head's.
+        decay: factor of the learning rate from each layer group to the one below.
+        gradual: whether the layer groups start to train one after the other, from the top.
+        rank: rank of the trained low-rank update of each matrix, which itself stays frozen; 0
+            trains the matrices themselves.
+        pretrained: False starts from random weights, the baseline of transfer learning.
     """
 
     name: str
@@ -45,32 +47,40 @@ class Strategy:
     pretrained: bool = True
 
 
-def choose_strategy(asked: str, encoder: Encoder, keyword_minutes: float, clips: float) -> Strategy:
-    """The strategy for a name: head, top:N, lora:R, full, layerwise, gradual, scratch or auto.
+def choose_strategy(name: str, encoder: Encoder, keyword_minutes: float, clips: float) -> Strategy:
+    """Return the strategy of a name.
 
-    `auto` takes what missed least where depths were measured (`training.depth`) with the number of
-    clips nearest to `clips`, of each word. Where no row reaches (another encoder, a third or three
-    times as many clips, 20 minutes of keyword audio and more), it goes by minutes: below 20 only
-    the head learns; below 120 the top layer too; above, all layers by and by. Raises ConfigError
-    for other names.
+    "auto" is the best strategy of `training.strategy_table` at the nearest number of clips. Where
+    the table has no row (another encoder, fewer than a third or more than three times as many
+    clips, 20 minutes of keyword clips or more), it depends on the minutes: below 20 the head alone,
+    below 120 the top layer group too, above all layer groups, unfrozen gradually.
+
+    Args:
+        name: one of `STRATEGIES`.
+        encoder: the encoder to train.
+        keyword_minutes: minutes of keyword clips.
+        clips: keyword clips per keyword.
+
+    Raises:
+        ConfigError: unknown name, or more layer groups than the encoder has.
     """
-    name, reason = (
-        _auto(encoder, keyword_minutes, clips) if asked == "auto" else (asked, "asked for")
-    )
+    requested, reason = name, "requested"
+    if name == "auto":
+        name, reason = _choose_automatically(encoder, keyword_minutes, clips)
     top = re.fullmatch(r"top:(\d+)", name)
-    if name == "head":
-        return Strategy(name, reason, encoder.depth)
+    low_rank = re.fullmatch(r"lora:([1-9]\d{0,2})", name)
     if top:
-        layers = int(top[1])
-        if not 1 <= layers <= encoder.depth:
+        layer_groups = int(top[1])
+        if not 1 <= layer_groups <= encoder.depth:
             raise ConfigError(
-                f"strategy {name}: {encoder.spec.name} has {encoder.depth} stages. "
+                f"strategy {name}: {encoder.spec.name} has {encoder.depth} layer groups. "
                 f"Choose top:1 to top:{encoder.depth}."
             )
-        return Strategy(name, reason, encoder.depth - layers)
-    low_rank = re.fullmatch(r"lora:([1-9]\d{0,2})", name)
+        return Strategy(name, reason, encoder.depth - layer_groups)
     if low_rank:
         return Strategy(name, reason, 0, encoder_rate=0.5, decay=1.0, rank=int(low_rank[1]))
+    if name == "head":
+        return Strategy(name, reason, encoder.depth)
     if name == "full":
         return Strategy(name, reason, 0, decay=1.0)
     if name == "layerwise":
@@ -79,41 +89,51 @@ def choose_strategy(asked: str, encoder: Encoder, keyword_minutes: float, clips:
         return Strategy(name, reason, 0, gradual=True)
     if name == "scratch":
         return Strategy(name, reason, 0, encoder_rate=0.25, decay=1.0, pretrained=False)
-    raise ConfigError(unknown_name_message("strategy", asked, STRATEGIES))
+    raise ConfigError(unknown_name_message("strategy", requested, STRATEGIES))
 
 
-def _auto(encoder: Encoder, minutes: float, clips: float) -> tuple[str, str]:
-    """A strategy's name, and why in one sentence."""
-    rows = (
-        strategy_table.nearest_rows(encoder.spec.name, clips) if minutes < _MEASURED_MINUTES else []
-    )
-    if rows:
-        best = strategy_table.best_row(rows)
-        others = [row for row in rows if row is not best]
-        beside = "".join(f", {row.strategy} {row.missed:.1%}" for row in others)
-        return best.strategy, (
-            f"{clips:.0f} clips a word: where it was measured, with {best.clips}, {best}{beside}"
-        )
-    if minutes < _MEASURED_MINUTES:
-        name, why = "head", "under 20: the new layers alone"
-    elif minutes < 120:
-        name, why = "top:1", "20 to 120: the new layers and the top one of the encoder"
+def _choose_automatically(encoder: Encoder, minutes: float, clips: float) -> tuple[str, str]:
+    """Return the name of the strategy for an amount of data, and the reason in one sentence."""
+    if minutes < _HEAD_BELOW_MINUTES:
+        rows = strategy_table.nearest_rows(encoder.spec.name, clips)
+        if rows:
+            best = strategy_table.best_row(rows)
+            others = "".join(
+                f", {row.strategy} {row.miss_rate:.1%}" for row in rows if row is not best
+            )
+            return best.strategy, (
+                f"{clips:.0f} clips per keyword; measured with {best.clips}, {best}{others}"
+            )
+        name, rule = "head", f"below {_HEAD_BELOW_MINUTES}: the head alone"
+    elif minutes < _TOP_BELOW_MINUTES:
+        name = "top:1"
+        rule = f"{_HEAD_BELOW_MINUTES} to {_TOP_BELOW_MINUTES}: the head and the top layer group"
     else:
-        name, why = "gradual", "over 120: all layers, unfrozen from the top"
-    return name, f"{minutes:.0f} min of keyword audio is {why}; not measured"
+        name = "gradual"
+        rule = f"over {_TOP_BELOW_MINUTES}: all layer groups, unfrozen from the top"
+    return name, f"{minutes:.0f} min of keyword clips, {rule}; not measured"
 
 
 def freeze(encoder: Encoder, layer_groups: int) -> list[str]:
-    """Stop the lowest stages from learning in every way: gradients, statistics, dropout; for good.
+    """Freeze the lowest layer groups for good: gradients, BatchNorm statistics and dropout.
 
-    Returns the names of the parameters frozen. A later `.train()` of the whole model does not wake
-    them: see `keep_frozen`. Raises ConfigError where the encoder has fewer stages.
+    `model.train()` puts frozen modules back into training mode; call `keep_frozen` after it.
+
+    Args:
+        encoder: the encoder.
+        layer_groups: how many to freeze.
+
+    Returns:
+        Names of the frozen parameters.
+
+    Raises:
+        ConfigError: the encoder has fewer layer groups.
     """
     if not 0 <= layer_groups <= encoder.depth:
         raise ConfigError(
-            f"{layer_groups} stages to freeze: {encoder.spec.name} has {encoder.depth}."
+            f"cannot freeze {layer_groups} layer groups: {encoder.spec.name} has {encoder.depth}."
         )
-    modules = [module for stage in encoder.layer_groups()[:layer_groups] for module in stage]
+    modules = [module for group in encoder.layer_groups()[:layer_groups] for module in group]
     for module in modules:
         module.requires_grad_(False)
         module.eval()
@@ -121,8 +141,16 @@ def freeze(encoder: Encoder, layer_groups: int) -> list[str]:
     return [name for name, p in encoder.named_parameters() if id(p) in frozen]
 
 
-class _LowRank(nn.Module):
-    """weight + up · down, of which up begins at zero: at first nothing is changed.
+def keep_frozen(model: nn.Module) -> None:
+    """Put modules whose parameters are all frozen into evaluation mode, after `model.train()`."""
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()
+
+
+class _LowRankUpdate(nn.Module):
+    """Parametrisation weight + up · down; up starts at zero, so at first nothing changes.
 
     Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models".
     """
@@ -138,44 +166,43 @@ class _LowRank(nn.Module):
 
 
 def add_low_rank(encoder: Encoder, rank: int) -> None:
-    """Freeze the encoder but for a product of `rank` beside each matrix of its linear layers.
+    """Freeze an encoder and give the matrix of each linear layer a trainable low-rank update.
 
-    Until `merge`, its tensors have other names.
+    The tensors of the encoder have other names until `merge_low_rank`.
     """
     encoder.requires_grad_(False)
     for module in list(encoder.modules()):
         if isinstance(module, nn.Linear):
-            beside = _LowRank(module.weight, rank)
-            parametrize.register_parametrization(module, "weight", beside)
+            update = _LowRankUpdate(module.weight, rank)
+            parametrize.register_parametrization(module, "weight", update)
 
 
 def merge_low_rank(encoder: Encoder) -> None:
-    """Add what `adapt` has let be learned to the matrices; nothing where nothing is adapted.
+    """Add the low-rank updates to their matrices; without updates, nothing changes.
 
-    Other parametrisations, such as a weight norm, stay.
+    Parametrisations of other layers, such as a weight norm, stay.
     """
     for module in list(encoder.modules()):
         if isinstance(module, nn.Linear) and parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")
 
 
-def keep_frozen(model: nn.Module) -> None:
-    """After `model.train()`: modules whose every parameter is frozen go back to evaluation."""
-    for module in model.modules():
-        own = list(module.parameters())
-        if own and not any(parameter.requires_grad for parameter in own):
-            module.eval()
-
-
 def parameter_groups(
-    encoder: Encoder, head: nn.Module, strategy: Strategy, rate: float
+    encoder: Encoder, head: nn.Module, strategy: Strategy, learning_rate: float
 ) -> list[dict[str, Any]]:
-    """Optimiser groups: the head first, then the learning stages from the top, slower downwards."""
-    groups: list[dict[str, Any]] = [{"params": list(head.parameters()), "lr": rate}]
+    """Return the optimiser's parameter groups: the head, then the layer groups from the top.
+
+    Args:
+        encoder: the encoder, frozen as `strategy` says.
+        head: the head.
+        strategy: relative learning rates.
+        learning_rate: of the head.
+    """
+    groups: list[dict[str, Any]] = [{"params": list(head.parameters()), "lr": learning_rate}]
     layer_groups = encoder.layer_groups()
     for below_top, number in enumerate(reversed(range(strategy.frozen, encoder.depth))):
         share = strategy.encoder_rate * strategy.decay**below_top
         parameters = [p for module in layer_groups[number] for p in module.parameters()]
-        learning = [p for p in parameters if p.requires_grad]
-        groups.append({"params": learning, "lr": rate * share})
+        trainable = [p for p in parameters if p.requires_grad]
+        groups.append({"params": trainable, "lr": learning_rate * share})
     return groups

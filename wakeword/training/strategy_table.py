@@ -1,4 +1,4 @@
-"""What each depth of fine-tuning was measured to miss: the rows that `--strategy auto` goes by."""
+"""Measured miss rates of fine-tuning strategies: the table that the strategy "auto" reads."""
 
 from __future__ import annotations
 
@@ -9,58 +9,68 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 
-_ROWS = "strategy_table.json"
-_EQUAL = 0.005  # of a miss rate: so near to the best, what learns less is taken
-_REACH = 3.0  # times fewer or more clips than measured: a row says nothing of others
+_TABLE = "strategy_table.json"
+_TOLERANCE = 0.005  # of the miss rate: within it, the strategy that trains less is better
+_REACH = 3.0  # a row says nothing about more than this many times fewer or more clips
 
 
 @dataclass(frozen=True)
 class MeasuredStrategy:
-    """A line of the study of depths (`recipes/depth`), every other setting at its default.
+    """A row of the table, measured by `recipes/depth` with all other settings at their defaults.
 
     Attributes:
-        clips: of each word, the mean of its words and draws.
-        trainable: parameters that learned.
-        missed, low, high: share of the words in quiet and at 10 dB that were missed at no more than
-            0.5 false accepts per hour, with its interval (Wilson, 95 %).
+        encoder: name of the encoder.
+        strategy: name of the strategy.
+        clips: training clips per keyword, the mean over keywords and draws.
+        trainable: number of trained parameters.
+        miss_rate, low, high: share of the clips, clean and at 10 dB, that were missed at no more
+            than 0.5 false accepts per hour, with its Wilson interval (95 %).
     """
 
     encoder: str
     strategy: str
     clips: int
     trainable: int
-    missed: float
+    miss_rate: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.strategy} missed {self.missed:.1%} ({self.low:.1%}–{self.high:.1%})"
+        return f"{self.strategy} missed {self.miss_rate:.1%} ({self.low:.1%}–{self.high:.1%})"
 
 
 def to_json(rows: Iterable[MeasuredStrategy]) -> str:
-    """A line for each."""
+    """Return the table as JSON, one row per line."""
     return "[\n" + ",\n".join(json.dumps(asdict(row)) for row in rows) + "\n]\n"
 
 
 @cache
 def measured_strategies() -> tuple[MeasuredStrategy, ...]:
-    """All rows that come with the package."""
-    text = files(__package__).joinpath(_ROWS).read_text("utf-8")
+    """Return all rows of the table that comes with the package."""
+    text = files(__package__).joinpath(_TABLE).read_text("utf-8")
     return tuple(MeasuredStrategy(**row) for row in json.loads(text))
 
 
 def nearest_rows(encoder: str, clips: float) -> list[MeasuredStrategy]:
-    """The encoder's rows of the number of clips that is nearest, by its logarithm, what misses
-    least first; [] for an encoder that was not measured, or not with about as many clips."""
+    """Return the rows of an encoder with the nearest number of clips, lowest miss rate first.
+
+    Args:
+        encoder: name of the encoder.
+        clips: training clips per keyword; the nearest number is that of the nearest logarithm.
+
+    Returns:
+        [] for an encoder without rows, or without rows within a factor of 3 of `clips`.
+    """
     rows = [row for row in measured_strategies() if row.encoder == encoder]
-    apart = {row.clips: abs(math.log(row.clips / max(1, clips))) for row in rows}
-    nearest = min(apart, key=apart.__getitem__, default=0)
-    if not nearest or apart[nearest] > math.log(_REACH):
+    distances = {row.clips: abs(math.log(row.clips / max(1, clips))) for row in rows}
+    nearest = min(distances, key=distances.__getitem__, default=0)
+    if not nearest or distances[nearest] > math.log(_REACH):
         return []
-    return sorted((row for row in rows if row.clips == nearest), key=lambda row: row.missed)
+    return sorted((row for row in rows if row.clips == nearest), key=lambda row: row.miss_rate)
 
 
 def best_row(rows: Sequence[MeasuredStrategy]) -> MeasuredStrategy:
-    """What misses least; of those half a point behind it at most, what learns least."""
-    least = min(row.missed for row in rows)
-    return min((row for row in rows if row.missed <= least + _EQUAL), key=lambda row: row.trainable)
+    """Return the row that trains least among those within 0.5 points of the lowest miss rate."""
+    lowest = min(row.miss_rate for row in rows)
+    candidates = (row for row in rows if row.miss_rate <= lowest + _TOLERANCE)
+    return min(candidates, key=lambda row: row.trainable)
