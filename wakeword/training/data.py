@@ -51,7 +51,7 @@ class TrainingData:
         train = own.subset("train")
         extra = replace(train, keywords=(), negatives=(), noises=(), rirs=())
         if extra_data:
-            extra = select_keywords(extra_data, keywords, may_lack=True).subset("train")
+            extra = select_keywords(extra_data, keywords, allow_missing=True).subset("train")
             train = train.with_clips_of(replace(extra, negatives=()))
         return cls(train, own.subset("dev"), extra)
 
@@ -68,4 +68,4 @@ class TrainingData:
     def count_sources(self) -> list[dict[str, str | int]]:
         """Count the clips by role, source and licence, for the record in the model."""
         both = self.train.with_clips_of(self.validation)
-        return replace(both, negatives=(*both.negatives, *self.extra.negatives)).ingredients()
+        return replace(both, negatives=(*both.negatives, *self.extra.negatives)).count_sources()

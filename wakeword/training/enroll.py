@@ -19,7 +19,7 @@ from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.model.provenance import Origin
 from wakeword.progress import ProgressCallback
-from wakeword.training.resolved_encoder import resolve_encoder
+from wakeword.training.resolved_encoder import ResolvedEncoder, resolve_encoder
 
 _SILENCE_BEFORE_S = 1.5  # a stream has a past before a keyword
 _SILENCE_AFTER_S = 0.5  # for an encoder with look-ahead
@@ -78,18 +78,9 @@ def enroll(
         hop_ms=hop_ms,
         weights=weights,
     )
-    loaded, _, sha256 = source.load(progress)
-    head = cast(
-        ExamplesHead,
-        build_head("examples", loaded.dim, 1, len(loaded.output_layers), loaded.frame_rate_hz),
-    )
-    origin = Origin(encoder, source.streaming, sha256, loaded.spec.licence, "examples")
-    point = OperatingPoint(
-        {keyword: 0.5}, provenance="midway between the clips and their time-reversed copies"
-    )
-    model = WakeWordModel(loaded, head, [keyword], origin, point).eval()
+    model = _model_without_examples(keyword, source, progress)
     with torch.inference_mode():
-        used = _set_examples(model, head, clips)
+        used = _set_examples(model, clips)
     record = {
         "strategy": "examples",
         "reason": "a few clips",
@@ -97,14 +88,27 @@ def enroll(
         "keyword_minutes": round(sum(map(len, used)) / SAMPLE_RATE / 60, 2),
         "trainable": 0,
     }
-    model.origin = replace(origin, training=record)
+    model.origin = replace(model.origin, training=record)
     return model
 
 
-def _set_examples(
-    model: WakeWordModel, head: ExamplesHead, clips: Sequence[Samples]
-) -> list[Samples]:
+def _model_without_examples(
+    keyword: str, source: ResolvedEncoder, progress: ProgressCallback | None
+) -> WakeWordModel:
+    """Return a model whose head has no examples yet."""
+    encoder, _, sha256 = source.load(progress)
+    head = build_head("examples", encoder.dim, 1, len(encoder.output_layers), encoder.frame_rate_hz)
+    spec = encoder.spec
+    origin = Origin(spec.name, source.streaming, sha256, spec.licence, "examples")
+    point = OperatingPoint(
+        {keyword: 0.5}, provenance="midway between the clips and their time-reversed copies"
+    )
+    return WakeWordModel(encoder, head, [keyword], origin, point).eval()
+
+
+def _set_examples(model: WakeWordModel, clips: Sequence[Samples]) -> list[Samples]:
     """Set all parameters of the head; return the clips that became its examples."""
+    head = cast(ExamplesHead, model.head)
     encoded = [_encode(model, samples) for samples in clips]
     short = [i for i, clip in enumerate(encoded) if clip.last - clip.first <= head.FRAMES]
     if len(short) < 2:

@@ -295,5 +295,5 @@ def _plan_key(plan: ExamplePlan, bank: KeywordBank) -> list[object]:
     keyword: list[object] = []
     if plan.keyword_clip is not None:
         clip, _, start_s, end_s = bank.keywords[plan.keyword_clip]
-        keyword = [clip.identity(), clip.label, start_s, end_s, plan.is_partial]
+        keyword = [clip.identity(), start_s, end_s, plan.is_partial]
     return [plan.seed, keyword, [clip.identity() for clip in plan.negatives]]
