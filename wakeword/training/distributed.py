@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar, overload
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed
 from torch import Tensor, nn
 
-_Item = TypeVar("_Item")
+_Items = TypeVar("_Items", bound="Tensor | Sequence[Any]")
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,9 @@ class ProcessGroup:
         """Whether this is the process that reports progress and writes results."""
         return self.rank == 0
 
-    @overload
-    def shard(self, items: Tensor) -> Tensor: ...
-    @overload
-    def shard(self, items: Sequence[_Item]) -> Sequence[_Item]: ...
-    def shard(self, items: Tensor | Sequence[_Item]) -> Tensor | Sequence[_Item]:
-        """Return this process's share of some items."""
-        return items[self.rank :: self.size]
+    def shard(self, items: _Items) -> _Items:
+        """Return this process's share of some items: every `size`-th from `rank` on."""
+        return cast(_Items, items[self.rank :: self.size])
 
     def barrier(self) -> None:
         """Wait until all processes reach this point."""

@@ -94,6 +94,7 @@ class _ExampleFile(NamedTuple):
     broken: dict[str, str]  # clips that could not be read first while this file was made
 
     def save(self, file: Path) -> None:
+        """Write the file."""
         segments = [[astuple(segment) for segment in in_example] for in_example in self.segments]
         with storage.atomic_write(file) as part, part.open("wb") as out:
             np.savez(
@@ -106,6 +107,7 @@ class _ExampleFile(NamedTuple):
 
     @classmethod
     def load(cls, file: Path) -> _ExampleFile:
+        """Read a file that `save` wrote."""
         with np.load(file) as arrays:
             segments = [
                 tuple(KeywordSegment(*values) for values in in_example)
@@ -202,6 +204,7 @@ class FeatureCache:
         known_broken = set(bank.broken)
 
         def compute(batch: Sequence[ExamplePlan]) -> tuple[Tensor, list[Segments]]:
+            """Render and encode a batch."""
             examples = [render_example(plan, bank, augmenter, samples) for plan in batch]
             audio = torch.from_numpy(np.stack([example.samples for example in examples]))
             frames = self._encode_examples(audio, batch, augmenter.config.mask_share)

@@ -162,6 +162,7 @@ class _LowRankUpdate(nn.Module):
         self.up = nn.Parameter(torch.zeros(rows, rank))
 
     def forward(self, weight: Tensor) -> Tensor:
+        """Return the updated weight."""
         return weight + self.up @ self.down
 
 
