@@ -24,7 +24,7 @@ import click
 from wakeword.cli.console import TeachingCommand, progress_display
 from wakeword.data.readers import read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
-from wakeword.evaluation.evaluate import evaluate, miss_rate_estimate
+from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.report.plots import save_det_plot
 from wakeword.evaluation.results import Evaluation, KeywordResult
@@ -104,9 +104,9 @@ def main(
                 took = time.monotonic() - began
                 print(f"{word}: trained in {took / 60:.1f} min on {available_cores()} cores")
             result = evaluate(load_model(file), data, progress=progress)
-        rows += result.rows
+        rows += result.results
         negatives.append(result.negative_hours)
-        for row in result.rows:
+        for row in result.results:
             print(line(row, result.negative_hours), flush=True)
     for condition in dict.fromkeys(row.condition for row in rows):
         points = [at_half(row) for row in rows if row.condition == condition]
@@ -117,14 +117,14 @@ def main(
 
 def at_half(row: KeywordResult) -> DetPoint | None:
     """The point at no more than 0.5 false accepts per hour."""
-    return dict(row.at)[0.5]
+    return row.operating_points[0.5]
 
 
 def line(row: KeywordResult, hours: float) -> str:
     point = at_half(row)
     if point is None:
         return f"| {row.keyword} | {row.condition} | no threshold within 0.5 per hour |"
-    rate = miss_rate_estimate(point)
+    rate = point.miss_rate_estimate
     return (
         f"| {row.keyword} | {row.condition} | {point.missed} of {point.spoken} | "
         f"{rate.value:.1%} ({rate.low:.1%}–{rate.high:.1%}) | "

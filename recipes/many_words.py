@@ -28,10 +28,12 @@ from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
+from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import trigger_for
 from wakeword.evaluation import benchmark, metrics
-from wakeword.evaluation.evaluate import evaluate, score_streams
+from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.results import HIT_TOLERANCE_S, Evaluation
+from wakeword.evaluation.scoring import score_streams
 from wakeword.evaluation.test_streams import positive_stream
 from wakeword.heads import build_head
 from wakeword.model.file import load_model, save_model
@@ -88,10 +90,10 @@ def main(
 def missed(together: Evaluation, alone: dict[str, Evaluation]) -> str:
     """By word and condition: in the model of all words, and in that of the word alone."""
     lines = ["| word | heard | missed by the model of all | missed by its own |", "|---" * 4 + "|"]
-    for row in together.rows:
-        own = {each.condition: each for each in alone[row.keyword].rows} if alone else {}
-        cells = [told(dict(row.at)[PER_HOUR])]
-        cells.append(told(dict(own[row.condition].at)[PER_HOUR]) if own else "–")
+    for row in together.results:
+        own = {each.condition: each for each in alone[row.keyword].results} if alone else {}
+        cells = [told(row.operating_points[PER_HOUR])]
+        cells.append(told(own[row.condition].operating_points[PER_HOUR]) if own else "–")
         lines.append(f"| {row.keyword} | {row.condition} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -105,7 +107,11 @@ def told(point: metrics.DetPoint | None) -> str:
 
 def confusion(model: WakeWordModel, found: Evaluation, data: Dataset) -> str:
     """Clips of each word, in quiet, that set off each keyword."""
-    clean = {row.keyword: dict(row.at)[PER_HOUR] for row in found.rows if row.condition == "clean"}
+    clean = {
+        row.keyword: row.operating_points[PER_HOUR]
+        for row in found.results
+        if row.condition == "clean"
+    }
     thresholds = [point.threshold if point else 1.0 for point in map(clean.get, model.keywords)]
     part = select_keywords(data, model.keywords).subset("dev")
     (track,) = score_streams(model, [positive_stream(part)], ClipLoader())
@@ -143,7 +149,7 @@ def cost(model: WakeWordModel, seconds: int) -> str:
         for _ in range(ROUNDS):
             for count, each in several.items():
                 spent = benchmark.measure_engine(
-                    str(count), benchmark.detector_feed(each), samples
+                    str(count), Detector(each).feed, samples
                 ).real_time_factor
                 least[count] = min(least[count], spent)
     lines = ["| words | real-time factor | times that of one |", "|---" * 3 + "|"]

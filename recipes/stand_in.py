@@ -25,7 +25,7 @@ from wakeword.data.splits import assign_splits
 from wakeword.encoders.families import FAMILIES
 from wakeword.encoders.registry import build_encoder, encoder_spec, register_encoder
 from wakeword.evaluation import benchmark
-from wakeword.evaluation.evaluate import evaluate
+from wakeword.evaluation.evaluator import evaluate
 from wakeword.model.file import save_model
 from wakeword.training.config import TrainConfig
 from wakeword.training.train import train
@@ -87,7 +87,7 @@ def main(corpus: Path, out: Path, word: str, strategy: str, epochs: int, hours: 
             result = evaluate(trained.model, data, progress=progress)
         print(trained.stripped)
         cost = benchmark.measure_encoder(trained.model.encoder)
-        points = [dict(row.at)[0.5] for row in result.rows]
+        points = [row.operating_points[0.5] for row in result.results]
         heard = [f"{p.missed} of {p.spoken}" if p else "no threshold" for p in points]
         print(
             f"| {write.__name__}, random weights | 0 | {cost.parameters / 1e6:.2f} M "

@@ -32,8 +32,8 @@ from wakeword.detection.trigger import Trigger, in_frames
 from wakeword.evaluation import metrics
 from wakeword.evaluation.calibrate import calibrate_scores
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.evaluate import score_streams
 from wakeword.evaluation.results import HIT_TOLERANCE_S, ScoredStream
+from wakeword.evaluation.scoring import score_streams
 from wakeword.evaluation.test_streams import negative_stream, positive_stream
 from wakeword.model.file import load_model
 from wakeword.model.network import WakeWordModel

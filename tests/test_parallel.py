@@ -20,9 +20,10 @@ from wakeword.data.loader import ClipLoader
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.evaluation import test_streams
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.evaluate import evaluate, score_streams
+from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.mine import mine_recordings
 from wakeword.evaluation.results import Evaluation
+from wakeword.evaluation.scoring import score_streams
 from wakeword.evaluation.test_streams import Stream, negative_stream, positive_stream, render
 from wakeword.model.file import save_model
 from wakeword.parallel import Executor, JobBatch, JobProgress, LocalExecutor, RayExecutor
@@ -121,18 +122,19 @@ def test_a_cluster_evaluates_as_one_process(
         def progress(stage: str, done: int, total: int) -> None:
             steps[stage] = (done, total)
 
-        return evaluate(net, data, conditions=(CLEAN, noisy(0.0)), progress=progress, spread=spread)
+        conditions = (CLEAN, noisy(0.0))
+        return evaluate(net, data, conditions=conditions, progress=progress, executor=spread)
 
     here, there = measured(LocalExecutor()), measured(ray)
     assert there == here and "broken.flac" in there.notes[-1]
-    assert steps["listening: clean"] == (4, 4)
+    assert steps["scoring: clean"] == (4, 4)
 
 
 def test_a_cluster_mines_as_one_process(tiny: EncoderSpec, data: Dataset, ray: RayExecutor) -> None:
     paths = [clip.path for clip in data.negatives]
     net = tiny_family.model()
     here, there = (
-        mine_recordings(net, paths, score=0.01, most=20, spread=each) for each in (None, ray)
+        mine_recordings(net, paths, score=0.01, most=20, executor=each) for each in (None, ray)
     )
     moments = [[(m.recording, m.keyword, m.time_s) for m in found] for found, _ in (here, there)]
     assert here[0] and moments[0] == moments[1] and here[1] == there[1] == {}

@@ -47,7 +47,7 @@ from wakeword.data.splits import assign_splits
 from wakeword.encoders.registry import streaming_modes
 from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.evaluate import det_curve
+from wakeword.evaluation.evaluator import det_curve
 from wakeword.evaluation.test_streams import negative_stream, positive_stream
 from wakeword.model.network import WakeWordModel
 from wakeword.parallel import available_cores

@@ -342,7 +342,7 @@ def test_nothing_heard_is_no_error(detector):
     [
         (["song.wav"], "expected '-'"),
         (["-", "--device", "0"], "Leave one out"),
-        (["--channels", "2"], "describes sound on stdin"),
+        (["--channels", "2"], "describes audio on stdin"),
         (["-", "--exec", "'"], "cannot be split"),
         (["-", "--exec", " "], "--exec is empty"),
     ],
@@ -396,7 +396,7 @@ def test_lost_sound_is_in_the_summary(detector, sd):
         stream.active = False
 
     sd.on_start = play
-    assert "sound was lost 1 time(s)" in CliRunner().invoke(listen, ["m"]).stderr
+    assert "audio was lost 1 time(s)" in CliRunner().invoke(listen, ["m"]).stderr
 
 
 def python(code):

@@ -28,9 +28,9 @@ def test_confusable_phrases_are_scored_apart_from_the_false_accepts(
         ),
     )
     measurement = measure(tone_model(0.9), with_detections)
-    assert (measurement.confusables.fired, measurement.confusables.clips) == (5, 20)
-    assert all(row.shipped.false_accepts == 0 for row in measurement.evaluation.rows)
-    assert [row.condition for row in measurement.evaluation.rows] == [
+    assert (measurement.confusables.detected, measurement.confusables.clips) == (5, 20)
+    assert all(row.shipped.false_accepts == 0 for row in measurement.evaluation.results)
+    assert [row.condition for row in measurement.evaluation.results] == [
         "natural voices, clean",
         "natural voices, 10 dB",
         "eSpeak voices, clean",
@@ -50,4 +50,4 @@ def test_a_keyword_without_confusable_phrases_can_be_measured(
     speech = tuple(clip for clip in data.negatives if not clip.is_confusable)
     measurement = measure(tone_model(0.9), replace(data, negatives=speech))
     confusables = measurement.confusables
-    assert (confusables.clips, confusables.fired, measurement.confusable_phrases) == (0, 0, 0)
+    assert (confusables.clips, confusables.detected, measurement.confusable_phrases) == (0, 0, 0)

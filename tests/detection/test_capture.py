@@ -94,7 +94,7 @@ def test_listening_keeps_and_says_how_many(tmp_path: Path, monkeypatch: pytest.M
     arguments = ["listen", "m.wakeword", "-", "--save-triggers", str(tmp_path / "kept")]
     result = CliRunner().invoke(main, arguments, input=pcm, catch_exceptions=False)
     assert result.exit_code == 0
-    assert "2 detection(s): loud 2; 2 clip(s) kept" in result.stderr
+    assert "2 detection(s): loud 2; 2 clip(s) saved" in result.stderr
     assert len(captured_clips(tmp_path / "kept")) == 2
 
 
@@ -109,7 +109,7 @@ def test_one_key_labels_a_clip_and_what_is_skipped_comes_again(tmp_path: Path) -
     clips = kept(tmp_path, 5)
     result = CliRunner().invoke(main, ["review", str(tmp_path)], input="yxnsdq")
     assert result.exit_code == 0, result.output
-    assert "2 labelled" in result.output and "1/5  heard 'ping' (0.90)" in result.output
+    assert "2 labelled" in result.output and "1/5  'ping' detected (0.90)" in result.output
     assert [clip for clip, _ in captured_clips(tmp_path)] == [clips[2], clips[4]]
     data = read_dataset(tmp_path / "reviewed" / "reviewed.jsonl")
     assert [clip.path.name for clip in data.keywords] == [clips[0].name]
@@ -134,7 +134,7 @@ def evaluation(missed: list[bool], false_accepts: int) -> Evaluation:
         ClipResult(clip, {0.5: miss}, None if miss else 0.1)
         for clip, miss in zip(CLIPS, missed, strict=False)
     )
-    row = KeywordResult("ping", "clean", len(missed), ((0.5, points[1]),), points, points[1], words)
+    row = KeywordResult("ping", "clean", len(missed), {0.5: points[1]}, points, points[1], words)
     return Evaluation((row,), 10.0, ())
 
 
@@ -167,7 +167,7 @@ def test_only_what_is_certainly_worse_counts(
         told = told[:1]
     assert [each for each in worse if any(what.startswith(each) for what in told)] == worse
     assert len(told) == len(worse)
-    assert len(merge_for_plot(old, new).rows) == 2
+    assert len(merge_for_plot(old, new).results) == 2
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +242,7 @@ def test_a_model_that_became_worse_is_refused(
                 parameter.neg_()
         return TrainResult(start, "", Strategy("head", "asked for", 3), (), (), 10)
 
-    monkeypatch.setattr("wakeword.cli.improve.train", turned_round)
+    monkeypatch.setattr("wakeword.training.improve.train", turned_round)
     result, out = improve(start, reviewed(tmp_path / "new", "", "ping", 1), tmp_path)
     assert result.exit_code == 1, result.output
     assert "Refused" in result.output and "worse" in result.output

@@ -17,7 +17,7 @@ from wakeword.detection.pool import DetectorPool
 from wakeword.detection.trigger import Detection, Event, Trigger, smooth, trigger_for
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import AudioError, ConfigError
-from wakeword.evaluation.evaluate import model_logits
+from wakeword.evaluation.scoring import model_logits
 from wakeword.model.network import WakeWordModel
 
 SOUND = tiny_family.sound(2.5)

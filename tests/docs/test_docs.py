@@ -104,10 +104,10 @@ def small(place: Path) -> dict[str, dict[str, Any]]:
     weights = str(training.write_weights(place / "weights"))
     encoder = {"encoder": "tiny", "weights": weights}
     return {
-        "train": {**encoder, "hours": 0.1, "epochs": 4, "work": str(place / "work")},
+        "train": {**encoder, "hours": 0.1, "epochs": 4, "work_dir": str(place / "work")},
         "enroll": encoder,
         "improve": {"hours": 0.1, "epochs": 2},
-        "mine": {"score": 1e-12},
+        "mine": {"min_score": 1e-12},
         "record": {"countdown": 0},
         "serve": {"port": 0},
         "bench": {"seconds": 3},

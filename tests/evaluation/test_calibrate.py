@@ -17,14 +17,9 @@ from wakeword.data.clip import KeywordSegment
 from wakeword.detection.trigger import Trigger
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.evaluation import metrics
-from wakeword.evaluation.calibrate import (
-    CalibratedThreshold,
-    Peaks,
-    cap_extrapolated_threshold,
-    event_peaks,
-    fit_threshold,
-)
+from wakeword.evaluation.calibrate import cap_extrapolated_threshold
 from wakeword.evaluation.results import ScoredStream
+from wakeword.evaluation.threshold import CalibratedThreshold, Peaks, event_peaks, fit_threshold
 from wakeword.model.file import load_model, save_model
 
 

@@ -19,26 +19,22 @@ from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import ClipLoader
 from wakeword.encoders.spec import EncoderSpec
-from wakeword.evaluation import evaluate as evaluate_module
+from wakeword.evaluation import evaluator
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.conditions import (
     CLEAN,
     noisy,
 )
-from wakeword.evaluation.evaluate import (
+from wakeword.evaluation.evaluator import (
     _false_accepts,
-    _sources,
+    _source_results,
     evaluate,
     keyword_result,
-    latency_percentiles,
-    misses_by_speaker,
-    model_logits,
-    score_streams,
-    speaker_bootstrap,
 )
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.report.html import write_html_report
 from wakeword.evaluation.results import ClipResult, Evaluation, KeywordResult, ScoredStream
+from wakeword.evaluation.scoring import model_logits, score_streams
 from wakeword.evaluation.test_streams import CONFUSABLES, Stream, StreamReader, positive_stream
 from wakeword.model.file import save_model
 from wakeword.model.network import WakeWordModel
@@ -85,20 +81,20 @@ def test_rows_say_who_was_missed_and_how_late(
     net, positives, negatives = streams_of_two
     row = keyword_result(net, 0, positives, negatives)
     assert row.shipped == DetPoint(0.5, 1, 3, 2, 2.0)
-    assert misses_by_speaker(row) == {"ann": (0, 2), "bob": (1, 1)}
-    assert [w.latency_s for w in row.words] == [
+    assert row.misses_by_speaker() == {"ann": (0, 2), "bob": (1, 1)}
+    assert [w.latency_s for w in row.clip_results] == [
         pytest.approx(0.1, abs=0.03),
         pytest.approx(0.5, abs=0.03),
         None,
     ]
-    found = latency_percentiles(row)
+    found = row.latency_percentiles
     assert found is not None and found[0] == pytest.approx(0.3, abs=0.03)
-    at = dict(row.at)
+    at = row.operating_points
     assert at[0.1] is not None and (at[0.1].missed, at[0.1].false_accepts) == (2, 0)
     assert at[1.0] is not None and (at[1.0].missed, at[1.0].false_accepts) == (1, 1)
-    assert [w.missed[0.5] for w in row.words] == [False, False, True]
-    assert [w.missed[0.1] for w in row.words] == [False, True, True]
-    speakers = speaker_bootstrap(row, 1.0)
+    assert [w.missed[0.5] for w in row.clip_results] == [False, False, True]
+    assert [w.missed[0.1] for w in row.clip_results] == [False, True, True]
+    speakers = row.speaker_bootstrap(1.0)
     assert speakers is not None and (speakers.low, speakers.high) == (0.0, 1.0)
 
 
@@ -118,23 +114,23 @@ def test_near_misses_are_played_apart_and_count_in_no_rate(
 
     def heard(stream: Stream) -> ScoredStream:
         played[stream.name] = [clip.source for clip in stream.clips]
-        if stream.name == CONFUSABLES:  # one fires, far from any other
+        if stream.name == CONFUSABLES:  # one is detected, far from any other
             segments = tuple(KeywordSegment("alexa", start, start + 0.5) for start in (10.0, 20.0))
             return replace(track(net, stream.name, 60.0, {10.6: 3.0}), segments=segments)
         return negatives if stream.name == "negatives" else positives
 
-    monkeypatch.setattr(evaluate_module, "score_streams", listen)
+    monkeypatch.setattr(evaluator, "score_streams", listen)
     result = evaluate(net, data, conditions=[CLEAN])
     assert played[CONFUSABLES] == ["near-miss/a", "near-miss/b"]
     assert sorted(map(str, played["negatives"])) == ["fan", "hum", "near-misses of a kind", "talk"]
-    (near,) = result.near_misses
-    assert (near.keyword, near.clips, near.fired, near.rate.value) == ("alexa", 2, 1, 0.5)
-    (row,) = result.rows
+    (found,) = result.confusables
+    assert (found.keyword, found.clips, found.detected, found.rate.value) == ("alexa", 2, 1, 0.5)
+    (row,) = result.results
     assert (row.condition, row.shipped.false_accepts, row.shipped.spoken) == ("clean", 2, 3)
     page = data.root / "page.html"
     for told in (result, evaluation([False])):
         write_html_report("m", told, page)
-        assert ("<h2>Near-misses</h2>" in page.read_text("utf-8")) == bool(told.near_misses)
+        assert ("<h2>Confusable phrases</h2>" in page.read_text("utf-8")) == bool(told.confusables)
 
 
 def test_false_accepts_have_their_sources(
@@ -146,9 +142,9 @@ def test_false_accepts_have_their_sources(
         ("alexa", 10, "hum.wav"),
         ("alexa", 20, "hum.wav"),
     ]
-    clocks, fans = _sources(negatives, fired)
+    clocks, fans = _source_results(negatives, fired)
     assert (clocks.name, clocks.clips, clocks.hours, clocks.false_accepts) == ("clocks", 1, 1.0, 0)
-    assert (fans.false_accepts, fans.fired) == (2, 1)
+    assert (fans.false_accepts, fans.clips_with_false_accepts) == (2, 1)
 
 
 @settings(
@@ -171,8 +167,8 @@ def test_shifting_all_scores_changes_no_rate(
         return keyword_result(net, 0, positives, replace(negatives, logits=negatives.logits + by))
 
     before, after = row(0.0), row(shift)
-    assert [(p.missed, p.false_accepts) for _, p in before.at if p] == [
-        (p.missed, p.false_accepts) for _, p in after.at if p
+    assert [(p.missed, p.false_accepts) for p in before.operating_points.values() if p] == [
+        (p.missed, p.false_accepts) for p in after.operating_points.values() if p
     ]
 
 
@@ -197,7 +193,7 @@ def evaluation(missed: list[bool], hours: float = 4.0) -> Evaluation:
         for clip, miss in zip(clips, missed, strict=True)
     )
     point = DetPoint(0.7, sum(missed), len(missed), 1, hours)
-    at = ((0.1, point), (0.5, point), (1.0, point), (2.0, point))
+    at = dict.fromkeys((0.1, 0.5, 1.0, 2.0), point)
     row = KeywordResult("alexa", "clean", len(missed), at, (point,), point, words)
     return Evaluation((row,), hours, ("a <note>",))
 

@@ -81,7 +81,7 @@ def test_what_may_be_the_word_is_asked_about(file: Path, tmp_path: Path) -> None
     assert [clip.label for clip in data.keywords] == [about.keyword for _, about in waiting[:3:2]]
     assert len(data.negatives) == 2
     again = CliRunner().invoke(main, [str(part) for part in command])
-    assert again.exit_code == 2 and "there already" in again.output
+    assert again.exit_code == 2 and "exists already" in again.output
 
 
 def test_what_is_mined_can_be_trained_on(file: Path, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_what_is_mined_can_be_trained_on(file: Path, tmp_path: Path) -> None:
     assert len(rows) == 4 and all((mined / row["audio_filepath"]).is_file() for row in rows)
     assert len(read_dataset(mined / "mined.jsonl").negatives) == 4
     again = CliRunner().invoke(main, [str(part) for part in command])
-    assert again.exit_code == 2 and "there already" in again.output
+    assert again.exit_code == 2 and "exists already" in again.output
 
     weights = training.write_weights(tmp_path / "weights")
     data = training.write_data(tmp_path / "data")

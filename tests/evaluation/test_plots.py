@@ -21,7 +21,7 @@ def row(
 ) -> KeywordResult:
     """Missed falls from 10 to 0 of 20 while false accepts rise from 0 to 10 in half an hour."""
     curve = tuple(DetPoint(1 - i / 11, 10 - i, 20, i, HOURS) for i in range(11))
-    return KeywordResult(keyword, condition, 20, (), curve, DetPoint(0.6, missed, 20, fired, HOURS))
+    return KeywordResult(keyword, condition, 20, {}, curve, DetPoint(0.6, missed, 20, fired, HOURS))
 
 
 def evaluation(*rows: KeywordResult) -> Evaluation:
@@ -79,7 +79,7 @@ def test_a_line_for_each_keyword_and_condition_with_its_shipped_point() -> None:
     ]
     assert len(points) == 4
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()][-1] == "at the shipped threshold"
+    assert [text.get_text() for text in legend.get_texts()][-1] == "at the stored threshold"
 
 
 def test_a_shipped_point_without_false_accepts_lies_in_the_grey() -> None:

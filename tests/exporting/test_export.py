@@ -323,7 +323,7 @@ def test_the_commands(model_file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.wakeword"
     save_model(tiny_family.model(seed=1), other)
     out = CliRunner().invoke(main, [*verify, str(other), str(exported)])
-    assert out.exit_code == 1 and "detections by both, within 0.2 s" in out.output
+    assert out.exit_code == 1 and "detections shared, within 0.2 s" in out.output
     save_model(tiny_family.model(keywords=("jarvis",)), other)
     out = CliRunner().invoke(main, [*verify, str(other), str(exported)])
     assert out.exit_code == 2 and "made from another model" in out.output

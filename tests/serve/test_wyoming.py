@@ -394,7 +394,7 @@ def test_the_command_serves_until_sigterm(tiny: EncoderSpec, tmp_path: Path) -> 
     )
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line.startswith("hearing alexa, computer at tcp://127.0.0.1:")
+    assert line.startswith("serving alexa, computer at tcp://127.0.0.1:")
     port = int(line.split(":")[2].split(";")[0])
     assert asyncio.run(stream(port, pcm()))
     if sys.platform != "win32":

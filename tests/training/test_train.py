@@ -16,12 +16,12 @@ import training
 from click.testing import CliRunner, Result
 from safetensors import safe_open
 
-from wakeword.cli import main, options
+from wakeword.cli import main, training_options
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError, ManifestError
-from wakeword.evaluation.evaluate import evaluate
+from wakeword.evaluation.evaluator import evaluate
 from wakeword.model.file import load_model, save_model
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
@@ -69,7 +69,7 @@ def test_training_gives_a_model_that_detects_the_keyword(
     config = replace(SMALL, epochs=10, batch=8, examples=examples)
     dataset = read_dataset(data)
     trained = train(dataset, ["ping"], config, weights=weights, work_dir=tmp_path / "work")
-    clean = evaluate(trained.model, dataset).rows[0]
+    clean = evaluate(trained.model, dataset).results[0]
     best = min(point.missed for point in clean.curve if point.false_accepts == 0)
     assert best <= clean.clips / 4
     assert trained.history[-1].loss < trained.history[0].loss
@@ -347,12 +347,12 @@ def test_features_that_need_no_weights_are_shared(
 def test_without_weights_of_the_default_the_embedded_encoder_is_used(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(options, "locate_weights", lambda name: "")
+    monkeypatch.setattr(training_options, "locate_weights", lambda name: "")
     file = tmp_path / "m.wakeword"
     small = ["--hours", "0.1", "--epochs", "1", "--work", str(tmp_path / "w")]
     result = run("train", str(data), "-o", str(file), *small)
     assert result.exit_code == 0 and "pip install 'wakeword[offline]'" in result.stderr
     assert load_model(file).origin.encoder == "wakeword-stream"
     monkeypatch.undo()
-    assert options.chosen("moonshine-tiny", None) == "moonshine-tiny"
-    assert options.chosen(None, tmp_path / "tiny.en.pt") == "whisper-tiny.en"
+    assert training_options.choose_encoder("moonshine-tiny", None) == "moonshine-tiny"
+    assert training_options.choose_encoder(None, tmp_path / "tiny.en.pt") == "whisper-tiny.en"

@@ -1,4 +1,4 @@
-"""`wakeword check`: look a data set over before training on it."""
+"""`wakeword check`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from wakeword.cli import options
 from wakeword.cli.console import progress_display
 from wakeword.data.check import CheckReport, Finding, SplitSummary, check_dataset
 from wakeword.data.readers import read_dataset
@@ -20,16 +21,14 @@ _SHOWN_FILES = 5
 
 @click.command()
 @click.argument("data", type=click.Path())
-@click.option(
-    *("-k", "--keyword", "keywords"), multiple=True, help="A word to learn; may be repeated."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
+@options.keywords
+@options.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
 def check(data: str, keywords: tuple[str, ...], as_json: bool) -> None:
-    """Look a data set over: what is in DATA, and what would spoil a training on it.
+    """Report what is in DATA, and what would spoil a training on it.
 
-    DATA is a folder (one folder per word, Precise, Kaldi, CSV tables) or a manifest (JSONL, CSV).
-    Every clip is decoded. Where no splits are stated, they are assigned as for a training. Without
-    --keyword, every word counts as one to learn.
+    DATA is a folder (one folder per keyword, Precise, Kaldi, CSV tables) or a manifest (JSONL,
+    CSV). Every clip is decoded. Where no splits are stated, they are assigned as for a training.
+    Without --keyword, every label counts as a keyword.
 
     Exits with 2 when something would spoil a training, else with 0.
 
@@ -45,12 +44,12 @@ def check(data: str, keywords: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
     else:
-        _print(report, Console())
+        _print_report(report, Console())
     if report.errors:
         sys.exit(2)
 
 
-def _print(report: CheckReport, console: Console) -> None:
+def _print_report(report: CheckReport, console: Console) -> None:
     console.print(f"{report.root}: {report.layout}", markup=False, soft_wrap=True)
     console.print(_table(report))
     for note in report.notes:
@@ -63,9 +62,9 @@ def _print(report: CheckReport, console: Console) -> None:
 
 def _table(report: CheckReport) -> Table:
     table = Table()
-    for name in ("split", "what"):
+    for name in ("split", "clips of"):
         table.add_column(name)
-    for name in ("clips", "min", "voices", "kHz", "clipped", "silent", "broken"):
+    for name in ("clips", "min", "speakers", "kHz", "clipped", "silent", "broken"):
         table.add_column(name, justify="right")
     for row in report.rows:
         table.add_row(
@@ -74,14 +73,14 @@ def _table(report: CheckReport) -> Table:
             str(row.clips),
             f"{row.seconds / 60:.1f}",
             str(row.speakers or "-"),
-            _sound(row),
+            _format_rates(row),
             *(str(count or "-") for count in (row.clipped, row.silent, row.broken)),
         )
     return table
 
 
-def _sound(row: SplitSummary) -> str:
-    """Rates in kHz, and the channels where they are not one."""
+def _format_rates(row: SplitSummary) -> str:
+    """Format sample rates in kHz, with the channels where a file is not mono."""
     rates = ", ".join(f"{rate / 1000:g}" for rate in row.rates)
     several = [str(count) for count in row.channels if count != 1]
     return f"{rates} ({', '.join(several)} ch)" if several else rates

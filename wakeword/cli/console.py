@@ -1,7 +1,8 @@
-"""What the commands share in showing things: errors, progress on stderr, numbers in words."""
+"""Terminal output of the commands: errors, logging, progress and notes on stderr."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,31 +24,79 @@ from rich.progress import (
 from wakeword.errors import WakewordError
 from wakeword.progress import ProgressCallback
 
+_log = logging.getLogger(__name__)
+_PIPE_WIDTH = 160
+
 
 class TeachingCommand(click.Command):
-    """A command whose errors are a message and exit code 2, where the toolkit can name a remedy."""
+    """A command that reports a `WakewordError` as one message on stderr, with exit code 2."""
 
     def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
         try:
             return super().invoke(context)
         except WakewordError as error:
+            _log.debug("traceback of the error", exc_info=True)
             click.echo(f"Error: {error}", err=True)
             sys.exit(2)
 
 
 @contextmanager
+def log_to_stderr(verbose: int, quiet: bool) -> Iterator[None]:
+    """Send the log of the package to stderr while a command runs.
+
+    Args:
+        verbose: 0 logs warnings, 1 also what is done (INFO), 2 also details (DEBUG).
+        quiet: log errors alone.
+    """
+    levels = (logging.WARNING, logging.INFO, logging.DEBUG)
+    logger = logging.getLogger("wakeword")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    level_before = logger.level
+    logger.setLevel(logging.ERROR if quiet else levels[min(verbose, 2)])
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level_before)
+
+
+def is_quiet() -> bool:
+    """Return whether `wakeword --quiet` runs the current command."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.find_root().params.get("quiet"))
+
+
+def print_note(text: str) -> None:
+    """Print a note to stderr, unless `--quiet` is given."""
+    if not is_quiet():
+        Console(stderr=True).print(
+            f"[yellow]note:[/yellow] {escape(text)}", highlight=False, soft_wrap=True
+        )
+
+
+@contextmanager
 def progress_display() -> Iterator[ProgressCallback]:
-    """A `(what, done, total)` callback: bars on a terminal, a line per stage elsewhere."""
+    """Show progress on stderr: bars on a terminal, one line per stage elsewhere.
+
+    Yields:
+        A callback (what is done, units done, units in total).
+    """
+    if is_quiet():
+        yield lambda what, done, total: None
+        return
     console = Console(stderr=True)
     if not sys.stderr.isatty():
-        seen: set[str] = set()
+        shown: set[str] = set()
 
-        def line(what: str, done: int, total: int) -> None:
-            if what not in seen:
-                seen.add(what)
-                console.print(f"{what} ({total})", highlight=False)
+        def print_line(what: str, done: int, total: int) -> None:
+            if what not in shown:
+                shown.add(what)
+                console.print(f"{what} ({total})" if total else what, highlight=False)
 
-        yield line
+        yield print_line
         return
     columns = (
         TextColumn("{task.description}"),
@@ -67,10 +117,12 @@ def progress_display() -> Iterator[ProgressCallback]:
 
 
 def stdout_console() -> Console:
-    """Standard output for tables: as wide as the terminal; wide in a pipe, where nothing wraps."""
-    return Console(width=None if sys.stdout.isatty() else 160)
+    """Return a console for standard output: as wide as the terminal, wider in a pipe."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
-def format_percent(share: float) -> str:
-    """0.0123 → "1.2 %"."""
-    return f"{100 * share:.1f} %"
+def print_results(*renderables: Any) -> None:
+    """Print tables and lines to standard output, without highlighting."""
+    console = stdout_console()
+    for each in renderables:
+        console.print(each, highlight=False)

@@ -8,28 +8,30 @@ from pathlib import Path
 import click
 
 from wakeword.audio.files import audio_info, iter_audio
-from wakeword.cli import detector_factory
+from wakeword.cli import options
+from wakeword.cli.console import is_quiet
+from wakeword.cli.detector_factory import open_detector, open_verifier
 from wakeword.detection.trigger import Detection
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--threshold", type=click.FloatRange(0.0, 1.0), help="Instead of the model's own.")
-@detector_factory.speakers_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@options.model_argument
+@click.argument("recordings", nargs=-1, required=True, type=options.PATH)
+@options.threshold
+@options.speakers
+@options.option("--json", "as_json", is_flag=True, help="Print one JSON object per detection.")
 def detect(
     file: Path,
     recordings: tuple[Path, ...],
     threshold: float | None,
-    only_voices: Path | None,
+    speakers: Path | None,
     as_json: bool,
 ) -> None:
-    """Find keywords in recordings of any length, rate and format.
+    """Detect keywords in recordings of any length, sample rate and format.
 
     FILE is a model, or an exported one (.onnx).
 
-    With --threshold 0 every local peak of the score is given, so that any operating point can be
+    With --threshold 0 every local peak of the score is printed, so that any operating point can be
     read off afterwards. Times are seconds from the start of the recording.
 
     \b
@@ -37,21 +39,20 @@ def detect(
       wakeword detect alexa.wakeword monday.flac tuesday.flac
       wakeword detect alexa.wakeword *.wav --json --threshold 0 > peaks.jsonl
     """
-    detector = detector_factory.open_detector(
-        file, threshold, verify=detector_factory.open_verifier(only_voices)
-    )
+    detector = open_detector(file, threshold, verify=open_verifier(speakers))
     for recording in recordings:
-        audio_info(recording)  # a file that cannot be read is named before any is heard
-    click.echo(f"threshold: {detector.describe()}", err=True)
+        audio_info(recording)  # reports an unreadable file before the first is processed
+    if not is_quiet():
+        click.echo(f"threshold: {detector.describe()}", err=True)
     for recording in recordings:
         detector.reset()
         for block in iter_audio(recording):
-            _show(detector.feed(block), recording, as_json)
-        _show(detector.flush(), recording, as_json)
+            _print_detections(detector.feed(block), recording, as_json)
+        _print_detections(detector.flush(), recording, as_json)
 
 
-def _show(found: list[Detection], recording: Path, as_json: bool) -> None:
-    for detection in found:
+def _print_detections(detections: list[Detection], recording: Path, as_json: bool) -> None:
+    for detection in detections:
         if as_json:
             values = {
                 "file": str(recording),

@@ -1,4 +1,4 @@
-"""What the commands that hear have in common: a model file of either kind as a detector."""
+"""Open a model file of either kind as a detector; torch is not loaded for an exported one."""
 
 from __future__ import annotations
 
@@ -6,19 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-import click
-
 from wakeword import runtime
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.detection.streaming import StreamDetector, Verifier
-
-speakers_option = click.option(
-    "--only-voices",
-    metavar="DATA",
-    type=click.Path(path_type=Path),
-    help="Hear the keyword only from those whose clips of it are in this data set.",
-)
 
 
 def open_detector(
@@ -28,16 +19,33 @@ def open_detector(
     gate: SilenceGate | None = None,
     verify: Verifier | None = None,
 ) -> StreamDetector:
-    """Of a model, or of an exported one (.onnx), for which torch is not loaded."""
-    made = open_detector_factory(file, threshold, verify)(rate)
-    made.gate = gate
-    return made
+    """Open a model, or an exported one (.onnx), as a detector.
+
+    Args:
+        file: model file.
+        threshold: for every keyword; None uses the thresholds in the file.
+        rate: sample rate of the stream, in Hz.
+        gate: silence gate before the model; None scores all audio.
+        verify: second stage, called at each detection.
+    """
+    detector = open_detector_factory(file, threshold, verify)(rate)
+    detector.gate = gate
+    return detector
 
 
 def open_detector_factory(
     file: Path, threshold: float | None, verify: Verifier | None = None
 ) -> Callable[[int], StreamDetector]:
-    """A model, opened once: gives a new detector for each stream of so many samples a second."""
+    """Open a model once; returns a function that makes a detector for each stream.
+
+    Args:
+        file: model file.
+        threshold: for every keyword; None uses the thresholds in the file.
+        verify: second stage, called at each detection.
+
+    Returns:
+        A function from the sample rate of a stream, in Hz, to its detector.
+    """
     if file.suffix.lower() == ".onnx":
         exported = runtime.load(file)
         return lambda rate: runtime.Detector(
@@ -48,19 +56,19 @@ def open_detector_factory(
     from wakeword.detection.detector import Detector
     from wakeword.model.file import load_model
 
-    torch.set_num_threads(1)  # a block is too short to share: more threads wait for each other
+    torch.set_num_threads(1)  # blocks are too short to gain from more threads
     model = load_model(file)
     return lambda rate: Detector(model, threshold=threshold, rate=rate, verify=verify)
 
 
 def open_verifier(data: Path | None) -> Verifier | None:
-    """Of the voices in a data set; None where there is none to go by."""
+    """Return a speaker verifier for the speakers of a data set; None where there is no data set."""
     if data is None:
         return None
     from wakeword.data.readers import read_dataset
     from wakeword.detection.speaker_verification import SpeakerVerifier
 
-    people: dict[str, list[Samples]] = defaultdict(list)
+    clips: dict[str, list[Samples]] = defaultdict(list)
     for clip in read_dataset(data).keywords:
-        people[clip.speaker or ""].append(clip.load())
-    return SpeakerVerifier(people)
+        clips[clip.speaker or ""].append(clip.load())
+    return SpeakerVerifier(clips)

@@ -9,7 +9,8 @@ from typing import Any
 import click
 from rich.table import Table
 
-from wakeword.cli.console import progress_display, stdout_console
+from wakeword.cli import options
+from wakeword.cli.console import print_results, progress_display
 from wakeword.encoders.registry import (
     build_encoder,
     encoder_spec,
@@ -17,6 +18,7 @@ from wakeword.encoders.registry import (
     locate_weights,
     streaming_modes,
 )
+from wakeword.encoders.spec import EncoderSpec
 from wakeword.evaluation import benchmark
 from wakeword.parallel import single_threaded
 
@@ -25,15 +27,19 @@ PERMISSIVE = ("MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "C
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--measure", is_flag=True, help="Run each: size, look-ahead, real-time factor.")
-@click.option("--permissive-only", is_flag=True, help=f"Only those under {', '.join(PERMISSIVE)}.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of a table.")
+@options.option(
+    "--measure", is_flag=True, help="Measure parameters, look-ahead and real-time factor."
+)
+@options.option(
+    "--permissive-only", is_flag=True, help=f"List only licences {', '.join(PERMISSIVE)}."
+)
+@options.as_json
 def encoders(names: tuple[str, ...], measure: bool, permissive_only: bool, as_json: bool) -> None:
-    """List the pretrained encoders, and which of them are at hand.
+    """List the pretrained encoders, and where their weights are.
 
-    Beside these, `hf:` and an id or folder names any Hugging Face encoder that takes in the sound
-    itself. With --measure each is run for 8 s of noise on one thread, 80 ms at a time, with random
-    weights, which cost the same: compare the real-time factors of one run.
+    Besides these, `hf:` and an id or folder names any Hugging Face encoder that takes waveforms.
+    With --measure each is run on 8 s of noise on one thread, 80 ms at a time, with random weights,
+    which cost the same: compare the real-time factors of one run.
 
     \b
     Examples:
@@ -44,29 +50,38 @@ def encoders(names: tuple[str, ...], measure: bool, permissive_only: bool, as_js
     specs = [encoder_spec(name) for name in names] or list_encoders()
     if permissive_only:
         permissive = [licence.casefold() for licence in PERMISSIVE]
-        specs = [each for each in specs if each.licence.casefold() in permissive]
-    rows: list[dict[str, Any]] = []
+        specs = [spec for spec in specs if spec.licence.casefold() in permissive]
+    rows = []
     with progress_display() as progress, single_threaded():
-        for number, each in enumerate(specs, 1):
-            row = {**dataclasses.asdict(each), "at_hand": locate_weights(each.name)}
-            row["streaming"] = list(streaming_modes(each.name))
+        for number, spec in enumerate(specs, 1):
             if measure:
                 progress("measuring", number, len(specs))
-                row |= dataclasses.asdict(benchmark.measure_encoder(build_encoder(each.name)))
-            rows.append(row)
+            rows.append(_row(spec, measure))
     if as_json:
         click.echo(json.dumps(rows, indent=2))
-        return
+    else:
+        print_results(_table(rows, measure))
+
+
+def _row(spec: EncoderSpec, measure: bool) -> dict[str, Any]:
+    row = {**dataclasses.asdict(spec), "at_hand": locate_weights(spec.name)}
+    row["streaming"] = list(streaming_modes(spec.name))
+    if measure:
+        row |= dataclasses.asdict(benchmark.measure_encoder(build_encoder(spec.name)))
+    return row
+
+
+def _table(rows: list[dict[str, Any]], measured: bool) -> Table:
     table = Table(title="Pretrained encoders")
     table.add_column("name", no_wrap=True)
-    for heading in ("trained on", "licence", "layers × dim", "frames/s", "streamed"):
+    for heading in ("trained on", "licence", "layers × dim", "frames/s", "streaming"):
         table.add_column(heading)
-    for heading in ("M parameters", "look-ahead", "real-time factor") if measure else ():
+    for heading in ("M parameters", "look-ahead", "real-time factor") if measured else ():
         table.add_column(heading, justify="right")
-    table.add_column("at hand")
+    table.add_column("weights")
     for row in rows:
         costs: tuple[str, ...] = ()
-        if measure:
+        if measured:
             costs = (
                 f"{row['parameters'] / 1e6:.1f}",
                 f"{row['look_ahead_ms']:.0f} ms",
@@ -82,10 +97,10 @@ def encoders(names: tuple[str, ...], measure: bool, permissive_only: bool, as_js
             *costs,
             row["at_hand"] or _where(row),
         )
-    stdout_console().print(table)
+    return table
 
 
 def _where(row: dict[str, Any]) -> str:
     if row["sources"] or row["family"] == "huggingface":
-        return "downloaded when first used"
-    return "train it: recipes/pretrain" if row["family"] == "compact" else "give it: --weights"
+        return "downloaded on first use"
+    return "train: recipes/pretrain" if row["family"] == "compact" else "give with --weights"

@@ -7,25 +7,27 @@ from pathlib import Path
 import click
 
 from wakeword import storage
+from wakeword.cli import options
 from wakeword.cli.console import progress_display
-from wakeword.cli.verify_export import check, recordings, show_comparison
+from wakeword.cli.verify_export import print_comparison, recordings_option
+from wakeword.exporting.compare import check_recordings, compare_exported_file
 from wakeword.exporting.onnx import export_onnx
 from wakeword.model.file import load_model
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="[default: FILE with .onnx at its end]"
+@options.model_argument
+@options.option(
+    "-o", "--output", type=options.PATH, help="ONNX file.  [default: FILE with the suffix .onnx]"
 )
-@click.option("--int8", is_flag=True, help="Weights in eight bits: smaller and faster.")
-@recordings
+@options.option("--int8", is_flag=True, help="Quantise weights to 8 bits: smaller and faster.")
+@recordings_option
 def export(file: Path, output: Path | None, int8: bool, recordings: tuple[Path, ...]) -> None:
-    """Write a model as one ONNX file that runs without torch.
+    """Export a model as one ONNX file that runs without torch.
 
     The file holds front end, encoder, head and operating point; `wakeword.runtime` runs it with
-    numpy and onnxruntime alone. Afterwards the model and the file hear the same audio, and what
-    differs is shown, as by `wakeword verify-export`.
+    numpy and onnxruntime alone. Afterwards model and file are run on the same audio and compared,
+    as by `wakeword verify-export`.
 
     \b
     Examples:
@@ -33,11 +35,12 @@ def export(file: Path, output: Path | None, int8: bool, recordings: tuple[Path, 
       wakeword export alexa.wakeword -o alexa-int8.onnx --int8 --audio evening.flac
     """
     output = output or file.with_suffix(".onnx")
-    check(recordings)
+    check_recordings(recordings)
     model = load_model(file)
     storage.check_writable(output)
     with progress_display() as progress:
-        progress("writing the graph (a minute for an encoder like Whisper's)", 0, 0)
+        progress("exporting (a minute for an encoder like Whisper's)", 0, 0)
         export_onnx(model, output, int8=int8)
-    click.echo(f"wrote {output}")
-    show_comparison(file, model, output, recordings)
+        click.echo(f"wrote {output}")
+        comparison = compare_exported_file(model, output, recordings, progress)
+    print_comparison(comparison, file, output, recordings)

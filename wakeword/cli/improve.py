@@ -8,37 +8,34 @@ from pathlib import Path
 import click
 
 from wakeword import storage
-from wakeword.cli import options
+from wakeword.cli import options, training_options
 from wakeword.cli.console import progress_display
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.errors import ConfigError
-from wakeword.evaluation.evaluate import evaluate
+from wakeword.evaluation.report.format import format_file_size
 from wakeword.evaluation.report.plots import save_det_plot
 from wakeword.model.file import load_model, save_model
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
-from wakeword.training.improve import compare_models, merge_for_plot
-from wakeword.training.train import train
+from wakeword.training.improve import improve_model, merge_for_plot, read_reviewed
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.argument("reviewed", metavar="REVIEWED", type=click.Path(path_type=Path))
-@click.option(
+@options.model_argument
+@click.argument("reviewed", type=options.PATH)
+@options.option(
     "--data",
     required=True,
-    type=click.Path(path_type=Path),
-    help="What the model was trained on; its held-out part decides.",
+    type=options.PATH,
+    help="The data set that the model was trained on; its held-out part decides.",
 )
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The better model."
-)
-@click.option("--strategy", default="auto", show_default=True, help="As of `wakeword train`.")
-@options.epochs
-@options.hours
+@options.option("-o", "--output", required=True, type=options.PATH, help="New model file.")
+@options.option("--strategy", default="auto", show_default=True, help="As of `wakeword train`.")
+@training_options.epochs
+@training_options.hours
 @options.seed
-@options.work
+@training_options.work_dir
 def improve(
     file: Path,
     reviewed: Path,
@@ -48,14 +45,14 @@ def improve(
     epochs: int,
     hours: float,
     seed: int,
-    work: Path | None,
+    work_dir: Path | None,
 ) -> None:
-    """Go on training a model with clips that you labelled, if that makes it no worse.
+    """Continue training a model with labelled clips, and keep the result if it is not worse.
 
-    REVIEWED is the folder of `wakeword review`, or any manifest of clips with and without the word.
-    The model learns from them and from --data; both models are then measured on the held-out part
-    of --data. Where the new one is certainly worse in misses or false accepts, nothing is written
-    but the picture of both, and the exit code is 1: look at the labels.
+    REVIEWED is the folder of `wakeword review`, or any manifest of clips with and without the
+    keyword. The model is trained on them and on --data; both models are then evaluated on the
+    held-out part of --data. Where the new one is significantly worse in misses or false accepts,
+    only the DET plot of both is written and the exit code is 1: check the labels.
 
     \b
     Examples:
@@ -65,38 +62,30 @@ def improve(
     """
     storage.check_writable(output)
     if output.resolve() == file.resolve():
-        raise ConfigError(f"{output}: is the model itself. Write the better one beside it.")
-    before = load_model(file)
-    dataset = assign_splits(read_dataset(data))
-    manifest = reviewed / "reviewed" / "reviewed.jsonl"
-    more = read_dataset(manifest if manifest.is_file() else reviewed)
+        raise ConfigError(f"{output} is the model itself. Give the new model a name of its own.")
     config = TrainConfig(
         strategy=strategy, epochs=epochs, seed=seed, examples=ExampleConfig().with_hours(hours)
     )
     with progress_display() as progress:
-        old = evaluate(before, dataset, progress=progress)
-        trained = train(
-            dataset,
-            list(before.keywords),
+        result = improve_model(
+            load_model(file),
+            assign_splits(read_dataset(data)),
+            read_reviewed(reviewed),
             config,
-            extra_data=more,
-            start=before,
-            work_dir=work,
+            work_dir=work_dir,
             progress=progress,
         )
-        new = evaluate(trained.model, dataset, progress=progress)
-    found = compare_models(old, new)
-    picture = output.with_suffix(".png")
-    save_det_plot(merge_for_plot(old, new), picture)
-    for change in found:
+    plot = output.with_suffix(".png")
+    save_det_plot(merge_for_plot(result.before, result.after), plot)
+    for change in result.changes:
         click.echo(str(change))
-    click.echo(f"DET curves of both: {picture}")
-    if any(change.worse for change in found):
+    click.echo(f"DET curves of both: {plot}")
+    if result.worse:
         click.echo(
-            f"Refused: the new model is worse on held-out speech. {file} stays as it is, and "
+            f"Refused: the new model is worse on held-out speech. {file} is unchanged, and "
             f"{output} was not written. Are the labels in {reviewed} right?",
             err=True,
         )
         sys.exit(1)
-    save_model(trained.model, output)
-    click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    save_model(result.trained.model, output)
+    click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")

@@ -1,4 +1,4 @@
-"""`wakeword listen`: a line on stdout each time a keyword is heard; all else goes to stderr."""
+"""`wakeword listen`: one line on stdout per detection; everything else goes to stderr."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -23,18 +24,20 @@ from wakeword.audio.microphone import Microphone, list_devices
 from wakeword.audio.pcm import RawPcm
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
-from wakeword.cli import detector_factory
+from wakeword.cli import options
+from wakeword.cli.console import is_quiet
+from wakeword.cli.detector_factory import open_detector, open_verifier
 from wakeword.cli.level_meter import LOWEST_DB, level_line
 from wakeword.detection.capture import TriggerCapture
 from wakeword.detection.streaming import StreamDetector
 from wakeword.detection.trigger import Detection
 from wakeword.errors import ConfigError
 
-_ZEROS_S = 5.0  # exact zeros for so long: muted, or no permission
-_EXEC_GRACE_S = 5.0  # how long the end waits for commands that still run
+_ZEROS_S = 5.0  # exact zeros for this long: muted, or no permission
+_EXEC_GRACE_S = 5.0  # time that running commands get to finish at the end
 
 
-def _print_devices(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+def _print_devices(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if not wanted or context.resilient_parsing:
         return
     devices = list_devices()
@@ -46,73 +49,80 @@ def _print_devices(context: click.Context, option: click.Parameter, wanted: bool
 
 
 @click.command()
-@click.argument("model", metavar="FILE", type=click.Path(path_type=Path))
+@options.model_argument
 @click.argument("source", required=False)
-@click.option("--device", metavar="NAME|INDEX", help="Microphone; part of a name is enough.")
-@click.option("--channel", type=int, help="Channel to use, from 0; else a mix.")
-@click.option("--channels", type=int, help="Channels of the sound on stdin; else 1.")
-@click.option("--rate", type=int, help="Sample rate in Hz; else the device's, or 16000 on stdin.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Score to detect from.")
-@click.option("--gate", is_flag=True, help="Compute nothing while the level says silence.")
-@detector_factory.speakers_option
-@click.option("--exec", "command", metavar="CMD", help="Run CMD at each detection.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per detection.")
-@click.option(
+@options.device
+@options.option("--channel", type=int, help="Channel to use, from 0.  [default: a mix]")
+@options.option("--channels", type=int, help="Channels of the audio on stdin.  [default: 1]")
+@options.option(
+    "--rate", type=int, help="Sample rate in Hz.  [default: the device's; 16000 on stdin]"
+)
+@options.threshold
+@options.option("--silence-gate", is_flag=True, help="Do not run the model during silence.")
+@options.speakers
+@options.option("--exec", "command", metavar="CMD", help="Run CMD at each detection.")
+@options.option("--json", "as_json", is_flag=True, help="Print one JSON object per detection.")
+@options.option(
     "--save-triggers",
     metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Keep 3 s around each detection and each near miss, for `wakeword review`.",
+    type=options.PATH,
+    help="Save 3 s around each detection and each near-threshold score, for `wakeword review`.",
 )
-@click.option(
+@options.option(
     "--keep",
     default=500,
     show_default=True,
     type=click.IntRange(1),
-    help="Clips in that folder; the oldest go first.",
+    help="Clips to keep in that folder; the oldest are deleted.",
 )
-@click.option(
+@options.option(
     "--list-devices",
     is_flag=True,
     is_eager=True,
     expose_value=False,
     callback=_print_devices,
-    help="Print the microphones and end.",
+    help="List the microphones and exit.",
 )
 def listen(
-    model: Path,
+    file: Path,
     source: str | None,
     device: str | None,
     channel: int | None,
     channels: int | None,
     rate: int | None,
     threshold: float | None,
-    gate: bool,
-    only_voices: Path | None,
+    silence_gate: bool,
+    speakers: Path | None,
     command: str | None,
     as_json: bool,
     save_triggers: Path | None,
     keep: int,
 ) -> None:
-    """Listen for the keywords of the model FILE, or of an exported .onnx, until Ctrl-C.
+    """Detect the keywords of the model FILE, or of an exported .onnx, until Ctrl-C.
 
-    The sound comes from the microphone or, where SOURCE is "-", as raw 16-bit little-endian PCM
-    from stdin: arecord -t raw -f S16_LE -r 16000 | wakeword listen FILE -
+    The audio comes from the microphone or, where SOURCE is "-", from stdin as raw 16-bit
+    little-endian PCM.
 
-    CMD is run without a shell, beside the listening; it finds WAKEWORD_KEYWORD, WAKEWORD_SCORE
+    CMD is run without a shell while listening continues; it finds WAKEWORD_KEYWORD, WAKEWORD_SCORE
     and WAKEWORD_TIME (seconds) in its environment and prints to stderr.
+
+    \b
+    Examples:
+      wakeword listen alexa.wakeword
+      wakeword listen alexa.wakeword --exec "aplay ding.wav"
+      arecord -t raw -f S16_LE -r 16000 | wakeword listen alexa.onnx - --json
     """
     console = Console(stderr=True)
     runner = None if command is None else Runner(command, console)
-    sound = open_source(source, device, channel, channels, rate)
-    verify = detector_factory.open_verifier(only_voices)
-    detector = detector_factory.open_detector(
-        model, threshold, sound.rate, SilenceGate() if gate else None, verify
-    )
-    kept = None
+    audio = open_source(source, device, channel, channels, rate)
+    verify = open_verifier(speakers)
+    gate = SilenceGate() if silence_gate else None
+    detector = open_detector(file, threshold, audio.rate, gate, verify)
+    capture = None
     if save_triggers is not None:
-        kept = TriggerCapture(save_triggers, sound.rate, detector.thresholds, keep)
-    session = Session(detector, sound, console, runner, as_json, kept)
-    with sound if isinstance(sound, Microphone) else nullcontext():
+        capture = TriggerCapture(save_triggers, audio.rate, detector.thresholds, keep)
+    session = Session(detector, audio, console, runner, as_json, capture)
+    with audio if isinstance(audio, Microphone) else nullcontext():
         session.run()
 
 
@@ -123,11 +133,15 @@ def open_source(
     channels: int | None,
     rate: int | None,
 ) -> Microphone | RawPcm:
-    """The microphone, or stdin where `source` is "-"."""
+    """Open the microphone, or stdin where `source` is "-".
+
+    Raises:
+        ConfigError: options that do not fit the source, or a terminal on stdin.
+    """
     if source is None:
         if channels is not None:
             raise ConfigError(
-                "--channels describes sound on stdin (SOURCE '-'). "
+                "--channels describes audio on stdin (SOURCE '-'). "
                 "For a microphone, --channel N takes one of its channels."
             )
         index = int(device) if device is not None and device.isdecimal() else device
@@ -153,30 +167,39 @@ def open_source(
 
 
 class Session:
-    """From blocks of sound to lines on stdout, until the sound or the user ends it."""
+    """Feeds audio to a detector and prints detections, until the audio ends or Ctrl-C.
+
+    Args:
+        detector: to feed.
+        audio: microphone or stdin.
+        console: for everything but detections.
+        runner: runs a command at each detection; None runs nothing.
+        as_json: print JSON lines.
+        capture: saves clips; None saves nothing.
+    """
 
     def __init__(
         self,
         detector: StreamDetector,
-        sound: Microphone | RawPcm,
+        audio: Microphone | RawPcm,
         console: Console,
         runner: Runner | None,
         as_json: bool,
         capture: TriggerCapture | None = None,
     ) -> None:
         self.detector = detector
-        self.sound = sound
+        self.audio = audio
         self.console = console
         self.runner = runner
         self.as_json = as_json
         self.capture = capture
         self.meter = Meter(detector)
-        self.heard: Counter[str] = Counter()
+        self.detections: Counter[str] = Counter()
         self.samples = 0
-        self._zeros_s = 0.0  # since the start; negative once a sample was not zero
+        self._zeros_s = 0.0  # since the start; -1 once a sample was not zero
 
     def run(self) -> None:
-        """Until the sound ends or Ctrl-C. The summary is given in any case."""
+        """Run until the audio ends or Ctrl-C; prints a summary in any case."""
         try:
             self._announce()
             with self._live():
@@ -191,59 +214,62 @@ class Session:
             self._summarise()
 
     def _announce(self) -> None:
-        sound = self.sound
-        name = f"microphone {sound.device.name}" if isinstance(sound, Microphone) else "stdin"
-        which = "" if sound.channel is None else f", channel {sound.channel}"
-        self._say(
-            f"listening to {name} at {sound.rate} Hz{which}; threshold: "
-            f"{self.detector.describe()}. Ctrl-C ends."
-        )
-
-    def _loop(self) -> None:
-        for block in self.sound:
-            self.samples += block.size
-            self.meter.level_db = level_db(block)
-            found = self.detector.feed(block)
-            for detection in found:
-                self._report(detection)
-            if self.capture is not None:
-                self.capture.hear(block, found, self.detector.scores)
-            self._notice_silence(block)
-        found = self.detector.flush()
-        for detection in found:
-            self._report(detection)
-        if self.capture is not None:
-            self.capture.hear(np.zeros(0, dtype=np.float32), found, {})
-
-    def _notice_silence(self, block: Samples) -> None:
-        """A microphone without permission (macOS) or muted sends exact zeros: say so, once."""
-        if not 0 <= self._zeros_s < _ZEROS_S or isinstance(self.sound, RawPcm):
-            return
-        self._zeros_s = -1.0 if block.any() else self._zeros_s + block.size / self.sound.rate
-        if self._zeros_s >= _ZEROS_S:
-            self._say(
-                "only digital silence so far: is the microphone muted, or has this program no "
-                "permission to use it?"
+        audio = self.audio
+        name = f"microphone {audio.device.name}" if isinstance(audio, Microphone) else "stdin"
+        channel = "" if audio.channel is None else f", channel {audio.channel}"
+        if not is_quiet():
+            _print_line(
+                self.console,
+                f"listening to {name} at {audio.rate} Hz{channel}; threshold: "
+                f"{self.detector.describe()}. Ctrl-C ends.",
             )
 
-    def _report(self, detection: Detection) -> None:
-        self.heard[detection.keyword] += 1
-        print(_as_json(detection) if self.as_json else _as_text(detection), flush=True)
-        if self.runner is not None:
-            self.runner.start(detection)
+    def _loop(self) -> None:
+        for block in self.audio:
+            self.samples += block.size
+            self.meter.level_db = level_db(block)
+            self._report(block, self.detector.feed(block), self.detector.scores)
+            self._warn_of_zeros(block)
+        self._report(np.zeros(0, dtype=np.float32), self.detector.flush(), {})
+
+    def _report(
+        self, block: Samples, detections: list[Detection], scores: Mapping[str, float]
+    ) -> None:
+        for detection in detections:
+            self.detections[detection.keyword] += 1
+            print(_as_json(detection) if self.as_json else _as_text(detection), flush=True)
+            if self.runner is not None:
+                self.runner.start(detection)
+        if self.capture is not None:
+            self.capture.hear(block, detections, scores)
+
+    def _warn_of_zeros(self, block: Samples) -> None:
+        """Warn once where a microphone delivers exact zeros: muted, or no permission (macOS)."""
+        if not 0 <= self._zeros_s < _ZEROS_S or isinstance(self.audio, RawPcm):
+            return
+        self._zeros_s = -1.0 if block.any() else self._zeros_s + block.size / self.audio.rate
+        if self._zeros_s >= _ZEROS_S:
+            _print_line(
+                self.console,
+                "only digital silence so far: is the microphone muted, or does this program lack "
+                "the permission to use it?",
+            )
 
     def _summarise(self) -> None:
-        counts = ", ".join(f"{keyword} {n}" for keyword, n in self.heard.most_common())
-        overflows = self.sound.overflows if isinstance(self.sound, Microphone) else 0
-        lost = f"; sound was lost {overflows} time(s), the machine is too slow" if overflows else ""
-        kept = f"; {self.capture.kept} clip(s) kept" if self.capture else ""
-        self._say(
-            f"listened for {self.samples / self.sound.rate:.1f} s, "
-            f"{self.heard.total()} detection(s){': ' + counts if counts else ''}{kept}{lost}"
+        if is_quiet():
+            return
+        counts = ", ".join(f"{keyword} {n}" for keyword, n in self.detections.most_common())
+        overflows = self.audio.overflows if isinstance(self.audio, Microphone) else 0
+        lost = f"; audio was lost {overflows} time(s): the machine is too slow" if overflows else ""
+        saved = f"; {self.capture.kept} clip(s) saved" if self.capture else ""
+        _print_line(
+            self.console,
+            f"listened for {self.samples / self.audio.rate:.1f} s, "
+            f"{self.detections.total()} detection(s){': ' + counts if counts else ''}{saved}{lost}",
         )
 
     def _live(self) -> AbstractContextManager[object]:
-        if not self.console.is_terminal:
+        if is_quiet() or not self.console.is_terminal:
             return nullcontext()
         return Live(
             get_renderable=self.meter.render,
@@ -253,25 +279,27 @@ class Session:
             redirect_stdout=sys.stdout.isatty(),  # a piped stdout stays a pipe
         )
 
-    def _say(self, text: str) -> None:
-        _say(self.console, text)
-
 
 class Meter:
-    """The moving line on a terminal: level of the sound, best score."""
+    """The live line on a terminal: audio level and highest score."""
 
     def __init__(self, detector: StreamDetector) -> None:
         self.detector = detector
         self.level_db = LOWEST_DB
 
     def render(self) -> RenderableType:
+        """Return the line for the current level and scores."""
         scores = dict(self.detector.scores)
         best = max(scores, key=lambda keyword: scores[keyword], default="")
         return level_line(self.level_db, f"{best} {scores[best]:.2f}" if best else "")
 
 
 class Runner:
-    """Runs the user's command once per detection, each in a thread of its own."""
+    """Runs the command of --exec once per detection, each time in a thread of its own.
+
+    Raises:
+        ConfigError: the command is empty or cannot be split into arguments.
+    """
 
     def __init__(self, command: str, console: Console) -> None:
         self.arguments = split_command(command)
@@ -279,6 +307,7 @@ class Runner:
         self._threads: list[threading.Thread] = []
 
     def start(self, detection: Detection) -> None:
+        """Start the command for a detection."""
         environment = {
             **os.environ,
             "WAKEWORD_KEYWORD": detection.keyword,
@@ -290,33 +319,37 @@ class Runner:
         thread.start()
 
     def wait(self, seconds: float) -> None:
-        """Let running commands finish, so that their failures are still told."""
-        end = time.monotonic() + seconds
+        """Wait for running commands, so that their failures are still reported."""
+        deadline = time.monotonic() + seconds
         for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self, environment: dict[str, str]) -> None:
         try:
             done = subprocess.run(
                 self.arguments,
                 env=environment,
-                stdin=subprocess.DEVNULL,  # our stdin may carry the sound
-                stdout=2,  # our stdout carries detections alone
+                stdin=subprocess.DEVNULL,  # ours may carry the audio
+                stdout=2,  # ours carries detections only
                 check=False,
             )
         except OSError as error:
-            _say(self.console, f"--exec could not run: {error}")
+            _print_line(self.console, f"--exec could not run: {error}")
             return
         if done.returncode:
-            _say(self.console, f"--exec {self.arguments!r} ended with {done.returncode}")
+            _print_line(self.console, f"--exec {self.arguments!r} ended with {done.returncode}")
 
 
 def split_command(command: str) -> list[str] | str:
-    """Arguments as a shell would split them; Windows takes the line as it is."""
+    """Split a command into arguments as a shell does; Windows takes it unsplit.
+
+    Raises:
+        ConfigError: the command is empty or cannot be split.
+    """
     try:
         arguments = shlex.split(command)
     except ValueError as error:
-        raise ConfigError(f"--exec {command!r} cannot be split into words: {error}.") from error
+        raise ConfigError(f"--exec {command!r} cannot be split into arguments: {error}.") from error
     if not arguments:
         raise ConfigError("--exec is empty: expected a command, such as 'aplay ding.wav'.")
     return command if os.name == "nt" else arguments
@@ -336,5 +369,5 @@ def _as_json(detection: Detection) -> str:
     )
 
 
-def _say(console: Console, text: str) -> None:
+def _print_line(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -6,58 +6,57 @@ from pathlib import Path
 
 import click
 
-from wakeword import storage
-from wakeword.audio.files import load_audio, save_audio
 from wakeword.cli import options
-from wakeword.cli.console import progress_display, stdout_console
-from wakeword.data.clip import Clip
+from wakeword.cli.console import print_note, print_results, progress_display
 from wakeword.data.loader import check_broken
 from wakeword.data.readers import find_recordings
-from wakeword.data.writer import manifest_row, write_rows
-from wakeword.detection.capture import CapturedClip, write_clip
-from wakeword.errors import ManifestError
-from wakeword.evaluation.mine import mine_recordings
+from wakeword.evaluation.mine import (
+    check_output_folder,
+    mine_recordings,
+    write_for_review,
+    write_negatives,
+)
 from wakeword.model.file import load_model
 from wakeword.parallel import executor_for
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.argument("sounds", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the clips."
-)
-@click.option(
-    "--score",
+@options.model_argument
+@click.argument("recordings", nargs=-1, required=True, type=options.PATH)
+@options.option("-o", "--output", required=True, type=options.PATH, help="Folder for the clips.")
+@options.option(
+    "--min-score",
     default=0.2,
     show_default=True,
     type=click.FloatRange(0.0, 1.0, min_open=True),
-    help="Keep what scored this or more.",
+    help="Lowest score to keep.",
 )
-@click.option("--most", default=500, show_default=True, type=click.IntRange(1), help="Clips kept.")
-@click.option(
+@options.option(
+    "--max-clips", default=500, show_default=True, type=click.IntRange(1), help="Clips to keep."
+)
+@options.option(
     "--to-review",
     is_flag=True,
-    help="The keyword may be said: make clips for `wakeword review` instead of negatives.",
+    help="The recordings may hold the keyword: write clips for `wakeword review`, not negatives.",
 )
 @options.ray
 def mine(
     file: Path,
-    sounds: tuple[Path, ...],
+    recordings: tuple[Path, ...],
     output: Path,
-    score: float,
-    most: int,
+    min_score: float,
+    max_clips: int,
     to_review: bool,
     ray: str | None,
 ) -> None:
-    """Collect what sets a model off in recordings in which nobody says the keyword.
+    """Collect the highest scores of a model in recordings without the keyword, as hard negatives.
 
-    Writes four seconds around each moment as FLAC, and a manifest of them; `wakeword train
+    Writes four seconds around each score peak as FLAC, and a manifest of them; `wakeword train
     --negatives` takes the folder.
 
     With --to-review the recordings may hold the keyword: a model made by `wakeword enroll` from
-    three clips finds more of them in what was recorded anyway, and `wakeword review` asks of each
-    whether it is one.
+    three clips finds more of them in existing recordings, and `wakeword review` asks for the label
+    of each.
 
     \b
     Examples:
@@ -66,42 +65,20 @@ def mine(
       wakeword mine enrolled.wakeword meetings/ -o found/ --to-review
     """
     model = load_model(file)
-    manifest = output / "mined.jsonl"
-    for there in (manifest, *output.glob("*.json")):
-        if there.exists():
-            raise ManifestError(f"{there}: there already. Give another folder, or remove this one.")
-    storage.check_writable(manifest)
-    paths = [path for sound in sounds for path in find_recordings(sound)]
-    with executor_for(ray) as spread, progress_display() as progress:
-        found, broken = mine_recordings(
-            model, paths, score=score, most=most, progress=progress, spread=spread
+    check_output_folder(output)
+    paths = [path for place in recordings for path in find_recordings(place)]
+    with executor_for(ray) as executor, progress_display() as progress:
+        clips, broken = mine_recordings(
+            model, paths, score=min_score, most=max_clips, progress=progress, executor=executor
         )
     check_broken(len(broken), len(paths), broken)
     for reason in broken.values():
-        click.echo(f"note: skipped {reason}", err=True)
-    if not found:
-        stdout_console().print(
-            f"nothing scored {score:g} or more: nothing written", highlight=False
-        )
+        print_note(f"skipped {reason}")
+    if not clips:
+        print_results(f"nothing scored {min_score:g} or more: nothing written")
         return
-    rows = []
-    for number, each in enumerate(found):
-        clip = output / f"{number:05d}.flac"
-        sound = load_audio(each.recording, offset_s=each.start_s, duration_s=each.seconds)
-        if to_review:
-            heard = each.score >= model.operating_point.thresholds[each.keyword]
-            write_clip(clip, sound, CapturedClip(each.keyword, heard, each.score, each.time_s))
-            continue
-        save_audio(clip, sound)
-        row = manifest_row(
-            Clip(clip, source="mined"),
-            output,
-            recording=each.recording.name,
-            time=each.time_s,
-            keyword=each.keyword,
-            score=each.score,
-        )
-        rows.append(row)
-    if not to_review:
-        write_rows(manifest, rows)
-    stdout_console().print(f"{len(found)} clips in {output}", highlight=False)
+    if to_review:
+        write_for_review(clips, output, model)
+    else:
+        write_negatives(clips, output)
+    print_results(f"{len(clips)} clips in {output}")

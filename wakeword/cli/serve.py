@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wakeword.cli import detector_factory
+from wakeword.cli import options
+from wakeword.cli.detector_factory import open_detector_factory, open_verifier
 from wakeword.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,25 +24,41 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", default=10400, show_default=True, type=click.IntRange(0, 65535))
-@click.option(
+@click.argument("files", nargs=-1, required=True, type=options.PATH)
+@options.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@options.option(
+    "--port",
+    default=10400,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port of the Wyoming server.",
+)
+@options.option(
     "--allow",
     multiple=True,
     metavar="ADDRESS",
-    help="Who may connect beside this machine: 192.168.1.20, 192.168.1.0/24; may be repeated.",
+    help="Other machines that may connect: 192.168.1.20, 192.168.1.0/24; may be repeated.",
 )
-@click.option(
+@options.option(
     "--web", type=click.IntRange(0, 65535), help="Port of a page with a microphone, and of /ws."
 )
-@click.option("--token", envvar="WAKEWORD_TOKEN", help="Who uses the web port must know.")
-@click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM file, for https and wss.")
-@click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file of its key.")
-@click.option("--threshold", type=click.FloatRange(0.0, 1.0), help="Instead of the models' own.")
-@detector_factory.speakers_option
-@click.option("--clients", default=100, show_default=True, type=click.IntRange(1), help="At once.")
-@click.option("--idle", default=300.0, show_default=True, help="Seconds until who is silent goes.")
+@options.option(
+    "--token", envvar="WAKEWORD_TOKEN", help="Token that clients of the web port must send."
+)
+@options.option("--tls-cert", type=options.PATH, help="Certificate (PEM), for https and wss.")
+@options.option("--tls-key", type=options.PATH, help="Private key of the certificate (PEM).")
+@options.threshold
+@options.speakers
+@options.option(
+    "--max-clients",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Simultaneous clients of each protocol.",
+)
+@options.option(
+    "--idle-timeout", default=300.0, show_default=True, help="Client idle timeout in seconds."
+)
 def serve(
     files: tuple[Path, ...],
     host: str,
@@ -52,18 +69,19 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     threshold: float | None,
-    only_voices: Path | None,
-    clients: int,
-    idle: float,
+    speakers: Path | None,
+    max_clients: int,
+    idle_timeout: float,
 ) -> None:
-    """Hear for others: Wyoming, for Home Assistant and its satellites; and a websocket.
+    """Run a Wyoming server, for Home Assistant and its satellites, and a WebSocket server.
 
     FILES are models, or exported ones (.onnx). In Home Assistant, add the integration "Wyoming
     Protocol" with this machine's address and port; every keyword of every file is then a wake word
-    to choose. --web adds a page that listens to the browser's microphone, the websocket behind it
-    (/ws: 16-bit PCM in, JSON out), /health and /metrics. Needs the extra 'serve'.
+    to choose. --web adds a page that uses the browser's microphone, the WebSocket behind it (/ws:
+    16-bit PCM in, JSON out), /health and /metrics. Needs the extra 'serve'.
 
-    Off this machine, Wyoming hears only whom --allow names, the web port only who knows --token.
+    Other machines may use the Wyoming port only where --allow names them, and the web port only
+    with the --token.
 
     \b
     Examples:
@@ -79,30 +97,35 @@ def serve(
         raise ConfigError(
             f'{error}: serving needs an extra. Install it: pip install "wakeword[serve]"'
         ) from error
-    if not _is_loopback(host):
-        if not allow:
-            raise ConfigError(
-                f"--host {host}: reachable from other machines, and Wyoming knows no passwords. "
-                "Say who may connect: --allow 192.168.1.20, or a network, --allow 192.168.1.0/24."
-            )
-        if web is not None and not token:
-            raise ConfigError(
-                f"--host {host} --web {web}: reachable from other machines. Choose a --token that "
-                "they must know, or set WAKEWORD_TOKEN."
-            )
-    verify = detector_factory.open_verifier(only_voices)
-    words = ModelRegistry(
-        {file: detector_factory.open_detector_factory(file, threshold, verify) for file in files}
-    )
-    networks = [_network(each) for each in (*_LOOPBACK, *allow)]
-    limits = ClientLimits(clients=clients, idle_s=idle)
-    server = WyomingServer(words, networks, limits)
-    site = None if web is None else (WebServer(words, token, limits), web, _tls(tls_cert, tls_key))
+    _check_access(host, allow, web, token)
+    verify = open_verifier(speakers)
+    models = ModelRegistry({file: open_detector_factory(file, threshold, verify) for file in files})
+    limits = ClientLimits(clients=max_clients, idle_s=idle_timeout)
+    server = WyomingServer(models, [_network(each) for each in (*_LOOPBACK, *allow)], limits)
+    site = None
+    if web is not None:
+        site = (WebServer(models, token, limits), web, _tls(tls_cert, tls_key))
     with suppress(KeyboardInterrupt):
-        asyncio.run(_until_stopped(server, site, host, port, ", ".join(words.keywords)))
+        asyncio.run(_run_until_stopped(server, site, host, port, ", ".join(models.keywords)))
 
 
-async def _until_stopped(
+def _check_access(host: str, allow: tuple[str, ...], web: int | None, token: str | None) -> None:
+    """Refuse to be reachable from other machines without --allow and --token."""
+    if _is_loopback(host):
+        return
+    if not allow:
+        raise ConfigError(
+            f"--host {host}: reachable from other machines, and Wyoming has no passwords. "
+            "Say who may connect: --allow 192.168.1.20, or a network, --allow 192.168.1.0/24."
+        )
+    if web is not None and not token:
+        raise ConfigError(
+            f"--host {host} --web {web}: reachable from other machines. Choose a --token that "
+            "clients must send, or set WAKEWORD_TOKEN."
+        )
+
+
+async def _run_until_stopped(
     server: WyomingServer,
     site: tuple[WebServer, int, ssl.SSLContext | None] | None,
     host: str,
@@ -110,17 +133,18 @@ async def _until_stopped(
     names: str,
 ) -> None:
     stopped = asyncio.Event()
-    with suppress(NotImplementedError):  # Windows has none: Ctrl+C alone
+    with suppress(NotImplementedError):  # Windows: Ctrl+C only
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     async with AsyncExitStack() as running:
         listening = await server.start(host, port)
         running.push_async_callback(server.stop, listening)
-        at = listening.sockets[0].getsockname()
-        click.echo(f"hearing {names} at tcp://{at[0]}:{at[1]}; stop with Ctrl+C")
+        address = listening.sockets[0].getsockname()
+        click.echo(f"serving {names} at tcp://{address[0]}:{address[1]}; stop with Ctrl+C")
         if site:
-            runner, at_port = await site[0].start(host, site[1], site[2])
+            web_server, web_port, tls = site
+            runner, bound_port = await web_server.start(host, web_port, tls)
             running.push_async_callback(runner.cleanup)
-            click.echo(f"page at {'https' if site[2] else 'http'}://{at[0]}:{at_port}/")
+            click.echo(f"page at {'https' if tls else 'http'}://{address[0]}:{bound_port}/")
         await stopped.wait()
 
 
@@ -130,7 +154,7 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(certificate, key)
-    except OSError as error:  # of which ssl.SSLError is one
+    except OSError as error:  # includes ssl.SSLError
         raise ConfigError(
             f"{certificate}: no certificate with its key can be read ({error}). Expected PEM files."
         ) from error

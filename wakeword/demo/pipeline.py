@@ -12,8 +12,9 @@ from wakeword.data.loader import ClipLoader
 from wakeword.demo.dataset import is_natural
 from wakeword.demo.recording import RecordingEvent
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
-from wakeword.evaluation.evaluate import confusable_result, keyword_result, score_streams
+from wakeword.evaluation.evaluator import confusable_result, keyword_result
 from wakeword.evaluation.results import ConfusableResult, Evaluation
+from wakeword.evaluation.scoring import score_streams
 from wakeword.evaluation.test_streams import (
     Stream,
     confusable_stream,

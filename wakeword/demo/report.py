@@ -8,8 +8,12 @@ from pathlib import Path
 
 from wakeword.demo.pipeline import Measurement, Outcome, next_commands
 from wakeword.demo.recording import RecordingEvent
-from wakeword.evaluation import metrics
-from wakeword.evaluation.evaluate import miss_rate_estimate
+from wakeword.evaluation.metrics import Estimate
+from wakeword.evaluation.report.format import (
+    format_percent,
+    format_percent_estimate,
+    format_percent_interval,
+)
 from wakeword.evaluation.report.page import embed_png, write_page
 from wakeword.evaluation.results import KeywordResult
 
@@ -25,23 +29,23 @@ def summarise_measurement(measurement: Measurement) -> list[str]:
     """Describe the results on held-out voices, as lines of text."""
     evaluation = measurement.evaluation
     lines = ["miss rate at the stored threshold (95 % interval):"]
-    for row in evaluation.rows:
-        missed = miss_rate_estimate(row.shipped)
+    for result in evaluation.results:
         lines.append(
-            f"  {row.condition:24} {row.shipped.missed:3} of {row.clips:3} clips missed  "
-            f"{100 * missed.value:5.1f} %  ({100 * missed.low:.1f}–{100 * missed.high:.1f})"
+            f"  {result.condition:24} {result.shipped.missed:3} of {result.clips:3} clips missed  "
+            f"{format_percent_estimate(result.shipped.miss_rate_estimate)}"
         )
-    shipped = evaluation.rows[0].shipped
-    rate = metrics.poisson(shipped.false_accepts, shipped.hours)
+    shipped = evaluation.results[0].shipped
+    rate = shipped.false_accept_estimate
     lines.append(
         f"false accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} min of other speech "
         f"and noise, a rate of {rate.low:.1f} to {rate.high:.1f} per hour (95 % interval)"
     )
-    result = measurement.confusables
+    confusables = measurement.confusables
     lines.append(
-        f"confusable phrases: {result.fired} of {result.clips} clips of "
-        f"{measurement.confusable_phrases} phrases caused a detection ({_percent(result.rate)})"
-        if result.clips
+        f"confusable phrases: {confusables.detected} of {confusables.clips} clips of "
+        f"{measurement.confusable_phrases} phrases caused a detection "
+        f"({_percent(confusables.rate)})"
+        if confusables.clips
         else "confusable phrases: none for this keyword"
     )
     return lines
@@ -91,9 +95,9 @@ speech, {_count_false_accepts(outcome.false_accepts)}.</p>
 
 def _results_html(measurement: Measurement) -> str:
     evaluation, confusables = measurement.evaluation, measurement.confusables
-    rows = "\n".join(_result_row(row) for row in evaluation.rows)
-    shipped = evaluation.rows[0].shipped
-    rate = metrics.poisson(shipped.false_accepts, shipped.hours)
+    rows = "\n".join(_result_row(result) for result in evaluation.results)
+    shipped = evaluation.results[0].shipped
+    rate = shipped.false_accept_estimate
     return f"""<table>
 <tr><th>test condition</th><th class="n">clips</th><th class="n">missed</th>
 <th class="n">95 % interval</th></tr>
@@ -102,22 +106,23 @@ def _results_html(measurement: Measurement) -> str:
 <p>False accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} minutes of other speech and
 noise. So short a test only bounds the rate: between {rate.low:.1f} and {rate.high:.1f} per hour
 (95 % interval).</p>
-<p>Confusable phrases: {confusables.fired} of {confusables.clips} clips of
+<p>Confusable phrases: {confusables.detected} of {confusables.clips} clips of
 {measurement.confusable_phrases} phrases caused a detection: {_percent(confusables.rate)}.</p>
 <p>All results are at the threshold in the model file, {shipped.threshold:.3f}.</p>"""
 
 
-def _result_row(row: KeywordResult) -> str:
-    missed = miss_rate_estimate(row.shipped)
+def _result_row(result: KeywordResult) -> str:
+    missed = result.shipped.miss_rate_estimate
     return (
-        f'<tr><td>{escape(row.condition)}</td><td class="n">{row.clips}</td>'
-        f'<td class="n">{100 * missed.value:.1f} %</td>'
-        f'<td class="n">{100 * missed.low:.1f}–{100 * missed.high:.1f} %</td></tr>'
+        f'<tr><td>{escape(result.condition)}</td><td class="n">{result.clips}</td>'
+        f'<td class="n">{format_percent(missed.value)}</td>'
+        f'<td class="n">{format_percent_interval(missed)} %</td></tr>'
     )
 
 
-def _percent(rate: metrics.Estimate) -> str:
-    return f"{100 * rate.value:.0f} %, 95 % interval {100 * rate.low:.0f}–{100 * rate.high:.0f}"
+def _percent(rate: Estimate) -> str:
+    interval = format_percent_interval(rate, digits=0)
+    return f"{format_percent(rate.value, digits=0)}, 95 % interval {interval}"
 
 
 def _count_false_accepts(count: int) -> str:

@@ -1,164 +1,123 @@
-"""The threshold for a rate of false accepts, from recordings without the keyword.
-
-A rate such as 0.5 per hour cannot be counted in an hour or two: the highest score in them decides
-by chance. The highest scores of separate events fall off like an exponential in the logit, so the
-threshold is read off the line through the highest of them, which rests on all these events
-instead of on one; and it is never below what the events themselves ask for.
-"""
+"""Calibration: the operating point of a model for a rate of false accepts per hour."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from wakeword.detection.trigger import Scores, Trigger, in_frames, smooth
+from wakeword import storage
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader, check_broken
+from wakeword.data.readers import find_recordings
+from wakeword.detection.trigger import Trigger, in_frames, smooth
+from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics
-from wakeword.evaluation.metrics import Estimate
+from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.results import HIT_TOLERANCE_S, ScoredStream
+from wakeword.evaluation.scoring import score_streams
+from wakeword.evaluation.test_streams import negative_stream, positive_stream
+from wakeword.evaluation.threshold import (
+    CalibratedThreshold,
+    event_peaks,
+    fit_threshold,
+    logit,
+    sigmoid,
+)
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
+from wakeword.progress import ProgressCallback
 
-TAIL = 20  # highest events that the line goes through
 SMOOTHING_S = (0.04, 0.08, 0.12, 0.16, 0.24)
 REFRACTORY_S = (0.5, 1.0, 1.5, 2.0)
-HEARD_SHARE = 0.95
-_FAR = 0.1  # false accepts expected in the hours heard
+DETECTED_SHARE = 0.95
+"""Share of the keyword clips that a capped threshold still detects."""
+_EXTRAPOLATED_TOO_FAR = 0.1  # false accepts expected in the hours of negatives
 
-Peaks = npt.NDArray[np.float64]
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class CalibratedThreshold:
-    """A threshold and what it rests on.
+class Calibration(NamedTuple):
+    """A calibrated operating point and the evidence for it.
 
     Attributes:
-        expected: false accepts per hour by the line through the highest events, with the
-            interval (95 %) that their number and the hours leave.
-        counted: events at or over the threshold in these hours.
-        highest: score of the highest event.
+        operating_point: thresholds, smoothing, refractory time and their provenance; assign it to
+            `model.operating_point`.
+        thresholds: by keyword: the fitted threshold with the false accepts expected at it.
     """
 
-    threshold: float
-    expected: Estimate
-    counted: int
-    hours: float
-    highest: float
-
-    @property
-    def extrapolated(self) -> bool:
-        """Whether the threshold lies above every event that was heard."""
-        return self.threshold > self.highest
+    operating_point: OperatingPoint
+    thresholds: Mapping[str, CalibratedThreshold]
 
 
-def event_peaks(logits: Scores, smoothing: int, refractory: int) -> Peaks:
-    """Highest smoothed logit of each separate event, rising: none within `refractory` frames."""
-    scores = smooth(logits[:, None], smoothing)[:, 0]
-    values = np.log(scores) - np.log1p(-scores)
-    middle = values[1:-1]
-    at = np.flatnonzero((middle > values[:-2]) & (middle >= values[2:])) + 1
-    taken = np.zeros(len(values), dtype=bool)
-    kept: list[float] = []
-    for i in at[np.argsort(-values[at], kind="stable")]:
-        if not taken[i]:
-            kept.append(float(values[i]))
-            taken[max(0, i - refractory) : i + refractory + 1] = True
-    return np.sort(np.asarray(kept))
+def calibrate(
+    model: WakeWordModel,
+    *,
+    negatives: Iterable[Path | str] = (),
+    data: Dataset | None = None,
+    split: str = "dev",
+    false_accepts_per_hour: float = 0.5,
+    progress: ProgressCallback | None = None,
+) -> Calibration:
+    """Find the operating point of a model for a rate of false accepts per hour.
 
+    The model is not changed:
 
-def fit_threshold(events: Peaks, hours: float, per_hour: float) -> CalibratedThreshold:
-    """The lowest threshold at which no more than `per_hour` false accepts are to be expected.
+        calibration = calibrate(model, negatives=["evenings/"])
+        model.operating_point = calibration.operating_point
 
     Args:
-        events: from `peaks`, of all recordings together.
-        hours: of these recordings.
+        model: to calibrate.
+        negatives: recordings without the keyword: files, or folders of them.
+        data: a data set with splits assigned; its negatives are used too, and smoothing and
+            refractory time are chosen by its keyword clips.
+        split: of `data`.
+        false_accepts_per_hour: rate to aim at.
+        progress: called with each stream's name and the clips done.
 
-    The interval is that of the number that would be counted in as many hours again.
+    Raises:
+        ManifestError: no recordings without the keyword, or more than a tenth of the clips cannot
+            be read.
     """
-    tail = events[-TAIL:]
-    if len(tail) < 3:
-        return CalibratedThreshold(0.5, metrics.poisson(len(tail), hours), 0, hours, 0.0)
-    base = float(tail[0])
-    excess = tail[1:] - base
-    scale = max(float(excess.mean()), 1e-3)
-    base_rate = len(excess) / hours
-    by_line = base + scale * math.log(max(base_rate / per_hour, 1e-9))
-    allowed = int(per_hour * hours)
-    counted_at = float(events[-allowed - 1]) + 1e-6 if allowed < len(events) else base
-    chosen = max(by_line, counted_at)
-    expected = base_rate * math.exp(-(chosen - base) / scale)
-    counted = int((events >= chosen).sum())
-    return CalibratedThreshold(
-        _score(chosen),
-        _interval(expected, hours, len(excess)),
-        counted,
-        hours,
-        _score(float(events[-1])),
+    part = Dataset(Path(), "recordings")
+    if data is not None:
+        part = select_keywords(data, model.keywords).subset(split)
+    recordings = tuple(Clip(path) for place in negatives for path in find_recordings(Path(place)))
+    part = replace(part, negatives=(*part.negatives, *recordings))
+    if not part.negatives:
+        raise ManifestError("nothing to calibrate on: give --negatives FOLDER, --data, or both.")
+    conditions = (CLEAN, noisy(10.0)) if part.keywords else ()
+    streams = [
+        negative_stream(part),
+        *(positive_stream(part, condition) for condition in conditions),
+    ]
+    loader = ClipLoader()
+    scored_negatives, *positives = score_streams(model, streams, loader, progress)
+    clips = (*part.negatives, *part.noises)
+    check_broken(len(loader.broken), len(clips) + len(part.keywords), loader.broken)
+    _log.info("%d of %d clips could not be read", len(loader.broken), len(clips))
+    return calibrate_scores(
+        model,
+        scored_negatives,
+        positives,
+        false_accepts_per_hour,
+        source=f"of {len(clips)} recordings (SHA-256 {recordings_hash(clips)}), "
+        f"{date.today().isoformat()}",
     )
 
 
-def threshold_provenance(per_hour: float, hours: float, of: str) -> str:
-    """What is written beside a threshold that was found this way, from `hours` of what."""
-    return f"{per_hour:g} false accepts per hour, read off the highest events in {hours:.2f} h {of}"
-
-
-def _score(logit: float) -> float:
-    return 1.0 / (1.0 + math.exp(-logit))
-
-
-def _logit(score: float) -> float:
-    return math.log(score) - math.log1p(-score)
-
-
-def cap_extrapolated_threshold(
-    model: WakeWordModel,
-    found: Mapping[str, CalibratedThreshold],
-    positives: Sequence[ScoredStream],
-) -> dict[str, float]:
-    """Thresholds, those beyond every event lowered until `HEARD_SHARE` of the words are heard.
-
-    Little audio places a threshold far above all that was heard in it, and a line drawn too far may
-    end above the keyword itself. None is lowered below the highest event. A line drawn to less than
-    `_FAR` of a false accept in these hours says little: the threshold is then no higher than
-    halfway, in logits, from the highest event to what the words reach.
-    """
-    smoothing, _ = in_frames(model.operating_point, model.frame_s)
-    thresholds = {}
-    for k, word in enumerate(model.keywords):
-        c = found[word]
-        best = [
-            float(scores[round(s.start_s / model.frame_s) : round(end_s / model.frame_s)].max())
-            for track in positives
-            for scores in [smooth(track.logits[:, k : k + 1], smoothing)[:, 0]]
-            for s in track.segments_of(word)
-            for end_s in [s.end_s + HIT_TOLERANCE_S]
-        ]
-        allowed = int((1 - HEARD_SHARE) * len(best) + 1e-9)  # words that may be missed
-        lowered = sorted(best)[allowed] if best else 1.0
-        if c.expected.value * c.hours < _FAR and c.highest < lowered < 1.0:
-            lowered = _score((_logit(c.highest) + _logit(lowered)) / 2)
-        thresholds[word] = max(min(c.threshold, lowered), min(c.threshold, c.highest))
-    return thresholds
-
-
-def _interval(expected: float, hours: float, tail: int) -> Estimate:
-    """Between which rates as many hours again will count, 95 %.
-
-    The expected number has itself an error of the order 1 / sqrt(tail) in the line's slope; a
-    count drawn around it has Poisson's. Both together are a negative binomial.
-    """
-    import scipy.stats
-
-    mean = max(expected * hours, 1e-9)
-    steepness = math.log(max(tail / mean, 1.0))  # how far along the line, in its own scale
-    spread = (1.0 + steepness**2) / tail  # relative variance of the expected number
-    shape = 1.0 / spread
-    counts = scipy.stats.nbinom(shape, shape / (shape + mean))
-    low, high = counts.ppf(0.025), max(counts.ppf(0.975), 1.0)  # one is never out of the question
-    return Estimate(expected, float(low) / hours, float(high) / hours)
+def recordings_hash(clips: Iterable[Clip]) -> str:
+    """Return 16 hex digits of a SHA-256 over the bytes of all recordings, in order of path."""
+    digest = hashlib.sha256()
+    for path in sorted({clip.path for clip in clips}):
+        digest.update(bytes.fromhex(storage.sha256(path)))
+    return digest.hexdigest()[:16]
 
 
 def calibrate_scores(
@@ -166,64 +125,149 @@ def calibrate_scores(
     negatives: ScoredStream,
     positives: Sequence[ScoredStream] = (),
     per_hour: float = 0.5,
-) -> tuple[OperatingPoint, dict[str, CalibratedThreshold]]:
-    """The operating point for a rate of false accepts per hour, and what each threshold rests on.
+    *,
+    cap: Sequence[ScoredStream] = (),
+    source: str = "",
+) -> Calibration:
+    """Find the operating point for a rate of false accepts from scored streams.
 
-    With streams of keyword clips the smoothing and the refractory time are chosen too: the
-    smoothing that misses fewest at its own threshold (the model's own, where that is as good), and
-    the shortest refractory time in which no clip fires twice. Without, both stay as they are.
+    Args:
+        model: that scored the streams.
+        negatives: stream without the keyword.
+        positives: streams of keyword clips, by which smoothing and refractory time are chosen: the
+            smoothing with the fewest misses at its own threshold (ties: nearest to the model's own)
+            and the shortest refractory time within which no clip is detected twice. Without them
+            both stay as they are.
+        per_hour: false accepts per hour to aim at.
+        cap: streams of keyword clips that cap extrapolated thresholds; see
+            `cap_extrapolated_threshold`.
+        source: of the negatives, for the provenance: "of 3 recordings".
     """
+    point, thresholds = _choose_operating_point(model, negatives, positives, per_hour)
+    provenance = threshold_provenance(per_hour, negatives.hours, source)
+    if cap:
+        capped = cap_extrapolated_threshold(model, thresholds, cap)
+        if capped != point.thresholds:
+            provenance += (
+                f", lowered until at least {DETECTED_SHARE:.0%} of the held-out keyword clips are "
+                "detected"
+            )
+        point = replace(point, thresholds=capped)
+    return Calibration(replace(point, provenance=provenance), thresholds)
+
+
+def threshold_provenance(per_hour: float, hours: float, source: str) -> str:
+    """Return the provenance that is stored with a threshold: rate, hours and source.
+
+    Args:
+        per_hour: false accepts per hour aimed at.
+        hours: of negatives.
+        source: where the negatives come from: "held out of the training data".
+    """
+    fitted = f"{per_hour:g} false accepts per hour, fitted to the highest events in {hours:.2f} h"
+    return f"{fitted} {source}".rstrip()
+
+
+def cap_extrapolated_threshold(
+    model: WakeWordModel,
+    thresholds: Mapping[str, CalibratedThreshold],
+    positives: Sequence[ScoredStream],
+) -> dict[str, float]:
+    """Lower extrapolated thresholds until `DETECTED_SHARE` of the keyword clips are detected.
+
+    With little audio the line may be extrapolated beyond the keyword's own scores. No threshold is
+    lowered below the highest event. Where the line expects less than a tenth of a false accept in
+    all hours of negatives, the threshold is at most halfway, in logits, from the highest event to
+    the score that the keyword clips reach.
+
+    Args:
+        model: that scored the streams.
+        thresholds: by keyword, from `fit_threshold`.
+        positives: streams of keyword clips.
+
+    Returns:
+        Thresholds by keyword.
+    """
+    smoothing, _ = in_frames(model.operating_point, model.frame_s)
+    capped = {}
+    for k, keyword in enumerate(model.keywords):
+        fitted = thresholds[keyword]
+        best_scores = [
+            float(scores[round(s.start_s / model.frame_s) : round(end_s / model.frame_s)].max())
+            for stream in positives
+            for scores in [smooth(stream.logits[:, k : k + 1], smoothing)[:, 0]]
+            for s in stream.segments_of(keyword)
+            for end_s in [s.end_s + HIT_TOLERANCE_S]
+        ]
+        allowed_misses = int((1 - DETECTED_SHARE) * len(best_scores) + 1e-9)
+        lowered = sorted(best_scores)[allowed_misses] if best_scores else 1.0
+        expected_events = fitted.expected.value * fitted.hours
+        if expected_events < _EXTRAPOLATED_TOO_FAR and fitted.highest < lowered < 1.0:
+            lowered = sigmoid((logit(fitted.highest) + logit(lowered)) / 2)
+        capped[keyword] = max(min(fitted.threshold, lowered), min(fitted.threshold, fitted.highest))
+    return capped
+
+
+def _choose_operating_point(
+    model: WakeWordModel,
+    negatives: ScoredStream,
+    positives: Sequence[ScoredStream],
+    per_hour: float,
+) -> tuple[OperatingPoint, dict[str, CalibratedThreshold]]:
     point = model.operating_point
     smoothings = sorted(SMOOTHING_S, key=lambda s: abs(s - point.smoothing_s))
-    tried = []
+    trials = []
     for smoothing_s in smoothings if positives else [point.smoothing_s]:
         trial = replace(point, smoothing_s=smoothing_s)
-        found = _thresholds(model, negatives, trial, per_hour)
-        trial = replace(trial, thresholds={word: c.threshold for word, c in found.items()})
-        tried.append((_missed(model, positives, trial), trial, found))
-    _, best, found = min(tried, key=lambda each: each[0])
+        fitted = _fit_thresholds(model, negatives, trial, per_hour)
+        trial = replace(trial, thresholds={word: t.threshold for word, t in fitted.items()})
+        trials.append((_count_misses(model, positives, trial), trial, fitted))
+    _, best, fitted = min(trials, key=lambda trial: trial[0])
     for refractory_s in REFRACTORY_S if positives else ():
-        shorter = replace(best, refractory_s=refractory_s)
-        if not _twice(model, positives, shorter):
-            return shorter, _thresholds(model, negatives, shorter, per_hour)
-    return best, found
+        candidate = replace(best, refractory_s=refractory_s)
+        if not _any_detected_twice(model, positives, candidate):
+            return candidate, _fit_thresholds(model, negatives, candidate, per_hour)
+    return best, fitted
 
 
-def _thresholds(
+def _fit_thresholds(
     model: WakeWordModel, negatives: ScoredStream, point: OperatingPoint, per_hour: float
 ) -> dict[str, CalibratedThreshold]:
     smoothing, refractory = in_frames(point, model.frame_s)
     return {
-        word: fit_threshold(
+        keyword: fit_threshold(
             event_peaks(negatives.logits[:, k], smoothing, refractory), negatives.hours, per_hour
         )
-        for k, word in enumerate(model.keywords)
+        for k, keyword in enumerate(model.keywords)
     }
 
 
-def _events(
-    model: WakeWordModel, track: ScoredStream, point: OperatingPoint
+def _event_times(
+    model: WakeWordModel, stream: ScoredStream, point: OperatingPoint
 ) -> Iterator[tuple[str, list[float]]]:
-    """By keyword: times of its events in seconds."""
-    thresholds = tuple(point.thresholds[word] for word in model.keywords)
-    events, _ = Trigger(thresholds, *in_frames(point, model.frame_s)).run(track.logits)
-    for k, word in enumerate(model.keywords):
-        yield word, [(e.frame + 1) * model.frame_s for e in events if e.keyword == k]
+    """Yield each keyword with the times of its events, in seconds."""
+    thresholds = tuple(point.thresholds[keyword] for keyword in model.keywords)
+    events, _ = Trigger(thresholds, *in_frames(point, model.frame_s)).run(stream.logits)
+    for k, keyword in enumerate(model.keywords):
+        yield keyword, [(e.frame + 1) * model.frame_s for e in events if e.keyword == k]
 
 
-def _missed(model: WakeWordModel, tracks: Sequence[ScoredStream], point: OperatingPoint) -> int:
+def _count_misses(
+    model: WakeWordModel, streams: Sequence[ScoredStream], point: OperatingPoint
+) -> int:
     return sum(
-        int((~metrics.detected(times, track.segments_of(word), HIT_TOLERANCE_S)).sum())
-        for track in tracks
-        for word, times in _events(model, track, point)
+        int((~metrics.detected(times, stream.segments_of(keyword), HIT_TOLERANCE_S)).sum())
+        for stream in streams
+        for keyword, times in _event_times(model, stream, point)
     )
 
 
-def _twice(model: WakeWordModel, tracks: Sequence[ScoredStream], point: OperatingPoint) -> bool:
-    """Whether a clip fires more than once."""
+def _any_detected_twice(
+    model: WakeWordModel, streams: Sequence[ScoredStream], point: OperatingPoint
+) -> bool:
     return any(
-        sum(s.start_s <= at <= s.end_s + HIT_TOLERANCE_S for at in times) > 1
-        for track in tracks
-        for word, times in _events(model, track, point)
-        for s in track.segments_of(word)
+        sum(s.start_s <= time <= s.end_s + HIT_TOLERANCE_S for time in times) > 1
+        for stream in streams
+        for keyword, times in _event_times(model, stream, point)
+        for s in stream.segments_of(keyword)
     )

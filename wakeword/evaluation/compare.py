@@ -1,4 +1,4 @@
-"""Two models on the same streams, clip by clip."""
+"""Paired comparison of two models on the same streams, clip by clip."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from wakeword.evaluation.results import Evaluation
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """One keyword under one condition: the clips on which two models differ.
+    """Clips of one keyword under one condition on which two models differ.
 
     Attributes:
-        p: McNemar's exact test; small where the difference is more than chance.
+        only_first: clips that only the first model missed.
+        only_second: clips that only the second model missed.
+        p: p-value of McNemar's exact test.
     """
 
     keyword: str
     condition: str
-    only_first: int  # clips that only the first model missed
+    only_first: int
     only_second: int
     p: float
 
@@ -26,27 +28,29 @@ class PairedComparison:
 def compare_evaluations(
     first: Evaluation, second: Evaluation, per_hour: float = 0.5
 ) -> list[PairedComparison]:
-    """Each model at its own operating point within `per_hour` false accepts per hour.
+    """Compare two models, each at its own operating point within `per_hour` false accepts per hour.
 
-    Rows that only one of them has, or in which one has no such point, are left out.
+    Keywords and conditions that only one of them has, or for which one has no operating point
+    within the rate, are left out.
     """
-    others = {(row.keyword, row.condition): row for row in second.rows}
-    found = []
-    for row in first.rows:
-        other = others.get((row.keyword, row.condition))
-        if other is None or len(row.words) != len(other.words):
+    by_key = {(result.keyword, result.condition): result for result in second.results}
+    comparisons = []
+    for result in first.results:
+        other = by_key.get((result.keyword, result.condition))
+        if other is None or len(result.clip_results) != len(other.clip_results):
             continue
-        if not all(per_hour in word.missed for word in (*row.words, *other.words)):
+        clips = (*result.clip_results, *other.clip_results)
+        if not all(per_hour in clip.missed for clip in clips):
             continue
-        a = [word.missed[per_hour] for word in row.words]
-        b = [word.missed[per_hour] for word in other.words]
-        found.append(
+        a = [clip.missed[per_hour] for clip in result.clip_results]
+        b = [clip.missed[per_hour] for clip in other.clip_results]
+        comparisons.append(
             PairedComparison(
-                row.keyword,
-                row.condition,
+                result.keyword,
+                result.condition,
                 sum(x and not y for x, y in zip(a, b, strict=True)),
                 sum(y and not x for x, y in zip(a, b, strict=True)),
                 metrics.mcnemar(a, b),
             )
         )
-    return found
+    return comparisons

@@ -1,4 +1,4 @@
-"""Event-level numbers: what was missed, how often it fired for nothing, and how sure that is."""
+"""Event-level metrics: misses, false accepts, latencies, and their confidence intervals."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import scipy.stats
 from wakeword.data.clip import KeywordSegment
 
 Array = npt.NDArray[np.float64]
-Events = Callable[[float], Sequence[float]]  # threshold → times of events, in seconds
+Events = Callable[[float], Sequence[float]]
+"""Maps a threshold to the times of its events, in seconds."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value with its interval."""
+    """A measured value with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -27,7 +28,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class DetPoint:
-    """One operating point of a detector on streams."""
+    """One operating point of a detector: a point of its detection error trade-off (DET) curve.
+
+    Attributes:
+        threshold: score from which the keyword is detected.
+        missed: occurrences of the keyword without a detection.
+        spoken: occurrences of the keyword.
+        false_accepts: detections in the negatives.
+        hours: of negatives.
+    """
 
     threshold: float
     missed: int
@@ -37,15 +46,30 @@ class DetPoint:
 
     @property
     def miss_rate(self) -> float:
+        """Share of the occurrences that were missed; 0 where there are none."""
         return self.missed / self.spoken if self.spoken else 0.0
 
     @property
+    def miss_rate_estimate(self) -> Estimate:
+        """The miss rate with its Wilson interval."""
+        return wilson(self.missed, self.spoken)
+
+    @property
     def false_accepts_per_hour(self) -> float:
+        """False accepts per hour of negatives; 0 where there are none."""
         return self.false_accepts / self.hours if self.hours else 0.0
+
+    @property
+    def false_accept_estimate(self) -> Estimate:
+        """False accepts per hour with their exact Poisson interval."""
+        return poisson(self.false_accepts, self.hours)
 
 
 def wilson(count: int, total: int, confidence: float = 0.95) -> Estimate:
-    """A share with its Wilson score interval."""
+    """Return a proportion with its Wilson score interval; [0, 1] where `total` is 0.
+
+    Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
+    """
     if total == 0:
         return Estimate(0.0, 0.0, 1.0)
     interval = scipy.stats.binomtest(count, total).proportion_ci(confidence, method="wilson")
@@ -53,9 +77,11 @@ def wilson(count: int, total: int, confidence: float = 0.95) -> Estimate:
 
 
 def poisson(count: int, hours: float, confidence: float = 0.95) -> Estimate:
-    """A rate per hour with its exact (Garwood) interval; 0 in H hours is bounded by 3.7 / H.
+    """Return a rate per hour with its exact Poisson interval; [0, ∞) where `hours` is 0.
 
-    In no hours at all nothing is known: it lies between 0 and infinity.
+    No event in H hours bounds the rate at 3.7 / H.
+
+    Source: Garwood 1936, "Fiducial Limits for the Poisson Distribution".
     """
     if not hours:
         return Estimate(0.0, 0.0, math.inf)
@@ -68,26 +94,38 @@ def poisson(count: int, hours: float, confidence: float = 0.95) -> Estimate:
 def detected(
     times: Sequence[float], segments: Sequence[KeywordSegment], tolerance_s: float
 ) -> npt.NDArray[np.bool_]:
-    """Which segments have an event between their start and `tolerance_s` after their end."""
-    found = [latency is not None for latency in latencies(times, segments, tolerance_s)]
-    return np.asarray(found, dtype=bool)
+    """Return which segments have an event between their start and `tolerance_s` after their end."""
+    hits = [latency is not None for latency in latencies(times, segments, tolerance_s)]
+    return np.asarray(hits, dtype=bool)
 
 
 def latencies(
     times: Sequence[float], segments: Sequence[KeywordSegment], tolerance_s: float
 ) -> list[float | None]:
-    """Seconds from each segment's end to its first event (negative before it); None: a miss."""
-    at = np.sort(np.asarray(times, dtype=np.float64))
-    found: list[float | None] = []
+    """Return the seconds from each segment's end to its first event, None for a miss.
+
+    Negative where the event comes before the end.
+    """
+    ordered = np.sort(np.asarray(times, dtype=np.float64))
+    delays: list[float | None] = []
     for segment in segments:
-        i = int(np.searchsorted(at, segment.start_s))
-        hit = i < len(at) and at[i] <= segment.end_s + tolerance_s
-        found.append(float(at[i] - segment.end_s) if hit else None)
-    return found
+        i = int(np.searchsorted(ordered, segment.start_s))
+        hit = i < len(ordered) and ordered[i] <= segment.end_s + tolerance_s
+        delays.append(float(ordered[i] - segment.end_s) if hit else None)
+    return delays
 
 
 def bootstrap(groups: Sequence[Sequence[bool]], draws: int = 2000, seed: int = 0) -> Estimate:
-    """A share over groups (speakers) that are drawn anew as wholes: value and 95 % interval."""
+    """Return a proportion over groups (speakers) with its cluster-bootstrap interval.
+
+    Groups are resampled as wholes, so that the interval covers new speakers and not only new clips
+    of the same ones.
+
+    Args:
+        groups: one sequence per group: True for a miss.
+        draws: bootstrap samples.
+        seed: of the random generator.
+    """
     counts = np.asarray([(sum(group), len(group)) for group in groups], dtype=np.float64)
     picks = np.random.default_rng(seed).integers(len(counts), size=(draws, len(counts)))
     missed, total = counts[picks].sum(axis=1).T
@@ -96,7 +134,11 @@ def bootstrap(groups: Sequence[Sequence[bool]], draws: int = 2000, seed: int = 0
 
 
 def mcnemar(a: Sequence[bool], b: Sequence[bool]) -> float:
-    """McNemar's exact test: how likely so uneven a split of the clips on which two differ is."""
+    """Return the two-sided p-value of McNemar's exact test on paired outcomes.
+
+    Source: McNemar 1947, "Note on the sampling error of the difference between correlated
+    proportions or percentages".
+    """
     only_a = sum(x and not y for x, y in zip(a, b, strict=True))
     only_b = sum(y and not x for x, y in zip(a, b, strict=True))
     if only_a + only_b == 0:
@@ -112,7 +154,16 @@ def sweep(
     thresholds: Sequence[float],
     tolerance_s: float,
 ) -> list[DetPoint]:
-    """Miss and false accepts at every threshold, each from the events of the trigger itself."""
+    """Return misses and false accepts at every threshold, from the events of the trigger itself.
+
+    Args:
+        positives: events in the stream of keyword clips.
+        segments: in which the keyword is spoken in it.
+        negatives: events in the stream without the keyword.
+        hours: of that stream.
+        thresholds: at which to count.
+        tolerance_s: how long after its end a detection of the keyword still counts.
+    """
     return [
         DetPoint(
             threshold,
@@ -126,7 +177,11 @@ def sweep(
 
 
 def merge_curves(curves: Sequence[Sequence[DetPoint]]) -> list[DetPoint]:
-    """Curves of several conditions over the same thresholds and negatives as one."""
+    """Add up the misses of several conditions over the same thresholds and negatives.
+
+    Raises:
+        ValueError: the curves differ in length.
+    """
     return [
         DetPoint(
             same[0].threshold,
@@ -140,9 +195,9 @@ def merge_curves(curves: Sequence[Sequence[DetPoint]]) -> list[DetPoint]:
 
 
 def at_false_accepts(points: Sequence[DetPoint], per_hour: float) -> DetPoint | None:
-    """The point with the fewest misses among those within `per_hour`; None where there is none.
+    """Return the point with the fewest misses within `per_hour` false accepts per hour.
 
-    Of several with as few misses, the one with the highest threshold.
+    Ties go to the highest threshold. None where no point is within the rate.
     """
     within = [p for p in points if p.false_accepts_per_hour <= per_hour]
     return min(within, key=lambda p: (p.missed, -p.threshold), default=None)

@@ -1,10 +1,13 @@
-"""TODO."""
+"""Result types of an evaluation: scored streams, one result per keyword and condition, and all."""
 
 from __future__ import annotations
 
 from bisect import bisect
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.detection.trigger import Scores
@@ -12,20 +15,21 @@ from wakeword.evaluation import metrics
 from wakeword.evaluation.metrics import DetPoint, Estimate
 
 HIT_TOLERANCE_S = 0.8
-"""A detection from a word's start to this long after its end is a hit."""
+"""A detection counts as a hit from the keyword's start until this long after its end."""
 
 FALSE_ACCEPT_RATES = (0.1, 0.5, 1.0, 2.0)
+"""False accepts per hour at which miss rates are reported."""
 
 
 @dataclass(frozen=True)
 class ScoredStream:
-    """A stream as a model heard it.
+    """A test stream with the logits that a model gave for it.
 
     Attributes:
         logits: (frames, keywords).
         segments: where each keyword is spoken, in stream time.
         hours: of audio.
-        pieces: where each clip begins, in seconds, with the clip; () where nobody asks.
+        pieces: start of each clip in seconds, with the clip; () where it is not needed.
     """
 
     name: str
@@ -35,21 +39,21 @@ class ScoredStream:
     pieces: tuple[tuple[float, Clip], ...] = ()
 
     def segments_of(self, keyword: str) -> list[KeywordSegment]:
-        """The segments in which one keyword is spoken, in stream order."""
+        """Return the segments in which one keyword is spoken, in stream order."""
         return [segment for segment in self.segments if segment.keyword == keyword]
 
     def clip_at(self, time_s: float) -> Clip:
-        """The clip that is heard at a time."""
+        """Return the clip that is played at a time."""
         return self.pieces[bisect([start for start, _ in self.pieces], time_s) - 1][1]
 
 
 @dataclass(frozen=True)
 class ClipResult:
-    """One keyword clip of a stream and what became of it.
+    """Outcome of one keyword clip in a stream.
 
     Attributes:
-        missed: at each rate of `PER_HOUR` that has an operating point.
-        latency_s: from the word's end to its detection at the shipped threshold; None: missed.
+        missed: by rate of `FALSE_ACCEPT_RATES` that has an operating point.
+        latency_s: from the keyword's end to its detection at the stored threshold; None for a miss.
     """
 
     clip: Clip
@@ -59,63 +63,147 @@ class ClipResult:
 
 @dataclass(frozen=True)
 class KeywordResult:
-    """One keyword under one condition."""
+    """Result for one keyword under one condition.
+
+    Attributes:
+        clips: keyword clips in the stream.
+        operating_points: by rate of `FALSE_ACCEPT_RATES`; None where no threshold is within it.
+        curve: the DET curve, over a fixed grid of thresholds.
+        shipped: at the threshold that the model file holds.
+        clip_results: outcome of each clip.
+    """
 
     keyword: str
     condition: str
     clips: int
-    at: tuple[tuple[float, DetPoint | None], ...]  # false accepts per hour → the point there
+    operating_points: Mapping[float, DetPoint | None]
     curve: tuple[DetPoint, ...]
-    shipped: DetPoint  # at the threshold that the model file holds
-    words: tuple[ClipResult, ...] = ()
+    shipped: DetPoint
+    clip_results: tuple[ClipResult, ...] = ()
+
+    def misses_by_speaker(self) -> dict[str, tuple[int, int]]:
+        """Return {speaker: (clips missed, clips)} at the stored threshold.
+
+        Clips of unknown speakers are left out.
+        """
+        counts: dict[str, tuple[int, int]] = {}
+        for result in self.clip_results:
+            if result.clip.speaker is not None:
+                missed, clips = counts.get(result.clip.speaker, (0, 0))
+                counts[result.clip.speaker] = (missed + (result.latency_s is None), clips + 1)
+        return counts
+
+    def speaker_bootstrap(self, per_hour: float) -> Estimate | None:
+        """Return the miss rate at a false-accept rate with its interval over resampled speakers.
+
+        None where a speaker is unknown, where there is only one, or where no operating point is
+        within the rate.
+        """
+        groups: dict[str, list[bool]] = defaultdict(list)
+        for result in self.clip_results:
+            if result.clip.speaker is None or per_hour not in result.missed:
+                return None
+            groups[result.clip.speaker].append(result.missed[per_hour])
+        return metrics.bootstrap(list(groups.values())) if len(groups) > 1 else None
+
+    @property
+    def latency_percentiles(self) -> tuple[float, float] | None:
+        """Median and 95th percentile of the latencies at the stored threshold, in seconds."""
+        latencies = [each.latency_s for each in self.clip_results if each.latency_s is not None]
+        if not latencies:
+            return None
+        p50, p95 = np.percentile(latencies, (50, 95))
+        return float(p50), float(p95)
 
 
 @dataclass(frozen=True)
 class FalseAccept:
-    """A detection at the shipped threshold where nobody said the keyword."""
+    """A detection at the stored threshold in the stream of negatives.
+
+    Attributes:
+        time_s: of the detection, in seconds of the stream.
+        clip: the negative that is played at that time.
+    """
 
     keyword: str
-    time_s: float  # in the stream of negatives
+    time_s: float
     score: float
     clip: Clip
 
 
 @dataclass(frozen=True)
 class SourceResult:
-    """Negatives of one origin."""
+    """False accepts in the negatives of one source, at the stored threshold.
+
+    Attributes:
+        clips_with_false_accepts: clips with one or more.
+    """
 
     name: str
     clips: int
     hours: float
-    false_accepts: int  # at the shipped threshold
-    fired: int  # clips with at least one
+    false_accepts: int
+    clips_with_false_accepts: int
 
 
 @dataclass(frozen=True)
 class ConfusableResult:
-    """Clips that sound nearly like a keyword, at the shipped threshold. They count in no rate."""
+    """Detections in clips of confusable phrases, at the stored threshold; part of no other rate.
+
+    Attributes:
+        keyword: that the phrases resemble.
+        clips: of confusable phrases.
+        detected: clips in which the keyword is detected.
+    """
 
     keyword: str
     clips: int
-    fired: int
+    detected: int
 
     @property
     def rate(self) -> Estimate:
-        """The share that set it off, with its Wilson interval."""
-        return metrics.wilson(self.fired, self.clips)
+        """Share of the clips in which the keyword is detected, with its Wilson interval."""
+        return metrics.wilson(self.detected, self.clips)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured, with the hours of negatives that it rests on."""
+    """Result of evaluating a model on one split of a data set.
 
-    rows: tuple[KeywordResult, ...]
+    Attributes:
+        results: one per condition and keyword.
+        negative_hours: hours of audio in which false accepts were counted.
+        notes: assumptions made and clips skipped.
+        false_accepts: at the stored threshold, in order of time.
+        sources: false accepts by source of the negatives.
+        confusables: one per keyword, where the data holds confusable phrases.
+    """
+
+    results: tuple[KeywordResult, ...]
     negative_hours: float
     notes: tuple[str, ...]
     false_accepts: tuple[FalseAccept, ...] = ()
     sources: tuple[SourceResult, ...] = ()
-    near_misses: tuple[ConfusableResult, ...] = ()
+    confusables: tuple[ConfusableResult, ...] = ()
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The keywords evaluated, each once."""
+        return tuple(dict.fromkeys(result.keyword for result in self.results))
 
     def supports(self, per_hour: float) -> bool:
-        """Whether the hours of audio can show a rate this low: at least one event's worth."""
+        """Return whether the hours of negatives are enough to observe one event at this rate."""
         return self.negative_hours * per_hour >= 1.0
+
+    def label(self, keyword: str, condition: str) -> str:
+        """Return a short label: the condition, with the keyword where there are several."""
+        return f"'{keyword}', {condition}" if len(self.keywords) > 1 else condition
+
+    def misses_by_speaker(self) -> dict[str, tuple[int, int]]:
+        """Return {speaker: (clips missed, clips)} over all keywords and conditions."""
+        totals: dict[str, tuple[int, int]] = {}
+        for result in self.results:
+            for speaker, (missed, clips) in result.misses_by_speaker().items():
+                missed_before, clips_before = totals.get(speaker, (0, 0))
+                totals[speaker] = (missed_before + missed, clips_before + clips)
+        return totals

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
 from wakeword import runtime
+from wakeword.audio.files import audio_info, iter_audio
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.detection.detector import Detector
 from wakeword.detection.streaming import StreamDetector
 from wakeword.detection.trigger import Scores, smooth, to_detections
+from wakeword.errors import CheckpointError
 from wakeword.model.network import WakeWordModel
+from wakeword.parallel import single_threaded
+from wakeword.progress import ProgressCallback
 
+NOISE_S = 30
+"""Seconds of noise that are compared on without recordings."""
 _NEAR_S = 0.2
 
 
@@ -38,6 +45,47 @@ class ExportComparison:
     shared: int
     identical: bool
     real_time_factors: tuple[float, float]
+
+
+def check_recordings(recordings: Iterable[Path]) -> None:
+    """Check before long work that recordings can be read.
+
+    Raises:
+        AudioError: one cannot.
+    """
+    for recording in recordings:
+        audio_info(recording)
+
+
+def compare_exported_file(
+    model: WakeWordModel,
+    exported: Path,
+    recordings: Sequence[Path] = (),
+    progress: ProgressCallback | None = None,
+) -> ExportComparison:
+    """Compare an exported file with the model that it was made from, on one thread.
+
+    Args:
+        model: that was exported.
+        exported: ONNX file.
+        recordings: to run both on; without any, `NOISE_S` seconds of noise.
+        progress: called when the comparison begins.
+
+    Raises:
+        CheckpointError: the file cannot be read, or was made from another model.
+    """
+    other = runtime.load(exported)
+    if other.keywords != model.keywords or other.block != model.block:
+        raise CheckpointError(
+            f"{exported}: made from another model (its keywords are {', '.join(other.keywords)}). "
+            "Export the model again."
+        )
+    noise = 0.05 * np.random.default_rng(0).standard_normal(NOISE_S * SAMPLE_RATE)
+    streams = [iter_audio(each) for each in recordings] or [iter([noise.astype(np.float32)])]
+    if progress:
+        progress("comparing model and exported file", 0, 0)
+    with single_threaded():
+        return compare_export(model, other, streams)
 
 
 def compare_export(

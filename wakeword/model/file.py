@@ -58,7 +58,7 @@ def load_model(path: Path | str) -> WakeWordModel:
     Raises CheckpointError, saying what to do, for a missing, damaged, foreign or hostile file.
     """
     path = Path(path)
-    about = _read_about(path)
+    about = read_metadata(path)
     try:
         origin = Origin(**about["origin"])
         point = OperatingPoint(**about["operating_point"])
@@ -98,8 +98,12 @@ def load_model(path: Path | str) -> WakeWordModel:
     return model.eval()
 
 
-def _read_about(path: Path) -> dict[str, Any]:
-    """The metadata of a model file, once the file is shown to be one."""
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata of a model file under today's names.
+
+    Raises:
+        CheckpointError: a missing, damaged or foreign file.
+    """
     remedy = "Expected a file written by `wakeword train`."
     if not path.is_file():
         raise CheckpointError(f"{path}: no such model file. {remedy}")

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import scipy.stats
 
+from wakeword.data.dataset import Dataset
+from wakeword.data.readers import read_dataset
 from wakeword.evaluation.compare import compare_evaluations
+from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.results import Evaluation
+from wakeword.model.network import WakeWordModel
+from wakeword.progress import ProgressCallback
+from wakeword.training.config import TrainConfig
+from wakeword.training.result import TrainResult
+from wakeword.training.train import train
 
 SIGNIFICANCE = 0.05
 """Differences less likely by chance than this count."""
@@ -47,6 +56,62 @@ class Change:
         return self.after < self.before and self.p < SIGNIFICANCE
 
 
+@dataclass(frozen=True)
+class Improvement:
+    """A model after further training, with the evaluations of both models.
+
+    Attributes:
+        trained: result of the further training.
+        before: evaluation of the model that the training started from.
+        after: evaluation of the new model on the same streams.
+        changes: from `compare_models`.
+    """
+
+    trained: TrainResult
+    before: Evaluation
+    after: Evaluation
+    changes: tuple[Change, ...]
+
+    @property
+    def worse(self) -> bool:
+        """Whether the new model is significantly worse in misses or false accepts."""
+        return any(change.worse for change in self.changes)
+
+
+def read_reviewed(folder: Path) -> Dataset:
+    """Read the labelled clips of a folder of `wakeword review`, or any other data set."""
+    manifest = folder / "reviewed" / "reviewed.jsonl"
+    return read_dataset(manifest if manifest.is_file() else folder)
+
+
+def improve_model(
+    model: WakeWordModel,
+    data: Dataset,
+    reviewed: Dataset,
+    config: TrainConfig,
+    *,
+    work_dir: Path | None = None,
+    progress: ProgressCallback | None = None,
+) -> Improvement:
+    """Continue training a model with labelled clips, and compare it with the model before.
+
+    Args:
+        model: to start from; it is not changed.
+        data: that the model was trained on, with splits assigned; its "dev" split decides.
+        reviewed: labelled clips to train on as well.
+        config: strategy, epochs, seed and hours; encoder and head are those of the model.
+        work_dir: folder for features and checkpoints.
+        progress: called with each step.
+    """
+    before = evaluate(model, data, progress=progress)
+    trained = train(
+        data, list(model.keywords), config,
+        extra_data=reviewed, start=model, work_dir=work_dir, progress=progress,
+    )  # fmt: skip
+    after = evaluate(trained.model, data, progress=progress)
+    return Improvement(trained, before, after, tuple(compare_models(before, after)))
+
+
 def compare_models(before: Evaluation, after: Evaluation, per_hour: float = 0.5) -> list[Change]:
     """Clips missed at no more than `per_hour` false accepts, and false accepts at the misses of the
     old model's own threshold: both free of where the two thresholds happen to stand.
@@ -60,8 +125,8 @@ def compare_models(before: Evaluation, after: Evaluation, per_hour: float = 0.5)
         found.append(
             Change(row.keyword, row.condition, what, row.only_first, row.only_second, row.p)
         )
-    others = {(row.keyword, row.condition): row for row in after.rows}
-    for old in before.rows:
+    others = {(row.keyword, row.condition): row for row in after.results}
+    for old in before.results:
         new = others.get((old.keyword, old.condition))
         if new is not None:
             counts = [_fewest(curve, old.shipped.missed) for curve in (old.curve, new.curve)]
@@ -90,6 +155,6 @@ def merge_for_plot(before: Evaluation, after: Evaluation) -> Evaluation:
     rows = [
         replace(row, condition=f"{row.condition}, {when}")
         for when, each in (("before", before), ("after", after))
-        for row in each.rows
+        for row in each.results
     ]
-    return replace(before, rows=tuple(rows))
+    return replace(before, results=tuple(rows))

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import KeywordBank
 from wakeword.evaluation import metrics
-from wakeword.evaluation.calibrate import (
-    HEARD_SHARE,
-    calibrate_scores,
-    cap_extrapolated_threshold,
-    threshold_provenance,
-)
+from wakeword.evaluation.calibrate import calibrate_scores
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.evaluate import det_curve
+from wakeword.evaluation.evaluator import det_curve
 from wakeword.evaluation.test_streams import negative_stream, positive_stream
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
@@ -78,15 +73,11 @@ class ValidationSet:
     def calibrate(self, model: WakeWordModel, per_hour: float) -> OperatingPoint:
         """Return the operating point for a rate of false accepts per hour."""
         clean, noisy_10db = (stream.score(model) for stream in self.positives[:2])
-        negatives = self.negatives.score(model)
-        point, calibrated = calibrate_scores(model, negatives, per_hour=per_hour)
-        thresholds = cap_extrapolated_threshold(model, calibrated, [clean, noisy_10db])
-        provenance = threshold_provenance(
-            per_hour, negatives.hours, "held out of the training data"
+        calibration = calibrate_scores(
+            model,
+            self.negatives.score(model),
+            per_hour=per_hour,
+            cap=[clean, noisy_10db],
+            source="held out of the training data",
         )
-        if thresholds != point.thresholds:
-            provenance += (
-                f", lowered until at least {HEARD_SHARE:.0%} of the held-out keyword clips are "
-                "detected"
-            )
-        return replace(point, thresholds=thresholds, provenance=provenance)
+        return calibration.operating_point

@@ -1,1 +1,1 @@
-"""Evaluation results as text, JSON, HTML and plots."""
+"""Presentation of results: number formats, terminal tables, JSON, HTML and plots."""

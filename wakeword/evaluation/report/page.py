@@ -1,8 +1,9 @@
-"""HTML pages that need nothing beside them: style and pictures are inside."""
+"""Self-contained HTML pages: style and images are embedded."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -27,7 +28,16 @@ pre { background: #f4f4f4; padding: .6rem .8rem; white-space: pre-wrap; margin: 
 
 
 def write_page(title: str, body: str, path: Path) -> None:
-    """Write a page; readable on a phone, and without a network. Raises ConfigError if it cannot."""
+    """Write a self-contained page, readable on a phone and without a network.
+
+    Args:
+        title: of the page, as text.
+        body: HTML between <body> and </body>.
+        path: to write to.
+
+    Raises:
+        ConfigError: the page cannot be written.
+    """
     text = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -45,7 +55,31 @@ def write_page(title: str, body: str, path: Path) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def embed_png(png: bytes, about: str) -> str:
-    """A picture (PNG) as an element of a page."""
+def embed_png(png: bytes, alt: str) -> str:
+    """Return an <img> element with the image in it.
+
+    Args:
+        png: content of a PNG file.
+        alt: alternative text.
+    """
     image = base64.b64encode(png).decode("ascii")
-    return f'<img alt="{escape(about)}" src="data:image/png;base64,{image}">'
+    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{image}">'
+
+
+def html_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table that scrolls sideways; the first column is text, the others are numbers.
+
+    Args:
+        columns: headings, as text.
+        rows: cells, as text.
+    """
+    lines = [_table_row(columns, "th"), *(_table_row(row, "td") for row in rows)]
+    return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
+
+
+def _table_row(cells: Sequence[str], tag: str) -> str:
+    numeric = ["", *[' class="n"'] * (len(cells) - 1)]
+    elements = (
+        f"<{tag}{style}>{escape(text)}</{tag}>" for text, style in zip(cells, numeric, strict=True)
+    )
+    return f"<tr>{''.join(elements)}</tr>"

@@ -1,4 +1,4 @@
-"""Pictures of measurements, drawn on figures of their own: no window, no global state."""
+"""Plots of evaluations, drawn on figures of their own: no window, no global state."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from wakeword import storage
 from wakeword.evaluation.metrics import DetPoint
+from wakeword.evaluation.report.format import format_hours
 from wakeword.evaluation.results import Evaluation, KeywordResult
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
@@ -21,17 +22,21 @@ _GREY = "#e4e4e4"
 
 
 def save_det_plot(evaluation: Evaluation, path: Path) -> None:
-    """Write the DET curves of an evaluation as PNG; raises ConfigError where it cannot be."""
+    """Write the DET curves of an evaluation as a PNG file.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
     figure = det_figure(evaluation)
     with storage.atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=200)
 
 
 def det_figure(evaluation: Evaluation) -> Figure:
-    """Miss rate over false accepts per hour, a line for each keyword and condition.
+    """Return the DET plot: miss rate over false accepts per hour, by keyword and condition.
 
-    What lies left of one false accept in the hours that were heard is greyed out: there the
-    evaluation cannot tell rates apart.
+    Rates below one false accept in the hours of negatives are greyed out: there the evaluation
+    cannot distinguish them.
     """
     figure = Figure(figsize=(5.4, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
@@ -42,25 +47,24 @@ def det_figure(evaluation: Evaluation) -> Figure:
         10.0 ** math.ceil(math.log10(lowest * 10)),
     )
     _grey_out(axes, left, lowest, evaluation.negative_hours)
-    several = len({row.keyword for row in evaluation.rows}) > 1
     highest = 0.0
-    for number, row in enumerate(evaluation.rows):
-        label = f"'{row.keyword}', {row.condition}" if several else row.condition
-        rates, misses = frontier(row.curve, left, right)
-        highest = max(highest, *misses, 100 * row.shipped.miss_rate)
-        _draw(axes, row, number, (label, rates, misses), math.sqrt(left * lowest))
+    for number, result in enumerate(evaluation.results):
+        label = evaluation.label(result.keyword, result.condition)
+        rates, misses = frontier(result.curve, left, right)
+        highest = max(highest, *misses, 100 * result.shipped.miss_rate)
+        _draw(axes, result, number, (label, rates, misses), math.sqrt(left * lowest))
     axes.set_xscale("log")
     axes.set_xlim(left, right)
-    top = max(5.0, 1.4 * highest)  # the label has its place above the lines
+    top = max(5.0, 1.4 * highest)  # leaves room for the label above the curves
     axes.set_ylim(-0.03 * top, top)
     axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= min(100, top)])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("false accepts per hour")
-    axes.set_ylabel("keywords missed (%)")
-    word = "" if several or not evaluation.rows else f": '{evaluation.rows[0].keyword}'"
-    axes.set_title(f"Missed keywords against false accepts{word}", fontsize=10.5)
+    axes.set_ylabel("miss rate (%)")
+    keyword = f": '{evaluation.keywords[0]}'" if len(evaluation.keywords) == 1 else ""
+    axes.set_title(f"Miss rate against false accepts{keyword}", fontsize=10.5)
     axes.grid(True, which="major", linewidth=0.5, alpha=0.6)
-    axes.plot([], [], "o", color="black", markerfacecolor="white", label="at the shipped threshold")
+    axes.plot([], [], "o", color="black", markerfacecolor="white", label="at the stored threshold")
     figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     return figure
 
@@ -68,9 +72,17 @@ def det_figure(evaluation: Evaluation) -> Figure:
 def frontier(
     curve: Sequence[DetPoint], left: float, right: float
 ) -> tuple[list[float], list[float]]:
-    """(false accepts per hour, fewest misses in per cent within them): steps from left to right.
+    """Return the lower envelope of a DET curve as steps from left to right.
 
-    A curve without a threshold within some rate begins there with all missed.
+    Where no threshold is within a rate, all keywords count as missed.
+
+    Args:
+        curve: points in any order.
+        left: lowest rate of the plot, in false accepts per hour.
+        right: highest rate of the plot.
+
+    Returns:
+        False accepts per hour, and the lowest miss rate within each, in percent.
     """
     rates, misses = [left], [100.0]
     for point in sorted(curve, key=lambda p: (p.false_accepts_per_hour, p.missed)):
@@ -87,12 +99,12 @@ def frontier(
 
 def _draw(
     axes: Axes,
-    row: KeywordResult,
+    result: KeywordResult,
     number: int,
     line: tuple[str, list[float], list[float]],
-    nothing_at: float,
+    zero_at: float,
 ) -> None:
-    """One line, and its shipped point; a rate of zero is shown at `nothing_at`."""
+    """Draw one curve with its stored threshold; a rate of zero is drawn at `zero_at`."""
     label, rates, misses = line
     colour = _COLOURS[number % len(_COLOURS)]
     axes.plot(
@@ -104,9 +116,9 @@ def _draw(
         linewidth=max(1.6, 3.4 - 0.5 * number),
         label=label,
     )
-    shipped = row.shipped
+    shipped = result.shipped
     axes.plot(
-        [shipped.false_accepts_per_hour or nothing_at],
+        [shipped.false_accepts_per_hour or zero_at],
         [100 * shipped.miss_rate],
         "o",
         markersize=max(6.0, 11.0 - 1.5 * number),
@@ -122,7 +134,7 @@ def _grey_out(axes: Axes, left: float, lowest: float, hours: float) -> None:
     axes.text(
         math.sqrt(left * lowest),
         0.97,
-        f"fewer than 1 in\nthe {_hours(hours)} heard:\nnot measurable",
+        f"fewer than 1\nin {format_hours(hours)}:\nnot measurable",
         transform=axes.get_xaxis_transform(),
         ha="center",
         va="top",
@@ -130,7 +142,3 @@ def _grey_out(axes: Axes, left: float, lowest: float, hours: float) -> None:
         color="#555555",
         gid="unsupported-label",
     )
-
-
-def _hours(hours: float) -> str:
-    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"

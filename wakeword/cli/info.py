@@ -1,0 +1,94 @@
+"""`wakeword info`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from wakeword import runtime
+from wakeword.cli import options
+from wakeword.cli.console import print_results
+from wakeword.evaluation.report.format import format_file_size
+from wakeword.model.info import ModelInfo, describe_model
+
+
+@click.command()
+@options.model_argument
+@options.as_json
+def info(file: Path, as_json: bool) -> None:
+    """Show what FILE, a model or an exported one (.onnx), holds.
+
+    Keywords, thresholds and where they come from, smoothing and refractory time, encoder, head,
+    size, the training, and the licences of encoder and recordings. Licences of recordings are those
+    that the data stated: a column `licence` of its manifest.
+
+    \b
+    Examples:
+      wakeword info alexa.wakeword
+      wakeword info alexa.onnx --json
+    """
+    described = read_info(file)
+    if as_json:
+        click.echo(json.dumps(described.as_dict(), indent=1))
+    else:
+        print_results(_table(described))
+        click.echo(f"\n{described.notice.rstrip()}")
+
+
+def read_info(file: Path) -> ModelInfo:
+    """Read and describe a model file; torch is not loaded for an exported one.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    if file.suffix.lower() == ".onnx":
+        exported = runtime.load(file)
+        return describe_model(file, exported, exported.about, None)
+    from wakeword.model.file import load_model, read_metadata
+
+    model = load_model(file)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return describe_model(file, model, read_metadata(file), parameters)
+
+
+def _table(described: ModelInfo) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    training = described.training
+    for keyword, threshold in described.thresholds.items():
+        table.add_row("keyword", f"'{keyword}', detected from a score of {threshold:.4f}")
+    rows = {
+        "threshold from": described.threshold_provenance or "not recorded",
+        "smoothing": f"{described.smoothing_s:g} s",
+        "refractory time": f"{described.refractory_s:g} s",
+        "encoder": f"{described.encoder}, streaming: {described.streaming}",
+        "head": described.head,
+        "look-ahead": f"{described.look_ahead_ms:.0f} ms",
+        "parameters": f"{described.parameters:,}" if described.parameters else "not recorded",
+        "file": f"{described.file}, {format_file_size(described.size_bytes)}, {described.format}",
+        "training": _training_summary(training),
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def _training_summary(training: Mapping[str, Any]) -> str:
+    """Summarise what is recorded of a training in one line."""
+    if not training:
+        return "not recorded"
+    parts = [f"strategy {training.get('strategy', '?')}"]
+    if "epochs" in training:
+        parts.append(f"{training['epochs']} epochs, best {training.get('best_epoch', '?')}")
+    if "keyword_clips" in training:
+        minutes = training.get("keyword_minutes", 0)
+        parts.append(f"{training['keyword_clips']} keyword clips ({minutes:g} min)")
+    if training.get("trainable"):
+        parts.append(f"{training['trainable']:,} parameters trained")
+    return "; ".join(parts)

@@ -1,0 +1,51 @@
+"""Number formats of every report: proportions, rates, intervals, hours, latencies."""
+
+from __future__ import annotations
+
+from wakeword.evaluation.metrics import Estimate
+
+
+def format_percent(share: float, digits: int = 1) -> str:
+    """Format a proportion: 0.0123 → "1.2 %"."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def format_percent_interval(estimate: Estimate, digits: int = 1) -> str:
+    """Format the interval of a proportion in percent, without the sign: "0.9–23.6"."""
+    return f"{100 * estimate.low:.{digits}f}–{100 * estimate.high:.{digits}f}"
+
+
+def format_percent_estimate(estimate: Estimate, digits: int = 1) -> str:
+    """Format a proportion with its interval: "5.0 % (0.9–23.6)"."""
+    interval = format_percent_interval(estimate, digits)
+    return f"{format_percent(estimate.value, digits)} ({interval})"
+
+
+def format_rate_interval(estimate: Estimate, digits: int = 2) -> str:
+    """Format the interval of a rate per hour: "0.01–1.39"."""
+    return f"{estimate.low:.{digits}f}–{estimate.high:.{digits}f}"
+
+
+def format_rate_estimate(estimate: Estimate, digits: int = 2) -> str:
+    """Format a rate per hour with its interval: "0.25/h (0.01–1.39)"."""
+    return f"{estimate.value:.{digits}f}/h ({format_rate_interval(estimate, digits)})"
+
+
+def format_hours(hours: float) -> str:
+    """Format a length of audio: "2.5 h", "30 min" below an hour."""
+    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
+
+
+def format_latency(seconds: float) -> str:
+    """Format a latency: 0.1234 → "123 ms"."""
+    return f"{1000 * seconds:.0f} ms"
+
+
+def format_count(count: int, total: int, digits: int = 1) -> str:
+    """Format a count with its share of a total: "3 (12.5 %)"."""
+    return f"{count} ({format_percent(count / total, digits)})"
+
+
+def format_file_size(size_bytes: float) -> str:
+    """Format the size of a file: "12.3 MB"."""
+    return f"{size_bytes / 1e6:.1f} MB"

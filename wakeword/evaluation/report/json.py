@@ -1,0 +1,103 @@
+"""Results as plain dictionaries that `json.dumps` writes: the `--json` output of the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from wakeword.evaluation.benchmark import Benchmark
+from wakeword.evaluation.calibrate import Calibration
+from wakeword.evaluation.compare import PairedComparison
+from wakeword.evaluation.metrics import DetPoint
+from wakeword.evaluation.results import Evaluation, KeywordResult
+
+
+def evaluation_as_dict(
+    evaluation: Evaluation, comparisons: Sequence[PairedComparison] | None = None
+) -> dict[str, Any]:
+    """Return an evaluation as a dictionary: every curve, interval and false accept.
+
+    Args:
+        evaluation: to convert.
+        comparisons: with a second model, under the key "compared"; None leaves the key out.
+    """
+    table: dict[str, Any] = {
+        "negative_hours": evaluation.negative_hours,
+        "notes": evaluation.notes,
+        "rows": [_keyword_result(evaluation, result) for result in evaluation.results],
+        "sources": [
+            {
+                "name": source.name,
+                "clips": source.clips,
+                "hours": source.hours,
+                "false_accepts": source.false_accepts,
+                "fired": source.clips_with_false_accepts,
+            }
+            for source in evaluation.sources
+        ],
+        "confusables": [asdict(result) for result in evaluation.confusables],
+        "false_accepts": [
+            {
+                "keyword": accept.keyword,
+                "time": round(accept.time_s, 3),
+                "score": accept.score,
+                "file": str(accept.clip.path),
+            }
+            for accept in evaluation.false_accepts
+        ],
+    }
+    if comparisons is not None:
+        table["compared"] = [asdict(each) for each in comparisons]
+    return table
+
+
+def calibration_as_dict(calibration: Calibration) -> dict[str, Any]:
+    """Return the evidence for each calibrated threshold as a dictionary by keyword."""
+    return {keyword: asdict(fitted) for keyword, fitted in calibration.thresholds.items()}
+
+
+def benchmark_as_dict(benchmark: Benchmark) -> dict[str, Any]:
+    """Return a benchmark as a dictionary."""
+    return {**asdict(benchmark), "engines": [asdict(cost) for cost in benchmark.engines]}
+
+
+def _keyword_result(evaluation: Evaluation, result: KeywordResult) -> dict[str, Any]:
+    return {
+        "keyword": result.keyword,
+        "condition": result.condition,
+        "at_false_accepts_per_hour": {
+            f"{rate:g}": _operating_point(result, rate)
+            for rate in result.operating_points
+            if evaluation.supports(rate)
+        },
+        "shipped": _det_point(result.shipped),
+        "latency_s": result.latency_percentiles,
+        "speakers": result.misses_by_speaker(),
+        "curve": [_det_point(point) for point in result.curve],
+    }
+
+
+def _operating_point(result: KeywordResult, rate: float) -> dict[str, Any] | None:
+    point = result.operating_points[rate]
+    if point is None:
+        return None
+    values = _det_point(point)
+    speakers = result.speaker_bootstrap(rate)
+    if speakers:
+        values["miss_rate_interval_speakers"] = [speakers.low, speakers.high]
+    return values
+
+
+def _det_point(point: DetPoint) -> dict[str, Any]:
+    misses, false_accepts = point.miss_rate_estimate, point.false_accept_estimate
+    return {
+        "threshold": point.threshold,
+        "missed": point.missed,
+        "clips": point.spoken,
+        "miss_rate": point.miss_rate,
+        "miss_rate_interval": [misses.low, misses.high],
+        "false_accepts": point.false_accepts,
+        "false_accepts_per_hour": point.false_accepts_per_hour,
+        "false_accepts_per_hour_interval": [false_accepts.low, false_accepts.high],
+    }

@@ -1,0 +1,111 @@
+"""Run a model over test streams: logits for every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wakeword.audio.samples import Samples
+from wakeword.data.loader import ClipLoader
+from wakeword.detection.trigger import Scores
+from wakeword.evaluation.results import ScoredStream
+from wakeword.evaluation.test_streams import Stream, StreamReader, join_blocks
+from wakeword.model.network import WakeWordModel
+from wakeword.parallel import Executor, JobBatch, JobProgress, LocalExecutor
+from wakeword.progress import ProgressCallback, ProgressCounter
+
+
+def score_streams(
+    model: WakeWordModel,
+    streams: Sequence[Stream],
+    loader: ClipLoader,
+    progress: ProgressCallback | None = None,
+    executor: Executor | None = None,
+) -> list[ScoredStream]:
+    """Run a model over streams in long blocks; the logits are those of the live detector.
+
+    Streams of several hours are scored in parts (`Stream.parts`). Each part starts from a fresh
+    state and ends with a second of silence; the parts are joined afterwards.
+
+    Args:
+        model: to score with.
+        streams: to score.
+        loader: collects the clips that cannot be read, in `loader.broken`.
+        progress: called with each stream's name and the clips done.
+        executor: where the parts are scored; None uses the cores of this machine.
+
+    Returns:
+        One scored stream per stream, in order.
+    """
+    jobs = [(i, part) for i, stream in enumerate(streams) for part in stream.parts()]
+    counters = [
+        ProgressCounter(f"scoring: {each.name}", len(each.clips), progress) for each in streams
+    ]
+    batch = JobBatch(
+        _score_part, model, jobs, lambda job, more: counters[job[0]](more),
+        size=lambda job: len(job[1].clips), failed=lambda result: bool(result[1]),
+    )  # fmt: skip
+    results = (executor or LocalExecutor()).run(batch)
+    parts: list[list[ScoredStream]] = [[] for _ in streams]
+    for (i, _), (scored, broken) in zip(jobs, results, strict=True):
+        parts[i].append(scored)
+        loader.broken |= broken
+    return [_join_parts(each, model.frame_s) for each in parts]
+
+
+def _score_part(
+    model: WakeWordModel, job: tuple[int, Stream], report: JobProgress
+) -> tuple[ScoredStream, dict[Path, str]]:
+    """Score a part of a stream; returns the clips that could not be read too."""
+    loader = ClipLoader()
+    _, part = job
+    reader = StreamReader(part, loader, lambda *_: report(1))
+    logits = model_logits(model, reader)
+    scored = ScoredStream(
+        part.name, logits, tuple(reader.segments), reader.hours, tuple(reader.pieces)
+    )
+    return scored, loader.broken
+
+
+def _join_parts(parts: Sequence[ScoredStream], frame_s: float) -> ScoredStream:
+    """Join the parts of a stream; times are shifted by the length of the parts before."""
+    *before, last = parts
+    shifts_s = [0.0, *np.cumsum([len(part.logits) * frame_s for part in before])]
+    return ScoredStream(
+        last.name,
+        np.concatenate([part.logits for part in parts]),
+        tuple(
+            segment.shifted(by)
+            for part, by in zip(parts, shifts_s, strict=True)
+            for segment in part.segments
+        ),
+        shifts_s[-1] / 3600 + last.hours,
+        tuple(
+            (at + by, clip)
+            for part, by in zip(parts, shifts_s, strict=True)
+            for at, clip in part.pieces
+        ),
+    )
+
+
+@torch.inference_mode()
+def model_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
+    """Run a model over a whole stream, in blocks of 20 s.
+
+    Args:
+        model: to run.
+        pieces: consecutive (n,) samples at 16 kHz, of any lengths.
+
+    Returns:
+        (frames, keywords) logits.
+    """
+    state = None
+    logits: list[torch.Tensor] = [torch.zeros(0, len(model.keywords))]
+    for block in join_blocks(pieces):
+        block_logits, state = model(torch.from_numpy(block)[None], state)
+        logits.append(block_logits[0])
+    joined: Scores = torch.cat(logits).double().numpy()
+    return joined
