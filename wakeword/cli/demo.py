@@ -11,6 +11,7 @@ import torch
 
 from wakeword import storage
 from wakeword.audio.files import save_audio
+from wakeword.cli import options
 from wakeword.cli.console import progress_display
 from wakeword.data.dataset import Dataset
 from wakeword.demo.dataset import KEYWORD, make_dataset
@@ -49,7 +50,7 @@ from wakeword.tts.voices import list_voices
     help="Output folder; results of an earlier run in it are used again.",
 )
 @click.option("-k", "--keyword", default=KEYWORD, show_default=True, help="An English phrase.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@options.seed
 def demo(output: Path, keyword: str, seed: int) -> None:
     """Run the whole pipeline on synthetic speech, in a few minutes, without recordings.
 
