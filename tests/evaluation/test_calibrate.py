@@ -1,4 +1,4 @@
-"""The threshold for a rate of false accepts: against a known law, and what a file holds after."""
+"""Calibration: capped thresholds, provenance, and the command that writes them to a model."""
 
 from __future__ import annotations
 
@@ -13,96 +13,51 @@ from click.testing import CliRunner
 
 from wakeword.audio.files import save_audio
 from wakeword.cli import main
-from wakeword.data.clip import KeywordSegment
-from wakeword.detection.trigger import Trigger
+from wakeword.data.clip import Clip, KeywordSegment
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
 from wakeword.encoders.spec import EncoderSpec
+from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics
-from wakeword.evaluation.calibrate import cap_extrapolated_threshold
+from wakeword.evaluation.calibrate import (
+    SMOOTHING_S,
+    calibrate,
+    calibrate_scores,
+    cap_extrapolated_threshold,
+    recordings_hash,
+)
 from wakeword.evaluation.results import ScoredStream
-from wakeword.evaluation.threshold import CalibratedThreshold, Peaks, event_peaks, fit_threshold
+from wakeword.evaluation.threshold import CalibratedThreshold
 from wakeword.model.file import load_model, save_model
-
-
-def exponential(rng: np.random.Generator, per_hour: float, hours: float) -> Peaks:
-    """Events whose rate falls by e for each 1.5 of the logit: `per_hour` above 0."""
-    count = rng.poisson(per_hour * hours)
-    return np.sort(rng.exponential(1.5, count))
-
-
-@pytest.mark.parametrize("per_hour", [0.1, 0.5, 2.0])
-def test_the_rate_asked_for_comes_out_on_average(per_hour: float) -> None:
-    """Over many recordings of 3 h: the true rate at the threshold is near the one asked for."""
-    rng = np.random.default_rng(0)
-    rates = []
-    for _ in range(300):
-        found = fit_threshold(exponential(rng, 60.0, 3.0), 3.0, per_hour)
-        logit = np.log(found.threshold / (1 - found.threshold))
-        rates.append(60.0 * np.exp(-logit / 1.5))
-    assert 0.4 * per_hour < np.median(rates) <= 1.1 * per_hour
-
-
-def test_the_interval_holds_what_the_next_hours_count() -> None:
-    rng = np.random.default_rng(1)
-    inside = []
-    for _ in range(500):
-        found = fit_threshold(exponential(rng, 60.0, 2.0), 2.0, 0.5)
-        logit = np.log(found.threshold / (1 - found.threshold))
-        later = (exponential(rng, 60.0, 2.0) >= logit).sum() / 2.0
-        inside.append(found.expected.low <= later <= found.expected.high)
-    assert 0.93 <= np.mean(inside) <= 1.0
-
-
-def test_what_was_counted_is_never_more_than_asked() -> None:
-    events = np.array([*np.linspace(0, 1, 30), 8.0, 9.0, 10.0])
-    found = fit_threshold(events, 4.0, 0.5)
-    assert found.counted == 2 and not found.extrapolated
-    assert fit_threshold(events, 1.0, 0.5).extrapolated
 
 
 @pytest.mark.parametrize(
     ("threshold", "highest", "expected", "in_minutes"),
     [
-        (9.0, 2.0, 5.0, 3.5),  # too far out: back to where 19 of 20 words are heard, or halfway
-        (4.0, 2.0, 4.0, 3.5),  # within reach: stays
+        (9.0, 2.0, 5.0, 3.5),  # capped where 19 of 20 keywords are detected, or halfway
+        (4.0, 2.0, 4.0, 3.5),  # below the cap
         (3.0, 2.0, 3.0, 3.0),
-        (9.0, 7.0, 7.0, 7.0),  # never below what was heard without the word
-        (4.0, 7.0, 4.0, 4.0),  # not beyond what was heard: stays
+        (9.0, 7.0, 7.0, 7.0),  # never below the highest negative event
+        (4.0, 7.0, 4.0, 4.0),  # not extrapolated
     ],
 )
-def test_a_line_drawn_too_far_ends_within_reach_of_the_word(
+def test_an_extrapolated_threshold_is_capped_by_the_keywords(
     tiny: EncoderSpec, threshold: float, highest: float, expected: float, in_minutes: float
 ) -> None:
     trained = tiny_family.model()
     trained.operating_point = replace(trained.operating_point, smoothing_s=trained.frame_s)
     logits = np.full((2000, len(trained.keywords)), -10.0)
-    logits[50::100] = np.array([1.0, *np.arange(5.0, 24.0)])[:, None]  # 20 words
+    logits[50::100] = np.array([1.0, *np.arange(5.0, 24.0)])[:, None]  # 20 keywords
     bounds = [(at * trained.frame_s, (at + 5) * trained.frame_s) for at in range(48, 2000, 100)]
     segments = tuple(KeywordSegment(word, *times) for word in trained.keywords for times in bounds)
-    heard = ScoredStream("clean", logits, segments, 0.1)
+    stream = ScoredStream("clean", logits, segments, 0.1)
     rate = metrics.Estimate(0.5, 0.0, 1.0)
     scores = [1 / (1 + np.exp(-v)) for v in (threshold, highest, expected, in_minutes)]
-    found = CalibratedThreshold(scores[0], rate, 0, 1.0, scores[1])
+    fitted = CalibratedThreshold(scores[0], rate, 0, 1.0, scores[1])
     for hours, score in ((1.0, scores[2]), (0.05, scores[3])):
-        each = dict.fromkeys(trained.keywords, replace(found, hours=hours))
-        reached = cap_extrapolated_threshold(trained, each, [heard])
-        assert reached == pytest.approx(dict.fromkeys(trained.keywords, score))
-
-
-def test_silence_leaves_the_middle() -> None:
-    assert fit_threshold(np.zeros(0), 1.0, 0.5).threshold == 0.5
-
-
-def test_peaks_are_the_triggers_events() -> None:
-    """The number over a threshold is what the trigger fires, for slow and fast scores."""
-    rng = np.random.default_rng(2)
-    noise = np.convolve(rng.standard_normal(20_000), np.hanning(60), "same")
-    events = event_peaks(noise, 3, 25)
-    for logit in (5.0, 8.0, 10.0):
-        threshold = 1 / (1 + np.exp(-logit))
-        fired, _ = Trigger((threshold,), 3, 25).run(noise[:, None])
-        counted = int((events >= logit).sum())
-        assert counted > 0
-        assert abs(len(fired) - counted) <= 0.1 * counted + 1
+        thresholds = dict.fromkeys(trained.keywords, replace(fitted, hours=hours))
+        capped = cap_extrapolated_threshold(trained, thresholds, [stream])
+        assert capped == pytest.approx(dict.fromkeys(trained.keywords, score))
 
 
 def run(*arguments: object) -> str:
@@ -119,19 +74,21 @@ def file(tiny: EncoderSpec, tmp_path: Path) -> Path:
     return tmp_path / "m.wakeword"
 
 
-def test_the_file_holds_the_threshold_and_its_evidence(file: Path) -> None:
+def test_the_file_holds_the_threshold_and_its_provenance(file: Path) -> None:
     evenings = file.parent / "evenings"
-    made = json.loads(run("calibrate", file, "--negatives", evenings, "--json").splitlines()[-1])
+    printed = run("calibrate", file, "--negatives", evenings, "--json").splitlines()[-1]
+    values = json.loads(printed)
     point = load_model(file).operating_point
-    for word, found in made["keywords"].items():
-        assert point.thresholds[word] == found["threshold"]
-        assert found["expected"]["low"] <= found["expected"]["value"] <= found["expected"]["high"]
+    assert values["provenance"] == point.provenance
+    for keyword, fitted in values["keywords"].items():
+        expected = fitted["expected"]
+        assert point.thresholds[keyword] == fitted["threshold"]
+        assert expected["low"] <= expected["value"] <= expected["high"]
     assert "4 recordings (SHA-256" in point.provenance and "0.5 false accepts" in point.provenance
-    heard = run("detect", file, evenings / "0.flac")
-    assert "SHA-256" in heard
+    assert "SHA-256" in run("detect", file, evenings / "0.flac")
 
 
-def test_another_file_leaves_the_first_as_it_is(file: Path, tmp_path: Path) -> None:
+def test_another_output_leaves_the_model_unchanged(file: Path, tmp_path: Path) -> None:
     before = file.read_bytes()
     other = tmp_path / "other.wakeword"
     run("calibrate", file, "--negatives", file.parent / "evenings", "-o", other)
@@ -140,11 +97,79 @@ def test_another_file_leaves_the_first_as_it_is(file: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [((), "nothing to calibrate on"), (("--negatives", "nowhere"), "no recordings here")],
 )
-def test_nothing_to_hear_is_said(file: Path, arguments: tuple[str, ...], words: str) -> None:
+def test_missing_recordings_are_an_error(
+    file: Path, arguments: tuple[str, ...], message: str
+) -> None:
     before = file.read_bytes()
     result = CliRunner().invoke(main, ["calibrate", str(file), *arguments])
-    assert result.exit_code == 2 and words in result.output
+    assert result.exit_code == 2 and message in result.output
     assert file.read_bytes() == before
+
+
+# ---------------------------------------------------------------- the library
+
+
+def test_calibrating_leaves_the_model_to_the_caller(file: Path) -> None:
+    model = load_model(file)
+    before = model.operating_point
+    calibration = calibrate(model, negatives=[file.parent / "evenings"], false_accepts_per_hour=2)
+    assert model.operating_point == before
+    point, fitted = calibration
+    assert dict(point.thresholds) == {word: each.threshold for word, each in fitted.items()}
+    assert (point.smoothing_s, point.refractory_s) == (before.smoothing_s, before.refractory_s)
+    assert point.provenance.startswith("2 false accepts per hour, fitted to the highest events")
+    run("calibrate", file, "--negatives", file.parent / "evenings", "--fa-per-hour", "2")
+    assert load_model(file).operating_point == point
+
+
+def test_keyword_clips_choose_smoothing_and_refractory_time(file: Path) -> None:
+    model = load_model(file)
+    for number, word in enumerate((*model.keywords, "negatives")):
+        for i in range(3):
+            clip = tiny_family.sound(1.0, seed=10 * number + i)
+            save_audio(file.parent / "data" / "dev" / word / f"{i}.wav", clip)
+    data = assign_splits(read_dataset(file.parent / "data"))
+    calibration = calibrate(model, negatives=[file.parent / "evenings"], data=data)
+    point = calibration.operating_point
+    assert point.smoothing_s in SMOOTHING_S and "of 7 recordings" in point.provenance
+    run("calibrate", file, "--negatives", file.parent / "evenings", "--data", file.parent / "data")
+    assert load_model(file).operating_point == point
+
+
+def test_without_recordings_there_is_nothing_to_calibrate_on(file: Path) -> None:
+    with pytest.raises(ManifestError, match="nothing to calibrate on"):
+        calibrate(load_model(file))
+
+
+def test_the_hash_is_of_the_content_of_all_recordings(file: Path) -> None:
+    paths = sorted((file.parent / "evenings").iterdir())
+    before = recordings_hash(map(Clip, paths))
+    assert len(before) == 16 and recordings_hash(map(Clip, reversed(paths))) == before
+    paths[0].write_bytes(paths[0].read_bytes() + b"x")
+    assert recordings_hash(map(Clip, paths)) != before
+
+
+@pytest.mark.parametrize(("reached", "capped"), [(0.0, True), (20.0, False)])
+def test_the_provenance_says_where_a_threshold_was_capped(
+    tiny: EncoderSpec, reached: float, capped: bool
+) -> None:
+    model = tiny_family.model()
+    rng = np.random.default_rng(0)
+    shape = (20_000, len(model.keywords))
+    negatives = ScoredStream("negatives", rng.normal(-8, 2, shape), (), 0.1)
+    logits = np.full(shape, -20.0)
+    logits[100:120] = reached
+    segments = tuple(
+        KeywordSegment(word, 100 * model.frame_s, 120 * model.frame_s) for word in model.keywords
+    )
+    positives = [ScoredStream("clean", logits, segments, 0.1)]
+    free = calibrate_scores(model, negatives, per_hour=1e-4, source="of a test")
+    held = calibrate_scores(model, negatives, per_hour=1e-4, cap=positives, source="of a test")
+    assert free.operating_point.provenance.endswith("in 0.10 h of a test")
+    assert ("lowered until at least 95%" in held.operating_point.provenance) is capped
+    for word, threshold in held.operating_point.thresholds.items():
+        assert (threshold < free.operating_point.thresholds[word]) is capped
+    assert held.thresholds == free.thresholds

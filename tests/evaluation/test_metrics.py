@@ -1,4 +1,4 @@
-"""Hand-made cases, known intervals, and what must hold whatever the numbers."""
+"""Metrics: cases by hand, known intervals, and properties that hold for any numbers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_wilson_known_value() -> None:
     assert (round(rate.low, 4), round(rate.high, 4)) == (0.2553, 0.3662)
 
 
-def test_wilson_of_nothing_says_nothing() -> None:
+def test_wilson_of_no_trials_is_unbounded() -> None:
     assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
 
 
@@ -63,7 +63,7 @@ def test_poisson_known_values(count: int, low: float, high: float) -> None:
     assert (rate.value, rate.low, rate.high) == pytest.approx((count, low, high), abs=2e-3)
 
 
-def test_no_hours_say_nothing() -> None:
+def test_poisson_of_no_hours_is_unbounded() -> None:
     assert poisson(1, 0.0) == poisson(0, 0.0) == Estimate(0.0, 0.0, math.inf)
 
 
@@ -79,7 +79,7 @@ def test_poisson_bounds_are_where_the_tail_is(count: int, hours: float) -> None:
 
 
 @given(st.integers(0, 50), st.integers(1, 50))
-def test_more_data_narrows_both(count: int, more: int) -> None:
+def test_more_data_narrows_both_intervals(count: int, more: int) -> None:
     total = count + 10
     few, many = wilson(count, total), wilson(count * (more + 1), total * (more + 1))
     assert many.high - many.low < few.high - few.low
@@ -110,19 +110,19 @@ def test_a_hit_lies_between_start_and_end_with_tolerance(
     assert detected(times, segments((1.0, 2.0)), 0.8).tolist() == [expected]
 
 
-def test_each_word_needs_an_event_of_its_own_time() -> None:
+def test_each_segment_needs_an_event_in_its_own_time() -> None:
     spoken = segments((1.0, 2.0), (3.0, 4.0), (5.0, 6.0))
     assert detected([1.5, 1.6, 5.5], spoken, 0.5).tolist() == [True, False, True]
     assert detected([1.5], [], 0.5).tolist() == []
 
 
-def peaks(scored: list[tuple[float, float]]):
+def events_of(scored: list[tuple[float, float]]):
     return lambda threshold: [time for time, score in scored if score >= threshold]
 
 
 def test_sweep_by_hand() -> None:
-    positives = peaks([(1.5, 0.9), (3.5, 0.4)])
-    negatives = peaks([(10.0, 0.3), (20.0, 0.6), (30.0, 0.1)])
+    positives = events_of([(1.5, 0.9), (3.5, 0.4)])
+    negatives = events_of([(10.0, 0.3), (20.0, 0.6), (30.0, 0.1)])
     spoken = segments((1.0, 2.0), (3.0, 4.0))
     points = sweep(positives, spoken, negatives, 0.5, [0.2, 0.5, 0.95], 0.8)
     assert [(p.missed, p.false_accepts) for p in points] == [(0, 2), (1, 1), (2, 0)]
@@ -130,9 +130,17 @@ def test_sweep_by_hand() -> None:
     assert [p.false_accepts_per_hour for p in points] == [4.0, 2.0, 0.0]
 
 
-def test_rates_of_nothing_are_nothing() -> None:
+def test_rates_without_data_are_zero() -> None:
     point = DetPoint(0.5, 0, 0, 0, 0.0)
     assert (point.miss_rate, point.false_accepts_per_hour) == (0.0, 0.0)
+
+
+def test_a_point_has_the_intervals_of_its_counts() -> None:
+    point = DetPoint(0.5, 3, 234, 2, 4.0)
+    assert point.miss_rate_estimate == wilson(3, 234)
+    assert point.false_accept_estimate == poisson(2, 4.0)
+    assert point.miss_rate_estimate.value == point.miss_rate
+    assert point.false_accept_estimate.value == point.false_accepts_per_hour
 
 
 SCORED = st.lists(st.tuples(st.floats(0, 100), st.floats(0, 1)), max_size=20)
@@ -142,7 +150,7 @@ THRESHOLDS = st.lists(st.floats(0, 1), min_size=2, max_size=10).map(sorted)
 @given(SCORED, SCORED, THRESHOLDS)
 def test_sweep_over_peaks_is_monotone(positives, negatives, thresholds) -> None:
     spoken = segments(*((float(t), t + 5.0) for t in range(0, 100, 10)))
-    points = sweep(peaks(positives), spoken, peaks(negatives), 1.0, thresholds, 0.8)
+    points = sweep(events_of(positives), spoken, events_of(negatives), 1.0, thresholds, 0.8)
     missed = [point.missed for point in points]
     accepted = [point.false_accepts for point in points]
     assert missed == sorted(missed)
@@ -156,7 +164,7 @@ def curve(*missed_and_accepts: tuple[int, int], spoken: int = 10) -> list[DetPoi
     ]
 
 
-def test_merged_adds_words_and_keeps_negatives() -> None:
+def test_merging_adds_keywords_and_keeps_negatives() -> None:
     one, two = curve((0, 8), (4, 2)), curve((1, 8), (6, 2), spoken=20)
     both = merge_curves([one, two])
     assert [(p.missed, p.spoken, p.false_accepts, p.hours) for p in both] == [
@@ -166,7 +174,7 @@ def test_merged_adds_words_and_keeps_negatives() -> None:
     assert merge_curves([one]) == one
 
 
-def test_merged_needs_curves_of_one_length() -> None:
+def test_merging_needs_curves_of_equal_length() -> None:
     with pytest.raises(ValueError):
         merge_curves([curve((0, 1)), curve((0, 1), (1, 0))])
 
@@ -180,11 +188,11 @@ def test_the_fewest_misses_within_a_rate(per_hour: float, threshold: float | Non
     assert (best and best.threshold) == (threshold and pytest.approx(threshold))
 
 
-def test_no_points_no_operating_point() -> None:
+def test_without_points_there_is_no_operating_point() -> None:
     assert at_false_accepts([], 1.0) is None
 
 
-def test_latency_is_from_the_words_end() -> None:
+def test_latency_counts_from_the_end_of_the_keyword() -> None:
     spoken = segments((1.0, 1.5), (4.0, 4.5), (8.0, 8.5))
     assert latencies([4.2, 1.8, 9.31], spoken, 0.8) == [
         pytest.approx(0.3),
@@ -194,8 +202,8 @@ def test_latency_is_from_the_words_end() -> None:
     assert latencies([], spoken, 0.8) == [None, None, None]
 
 
-def test_bootstrap_draws_speakers_not_clips() -> None:
-    """Misses of one speaker among ten are surer than they look clip by clip; wider here."""
+def test_bootstrap_resamples_speakers_not_clips() -> None:
+    """Where one speaker in ten has all the misses, the interval is wider than over clips."""
     groups = [[True] * 10] + [[False] * 10] * 9
     rate = bootstrap(groups)
     by_clip = wilson(10, 100)
@@ -204,7 +212,7 @@ def test_bootstrap_draws_speakers_not_clips() -> None:
     assert bootstrap([[False] * 5] * 4).high == 0.0
 
 
-def test_bootstrap_of_single_clips_is_the_binomials() -> None:
+def test_bootstrap_of_single_clips_is_binomial() -> None:
     rate = bootstrap([[i < 20] for i in range(100)], draws=20_000)
     assert (rate.low, rate.high) == pytest.approx((0.12, 0.28), abs=0.011)
 

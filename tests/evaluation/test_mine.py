@@ -1,4 +1,4 @@
-"""Mining: the moments with the highest scores, apart from each other, as clips that train reads."""
+"""Mining: the highest scores, apart from each other, written as clips to train on or review."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def file(tiny: EncoderSpec, tmp_path: Path) -> Path:
     return tmp_path / "m.wakeword"
 
 
-def test_the_highest_peaks_come_first_and_apart(file: Path) -> None:
-    net = load_model(file)
+def test_the_highest_peaks_come_first_and_are_apart(file: Path) -> None:
+    model = load_model(file)
     paths = sorted((file.parent / "evenings").iterdir())
-    found, broken = mine_recordings(net, paths, score=0.01, most=1000)
+    found, broken = mine_recordings(model, paths, score=0.01, most=1000)
     assert broken == {} and len(found) > 3
     assert [each.score for each in found] == sorted((e.score for e in found), reverse=True)
     for path in paths:
-        detector = Detector(net, threshold=0.0)
+        detector = Detector(model, threshold=0.0)
         peaks = [*detector.feed(load_audio(path)), *detector.flush()]
-        mine_of = [each for each in found if each.recording == path]
-        best = max(peak.score for peak in peaks)  # threads of torch round in another order
-        assert max(each.score for each in mine_of) == pytest.approx(best, abs=1e-6)
-        times = sorted(each.time_s for each in mine_of)
+        mined = [each for each in found if each.recording == path]
+        best = max(peak.score for peak in peaks)  # torch rounds differently on more threads
+        assert max(each.score for each in mined) == pytest.approx(best, abs=1e-6)
+        times = sorted(each.time_s for each in mined)
         assert all(b - a >= BEFORE_S for a, b in pairwise(times))
-    assert mine_recordings(net, paths, score=0.01, most=2)[0] == found[:2]
+    assert mine_recordings(model, paths, score=0.01, most=2)[0] == found[:2]
     assert all(
         each.score >= found[2].score
-        for each in mine_recordings(net, paths, score=found[2].score, most=99)[0]
+        for each in mine_recordings(model, paths, score=found[2].score, most=99)[0]
     )
 
 
@@ -59,32 +59,41 @@ def test_a_broken_recording_is_skipped_and_named(file: Path) -> None:
     assert found and list(reasons) == [broken]
 
 
-def test_where_nothing_is_found_nothing_is_written(file: Path, tmp_path: Path) -> None:
-    command = ["mine", file, file.parent / "evenings", "-o", tmp_path / "mined", "--score", "1"]
-    told = CliRunner().invoke(main, [str(part) for part in command])
-    assert told.exit_code == 0 and "nothing scored 1 or more" in told.output, told.output
+def test_without_peaks_nothing_is_written(file: Path, tmp_path: Path) -> None:
+    command = ["mine", file, file.parent / "evenings", "-o", tmp_path / "mined", "--min-score", "1"]
+    result = CliRunner().invoke(main, [str(part) for part in command])
+    assert result.exit_code == 0 and "nothing scored 1 or more" in result.output, result.output
     assert not (tmp_path / "mined").exists()
 
 
-def test_what_may_be_the_word_is_asked_about(file: Path, tmp_path: Path) -> None:
+def test_clips_to_review_can_be_labelled(file: Path, tmp_path: Path) -> None:
     found = tmp_path / "found"
-    command = ["mine", file, file.parent / "evenings", "-o", found, "--to-review", "--most", "6"]
-    told = CliRunner().invoke(main, [str(part) for part in command])
-    assert told.exit_code == 0 and "6 clips" in told.output, told.output
-    waiting = captured_clips(found)
-    assert len(waiting) == 6 and not (found / "mined.jsonl").exists()
-    assert all(about.heard == (about.score >= 0.5) for _, about in waiting)
-    assert all(audio_info(clip).seconds <= 4.0 for clip, _ in waiting)
-    asked = CliRunner().invoke(main, ["review", str(found)], input="ynynsq")
-    assert "4 labelled" in asked.output, asked.output
+    command = [
+        "mine",
+        file,
+        file.parent / "evenings",
+        "-o",
+        found,
+        "--to-review",
+        "--max-clips",
+        "6",
+    ]
+    result = CliRunner().invoke(main, [str(part) for part in command])
+    assert result.exit_code == 0 and "6 clips" in result.output, result.output
+    captured = captured_clips(found)
+    assert len(captured) == 6 and not (found / "mined.jsonl").exists()
+    assert all(about.heard == (about.score >= 0.5) for _, about in captured)
+    assert all(audio_info(clip).seconds <= 4.0 for clip, _ in captured)
+    reviewed = CliRunner().invoke(main, ["review", str(found)], input="ynynsq")
+    assert "4 labelled" in reviewed.output, reviewed.output
     data = read_dataset(found / "reviewed" / "reviewed.jsonl")
-    assert [clip.label for clip in data.keywords] == [about.keyword for _, about in waiting[:3:2]]
+    assert [clip.label for clip in data.keywords] == [about.keyword for _, about in captured[:3:2]]
     assert len(data.negatives) == 2
     again = CliRunner().invoke(main, [str(part) for part in command])
     assert again.exit_code == 2 and "exists already" in again.output
 
 
-def test_what_is_mined_can_be_trained_on(file: Path, tmp_path: Path) -> None:
+def test_mined_negatives_can_be_trained_on(file: Path, tmp_path: Path) -> None:
     mined = tmp_path / "mined"
     command = [
         "mine",
@@ -92,9 +101,9 @@ def test_what_is_mined_can_be_trained_on(file: Path, tmp_path: Path) -> None:
         file.parent / "evenings",
         "-o",
         mined,
-        "--score",
+        "--min-score",
         "0.01",
-        "--most",
+        "--max-clips",
         "4",
     ]
     result = CliRunner().invoke(main, [str(part) for part in command])
