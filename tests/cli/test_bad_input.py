@@ -1,6 +1,6 @@
-"""What users bring: every fault is one message that names it and its remedy, exit code 2.
+"""Invalid input: one message that names the problem and the remedy, exit code 2, no traceback.
 
-Nothing half-written stays behind, and no traceback is shown.
+No partly written file is left behind.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ from wakeword.audio.files import save_audio
 from wakeword.cli import main
 from wakeword.encoders.spec import EncoderSpec
 
-Place = Path
-Case = Callable[[Place], list[str]]
+Case = Callable[[Path], list[str]]
 CASES: dict[str, tuple[Case, str]] = {}
 
 
 def case(expected: str) -> Callable[[Case], Case]:
-    """Register a fault: a function that sets it up and returns the arguments of `wakeword`."""
+    """Register an invalid input: a function that sets it up and returns the arguments."""
 
     def register(function: Case) -> Case:
         CASES[function.__name__] = (function, expected)
@@ -44,21 +43,21 @@ def wav(path: Path, samples: object, rate: int = 16_000) -> Path:
     return path
 
 
-def model(place: Place) -> str:
+def model(place: Path) -> str:
     return str(place / "tiny.wakeword")
 
 
-def detect(place: Place, recording: Path) -> list[str]:
+def detect(place: Path, recording: Path) -> list[str]:
     return ["detect", model(place), str(recording)]
 
 
-def train(place: Place, data: Path, *more: str, output: Path | None = None) -> list[str]:
+def train(place: Path, data: Path, *more: str, output: Path | None = None) -> list[str]:
     weights = training.write_weights(place / "weights")
     output = output or place / "out.wakeword"
     return training.arguments(data, weights, output, place / "work", *more)
 
 
-def folders(place: Place) -> Path:
+def folders(place: Path) -> Path:
     return training.write_data(place / "data")
 
 
@@ -66,24 +65,24 @@ def folders(place: Place) -> Path:
 
 
 @case("no such file")
-def recording_missing(place: Place) -> list[str]:
+def recording_missing(place: Path) -> list[str]:
     return detect(place, place / "nowhere.wav")
 
 
 @case("0 bytes")
-def recording_empty_file(place: Place) -> list[str]:
+def recording_empty_file(place: Path) -> list[str]:
     (place / "a.wav").touch()
     return detect(place, place / "a.wav")
 
 
 @case("cannot be read as audio")
-def text_renamed_wav(place: Place) -> list[str]:
-    (place / "a.wav").write_text("not a sound")
+def text_renamed_wav(place: Path) -> list[str]:
+    (place / "a.wav").write_text("not audio")
     return detect(place, place / "a.wav")
 
 
 @case("cannot be read as audio")
-def broken_flac(place: Place) -> list[str]:
+def broken_flac(place: Path) -> list[str]:
     soundfile.write(place / "a.flac", training.word(0), 16_000)
     whole = (place / "a.flac").read_bytes()
     (place / "a.flac").write_bytes(b"fLaX" + whole[4:60])
@@ -91,12 +90,12 @@ def broken_flac(place: Place) -> list[str]:
 
 
 @case("not numbers")
-def nan_samples(place: Place) -> list[str]:
+def nan_samples(place: Path) -> list[str]:
     return detect(place, wav(place / "a.wav", np.full(16_000, np.nan, dtype=np.float32)))
 
 
 @case("cannot be read as audio")
-def a_folder_as_recording(place: Place) -> list[str]:
+def a_folder_as_recording(place: Path) -> list[str]:
     (place / "folder.wav").mkdir()
     return detect(place, place / "folder.wav")
 
@@ -105,19 +104,19 @@ def a_folder_as_recording(place: Place) -> list[str]:
 
 
 @case("no such model")
-def model_missing(place: Place) -> list[str]:
+def model_missing(place: Path) -> list[str]:
     return ["detect", str(place / "no.wakeword"), str(wav(place / "a.wav", np.zeros(16_000)))]
 
 
 @case("not a whole safetensors file")
-def model_truncated(place: Place) -> list[str]:
+def model_truncated(place: Path) -> list[str]:
     whole = Path(model(place)).read_bytes()
     Path(model(place)).write_bytes(whole[: len(whole) // 2])
     return detect(place, wav(place / "a.wav", np.zeros(16_000)))
 
 
 @case("pickles are never opened")
-def model_is_a_pickle(place: Place) -> list[str]:
+def model_is_a_pickle(place: Path) -> list[str]:
     class Hostile:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return os.mkdir, (str(place / "pwned"),)
@@ -127,13 +126,13 @@ def model_is_a_pickle(place: Place) -> list[str]:
 
 
 @case("of something else")
-def model_of_something_else(place: Place) -> list[str]:
+def model_of_something_else(place: Path) -> list[str]:
     safetensors.torch.save_file({"x": torch.zeros(3)}, model(place))
     return detect(place, wav(place / "a.wav", np.zeros(16_000)))
 
 
 @case("reads wakeword/1, wakeword/2")
-def model_from_the_future(place: Place) -> list[str]:
+def model_from_the_future(place: Path) -> list[str]:
     about = {"wakeword": json.dumps({"format": "wakeword/99"})}
     safetensors.torch.save_file({"x": torch.zeros(3)}, model(place), about)
     return detect(place, wav(place / "a.wav", np.zeros(16_000)))
@@ -143,23 +142,23 @@ def model_from_the_future(place: Place) -> list[str]:
 
 
 @case("no such")
-def data_missing(place: Place) -> list[str]:
+def data_missing(place: Path) -> list[str]:
     return train(place, place / "nowhere")
 
 
 @case("Expected")
-def data_folder_empty(place: Place) -> list[str]:
+def data_folder_empty(place: Path) -> list[str]:
     (place / "empty").mkdir()
     return train(place, place / "empty")
 
 
 @case("Did you mean 'ping'?")
-def wrong_label(place: Place) -> list[str]:
+def wrong_label(place: Path) -> list[str]:
     return train(place, folders(place), "--keyword", "pong")
 
 
 @case("--keyword")
-def two_words_and_none_named(place: Place) -> list[str]:
+def two_labels_and_no_keyword(place: Path) -> list[str]:
     for word in ("one", "two", "other"):
         (place / "words" / word).mkdir(parents=True)
         for i in range(3):
@@ -168,7 +167,7 @@ def two_words_and_none_named(place: Place) -> list[str]:
 
 
 @case("without the keyword")
-def no_negatives(place: Place) -> list[str]:
+def no_negatives(place: Path) -> list[str]:
     (place / "words" / "ping").mkdir(parents=True)
     for i in range(12):
         save_audio(place / "words" / "ping" / f"{i}.wav", training.word(i))
@@ -176,7 +175,7 @@ def no_negatives(place: Place) -> list[str]:
 
 
 @case("cannot be used")
-def most_clips_broken(place: Place) -> list[str]:
+def most_clips_broken(place: Path) -> list[str]:
     data = folders(place)
     for i in range(0, 12, 2):
         (data.parent / f"ping-{i}.wav").write_bytes(b"RIFF")
@@ -184,7 +183,7 @@ def most_clips_broken(place: Place) -> list[str]:
 
 
 @case("line 2")
-def manifest_not_json(place: Place) -> list[str]:
+def manifest_not_json(place: Path) -> list[str]:
     data = folders(place)
     lines = data.read_text().splitlines()
     data.write_text("\n".join([lines[0], "{oops", *lines[1:]]))
@@ -192,75 +191,75 @@ def manifest_not_json(place: Place) -> list[str]:
 
 
 @case("split")
-def manifest_unknown_split(place: Place) -> list[str]:
+def manifest_unknown_split(place: Path) -> list[str]:
     data = folders(place)
     data.write_text(data.read_text().replace('"train"', '"trian"'))
     return train(place, data)
 
 
 @case("in the test split")
-def eval_without_clips(place: Place) -> list[str]:
-    return ["eval", model(place), str(words_of_the_model(place)), "--split", "test"]
+def eval_without_clips(place: Path) -> list[str]:
+    return ["eval", model(place), str(keywords_of_the_model(place)), "--split", "test"]
 
 
-def words_of_the_model(place: Place) -> Path:
+def keywords_of_the_model(place: Path) -> Path:
     for word in ("alexa", "computer", "other"):
-        (place / "heard" / word).mkdir(parents=True)
+        (place / "clips" / word).mkdir(parents=True)
         for i in range(4):
-            save_audio(place / "heard" / word / f"{i}.wav", training.word(i))
-    return place / "heard"
+            save_audio(place / "clips" / word / f"{i}.wav", training.word(i))
+    return place / "clips"
 
 
 # ---------------------------------------------------------------- settings
 
 
 @case("Did you mean 'tiny'?")
-def unknown_encoder(place: Place) -> list[str]:
+def unknown_encoder(place: Path) -> list[str]:
     return train(place, folders(place), "--encoder", "tny")
 
 
 @case("Did you mean 'conv'?")
-def unknown_head(place: Place) -> list[str]:
+def unknown_head(place: Path) -> list[str]:
     return train(place, folders(place), "--head", "cnv")
 
 
 @case("unknown strategy")
-def unknown_strategy(place: Place) -> list[str]:
+def unknown_strategy(place: Path) -> list[str]:
     return train(place, folders(place), "--strategy", "deep")
 
 
 @case("top:1 to top:3")
-def too_many_layers(place: Place) -> list[str]:
+def too_many_layers(place: Path) -> list[str]:
     return train(place, folders(place), "--strategy", "top:9")
 
 
 @case("Did you mean 'window'?")
-def unknown_streaming(place: Place) -> list[str]:
+def unknown_streaming(place: Path) -> list[str]:
     return train(place, folders(place), "--streaming", "windows")
 
 
 @case("unknown loss")
-def unknown_loss(place: Place) -> list[str]:
+def unknown_loss(place: Path) -> list[str]:
     return train(place, folders(place), "--loss", "mse")
 
 
 @case("--layers")
-def layers_not_numbers(place: Place) -> list[str]:
+def layers_not_numbers(place: Path) -> list[str]:
     return train(place, folders(place), "--layers", "top")
 
 
 @case("layers (1, 7)")
-def layers_that_are_not_there(place: Place) -> list[str]:
+def layers_that_are_not_there(place: Path) -> list[str]:
     return train(place, folders(place), "--layers", "1,7")
 
 
 @case("no such checkpoint")
-def weights_missing(place: Place) -> list[str]:
+def weights_missing(place: Path) -> list[str]:
     return train(place, folders(place), "--weights", str(place / "no.pt"))
 
 
 @case("not a whole safetensors file")
-def weights_truncated(place: Place) -> list[str]:
+def weights_truncated(place: Path) -> list[str]:
     arguments = train(place, folders(place))
     file = place / "weights" / "model.safetensors"
     file.write_bytes(file.read_bytes()[:1000])
@@ -268,7 +267,7 @@ def weights_truncated(place: Place) -> list[str]:
 
 
 @case("not the encoder of whisper-tiny")
-def weights_of_another_encoder(place: Place) -> list[str]:
+def weights_of_another_encoder(place: Path) -> list[str]:
     return train(place, folders(place), "--encoder", "whisper-tiny")
 
 
@@ -276,19 +275,19 @@ def weights_of_another_encoder(place: Place) -> list[str]:
 
 
 @case("cannot be written")
-def output_in_a_file(place: Place) -> list[str]:
+def output_in_a_file(place: Path) -> list[str]:
     (place / "file").touch()
     return train(place, folders(place), output=place / "file" / "out.wakeword")
 
 
 @case("cannot be written")
-def output_without_permission(place: Place) -> list[str]:
+def output_without_permission(place: Path) -> list[str]:
     if os.name == "nt":
         pytest.skip("folders have no write bit on Windows")
     locked = place / "locked"
     locked.mkdir()
     if os.geteuid() == 0:
-        locked = Path("/proc/1")  # nobody may create files there, not even root
+        locked = Path("/proc/1")  # not even root may create files there
         if not locked.is_dir():
             pytest.skip("no folder here that the superuser may not write to")
     else:
@@ -297,7 +296,7 @@ def output_without_permission(place: Place) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_fault_is_told_in_one_message(name: str, model_file: Path) -> None:
+def test_invalid_input_is_reported_in_one_message(name: str, model_file: Path) -> None:
     place = model_file.parent
     function, expected = CASES[name]
     arguments = function(place)
@@ -312,7 +311,7 @@ def test_a_fault_is_told_in_one_message(name: str, model_file: Path) -> None:
     assert not (place / "pwned").exists()
 
 
-def test_a_full_disk_leaves_nothing(
+def test_a_full_disk_leaves_no_file(
     tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = train(tmp_path, folders(tmp_path))
@@ -334,7 +333,7 @@ def test_a_full_disk_leaves_nothing(
 
 @pytest.mark.parametrize("channels", [1, 2, 8])
 @pytest.mark.parametrize("rate", [8_000, 44_100, 192_000])
-def test_any_rate_and_channel_count_is_welcome(rate: int, channels: int, model_file: Path) -> None:
+def test_any_rate_and_channel_count_is_accepted(rate: int, channels: int, model_file: Path) -> None:
     samples = np.zeros((rate, channels), dtype=np.float32)
     recording = wav(model_file.parent / "a.wav", samples, rate)
     result = CliRunner().invoke(main, detect(model_file.parent, recording))

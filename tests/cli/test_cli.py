@@ -1,4 +1,4 @@
-"""The commands: what they print where, and how they fail."""
+"""The commands `encoders`, `detect` and `eval`, help, and error messages."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def recording(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Three clips of each keyword and of other sound, all held out."""
+    """Three clips of each keyword and of other audio, all held out."""
     root = tmp_path / "data"
     for number, word in enumerate(("alexa", "computer", "negatives")):
         for clip in range(3):
-            sound = tiny_family.sound(1.0, seed=10 * number + clip)
-            save_audio(root / "dev" / word / f"{clip}.wav", sound)
+            samples = tiny_family.sound(1.0, seed=10 * number + clip)
+            save_audio(root / "dev" / word / f"{clip}.wav", samples)
     return root
 
 
@@ -68,7 +68,7 @@ def test_help(name: str) -> None:
     assert "--help" in text
 
 
-def test_the_command_says_what_there_is() -> None:
+def test_the_help_lists_the_commands() -> None:
     text = succeeds("--help")
     assert all(name in text for name in COMMANDS)
     assert run("-h").stdout == text
@@ -79,7 +79,7 @@ def test_version() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["train-me"], ["detect"], ["detect", "--loud", "a", "b"]])
-def test_wrong_use(arguments: list[str]) -> None:
+def test_wrong_usage(arguments: list[str]) -> None:
     assert "Usage: " in fails(*arguments)
 
 
@@ -129,21 +129,21 @@ def test_detect_as_json(model_file: Path, recording: Path, threshold: tuple[str,
     assert {row["file"] for row in expected} == {str(recording), str(second)}
 
 
-def test_detect_in_words(model_file: Path, recording: Path) -> None:
+def test_detect_as_text(model_file: Path, recording: Path) -> None:
     first = succeeds("detect", model_file, recording).splitlines()[0].split()
     assert first[0] == str(recording)
     assert first[2] == "s" and first[3] in ("alexa", "computer")
 
 
-def test_detect_hears_other_rates(model_file: Path, tmp_path: Path) -> None:
-    sound = tiny_family.sound(4.0, rate=44_100)
-    soundfile.write(tmp_path / "cd.wav", sound, 44_100)
+def test_detect_resamples_other_rates(model_file: Path, tmp_path: Path) -> None:
+    samples = tiny_family.sound(4.0, rate=44_100)
+    soundfile.write(tmp_path / "cd.wav", samples, 44_100)
     assert succeeds("detect", model_file, tmp_path / "cd.wav", "--json")
 
 
-def test_a_recording_that_cannot_be_read_is_named_first(model_file: Path, recording: Path) -> None:
+def test_an_unreadable_recording_is_reported_first(model_file: Path, recording: Path) -> None:
     broken = recording.with_name("broken.wav")
-    broken.write_text("no sound")
+    broken.write_text("no audio")
     assert "broken.wav" in fails("detect", model_file, recording, broken)
 
 
@@ -172,17 +172,17 @@ def test_eval_as_a_table(model_file: Path, data: Path) -> None:
     assert "…" not in text
 
 
-def test_eval_says_what_its_hours_can_show(model_file: Path, data: Path) -> None:
+def test_eval_states_the_bound_of_its_hours(model_file: Path, data: Path) -> None:
     text = succeeds("eval", model_file, data)
     assert "of negatives: no false accept in them bounds the rate" in " ".join(text.split())
 
 
-def test_eval_draws(model_file: Path, data: Path, tmp_path: Path) -> None:
-    succeeds("eval", model_file, data, "--picture", tmp_path / "det.png")
+def test_eval_writes_the_det_plot(model_file: Path, data: Path, tmp_path: Path) -> None:
+    succeeds("eval", model_file, data, "--det-plot", tmp_path / "det.png")
     assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_eval_needs_negatives_and_words(model_file: Path, data: Path) -> None:
+def test_eval_needs_negatives_and_keywords(model_file: Path, data: Path) -> None:
     assert "no negatives in the test split" in fails("eval", model_file, data, "--split", "test")
     for path in (data / "dev" / "computer").iterdir():
         path.unlink()
@@ -202,7 +202,7 @@ def test_eval_needs_negatives_and_words(model_file: Path, data: Path) -> None:
         (("listen", "nothing.wakeword", "-"), "nothing.wakeword"),
     ],
 )
-def test_errors_are_a_sentence_on_stderr(
+def test_errors_are_one_sentence_on_stderr(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -211,7 +211,7 @@ def test_errors_are_a_sentence_on_stderr(
     assert error.startswith("Error: ")
 
 
-def test_as_a_process_too(tmp_path: Path) -> None:
+def test_errors_of_a_process(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "wakeword", "detect", "nothing.wakeword", "some.wav"],
         cwd=Path(wakeword.__file__).parents[1],

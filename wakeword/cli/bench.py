@@ -29,7 +29,7 @@ from wakeword.model.file import load_model
     "--exported",
     multiple=True,
     type=options.PATH,
-    help="File of `wakeword export` to run beside the model; may be repeated.",
+    help="File of `wakeword export` to measure as well; may be repeated.",
 )
 @options.as_json
 def bench(
@@ -37,9 +37,10 @@ def bench(
 ) -> None:
     """Measure what a model costs on this machine, on one thread.
 
-    The live detector is fed 80 ms at a time. Beside it run the same weights over a sliding window,
-    and Porcupine and the front end of openWakeWord where they are installed (pvporcupine==1.9.5,
-    pyopen-wakeword). Processor time depends on the machine and its load: compare the ratios.
+    The live detector is fed 80 ms at a time. For comparison, the same weights are run over a
+    sliding window, and so are Porcupine and the front end of openWakeWord where they are installed
+    (pvporcupine==1.9.5, pyopen-wakeword). Processor time depends on the machine and its load:
+    compare the ratios.
 
     \b
     Examples:

@@ -56,9 +56,9 @@ def improve(
 
     \b
     Examples:
-      wakeword listen alexa.wakeword --save-triggers heard/
-      wakeword review heard/
-      wakeword improve alexa.wakeword heard/ --data recordings/ -o better.wakeword
+      wakeword listen alexa.wakeword --save-triggers captured/
+      wakeword review captured/
+      wakeword improve alexa.wakeword captured/ --data recordings/ -o better.wakeword
     """
     storage.check_writable(output)
     if output.resolve() == file.resolve():

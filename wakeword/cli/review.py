@@ -25,7 +25,7 @@ def review(folder: Path) -> None:
 
     \b
     Examples:
-      wakeword review heard/
+      wakeword review captured/
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder. Make one: wakeword listen --save-triggers.")

@@ -61,7 +61,7 @@ class EngineCost:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Cost of a model on this machine, on one thread, beside other engines.
+    """Cost of a model on this machine, on one thread, compared with other engines.
 
     Attributes:
         encoder: name of the model's encoder.
@@ -98,7 +98,7 @@ def benchmark_model(
     Args:
         model: to measure.
         samples: (n,) at 16 kHz, `SHORTEST_AUDIO_S` or more; see `benchmark_audio`.
-        exported: ONNX files to run beside it.
+        exported: ONNX files to measure as well.
         progress: called with the name of each step.
 
     Raises:

@@ -81,7 +81,7 @@ def mine_recordings(
         failed=lambda result: bool(result[1]),
     )  # fmt: skip
     results = (executor or LocalExecutor()).run(batch)
-    clips = [clip for found, _ in results for clip in found]
+    clips = [clip for mined, _ in results for clip in mined]
     broken = {path: why for path, (_, why) in zip(recordings, results, strict=True) if why}
     _log.info("%d peaks of %g or more in %d recordings", len(clips), score, len(recordings))
     return sorted(clips, key=lambda c: (-c.score, c.recording, c.time_s))[:most], broken

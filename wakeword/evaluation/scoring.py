@@ -93,7 +93,7 @@ def _join_parts(parts: Sequence[ScoredStream], frame_s: float) -> ScoredStream:
 
 @torch.inference_mode()
 def model_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
-    """Run a model over a whole stream, in blocks of 20 s.
+    """Run a model over one stream, in blocks of 20 s.
 
     Args:
         model: to run.
