@@ -1,0 +1,79 @@
+"""Results on the terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from evaluations import evaluation, full_evaluation
+from rich.console import Console, RenderableType
+
+from wakeword.evaluation.benchmark import Benchmark, EngineCost
+from wakeword.evaluation.calibrate import Calibration
+from wakeword.evaluation.metrics import Estimate
+from wakeword.evaluation.report.text import (
+    render_benchmark,
+    render_calibration,
+    render_comparison,
+    render_evaluation,
+)
+from wakeword.evaluation.threshold import CalibratedThreshold
+from wakeword.model.operating_point import OperatingPoint
+
+
+def printed(renderables: Iterable[RenderableType]) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    for each in renderables:
+        console.print(each, highlight=False)
+    output = console.file
+    assert isinstance(output, io.StringIO)
+    return output.getvalue()
+
+
+def test_an_evaluation_shows_misses_sources_confusables_and_limits() -> None:
+    text = printed(render_evaluation(full_evaluation()))
+    for expected in (
+        "5.0 % (0.9–23.6)",
+        "5.0 % at 0.25/h (0.01–1.39), threshold 0.7000",
+        "100 ms, 100 ms",
+        "needs 10 h",
+        "1 (12.5 %)",
+        "'alexa' is detected in 1 of 20 clips",
+        "4.00 h of negatives: no false accept in them bounds the rate at 0.92 per hour",
+        "false accept: 'alexa' (0.910) in radio.flac",
+        "note: a <note>",
+    ):
+        assert expected in text, expected
+
+
+def test_an_evaluation_without_extras_is_a_table_and_its_limit() -> None:
+    text = printed(render_evaluation(evaluation([True])))
+    assert "by source" not in text and "confusable" not in text and "false accept:" not in text
+
+
+def test_a_comparison_counts_the_clips_that_one_model_missed() -> None:
+    first, second = evaluation([True] * 8 + [False] * 12), evaluation([False] * 20)
+    text = printed([render_comparison("a.wakeword", first, "b.wakeword", second)])
+    assert "only a.wakeword missed" in text and "0.008" in text
+
+
+def test_a_calibration_shows_each_threshold_and_its_provenance() -> None:
+    expected = Estimate(0.5, 0.1, 2.0)
+    thresholds = {
+        "alexa": CalibratedThreshold(0.9, expected, 1, 2.0, 0.95),
+        "jarvis": CalibratedThreshold(0.9, expected, 0, 2.0, 0.8),
+    }
+    point = OperatingPoint({"alexa": 0.9, "jarvis": 0.9}, 0.12, 1.0, "from a test")
+    alexa, jarvis, last = render_calibration(Calibration(point, thresholds))
+    assert "threshold 0.9000; 1 false accepts in 2.00 h; 0.50 per hour expected" in alexa
+    assert "above every event" in jarvis and "above every event" not in alexa
+    assert last == "smoothing 0.12 s, refractory time 1 s; from a test"
+
+
+def test_a_benchmark_shows_engines_relative_to_the_model() -> None:
+    engines = (EngineCost("this model", 0.02, 1.0, 2.0), EngineCost("a peer", 0.05, 3.0, 4.0))
+    benchmark = Benchmark("tiny", "chunked", 60.0, 1_500_000, 300.0, 152.5, 80.0, 1e-6, engines)
+    text = printed(render_benchmark(benchmark, 6_000_000))
+    assert "a peer" in text and "2.50" in text and "4.00 ms" in text
+    assert "1.5 M parameters, file 6.0 MB; process 300 MB" in text
+    assert "one core would keep up with 80" in text
