@@ -12,7 +12,7 @@ import torch
 from wakeword import storage
 from wakeword.audio.files import save_audio
 from wakeword.cli import options
-from wakeword.cli.console import progress_display
+from wakeword.cli.console import print_note, progress_display
 from wakeword.data.dataset import Dataset
 from wakeword.demo.dataset import KEYWORD, make_dataset
 from wakeword.demo.pipeline import (
@@ -41,15 +41,17 @@ from wakeword.tts.voices import list_voices
 
 
 @click.command()
-@click.option(
+@options.option(
     "-o",
     "--output",
     default="out/demo",
     show_default=True,
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Output folder; results of an earlier run in it are used again.",
 )
-@click.option("-k", "--keyword", default=KEYWORD, show_default=True, help="An English phrase.")
+@options.option(
+    "-k", "--keyword", default=KEYWORD, show_default=True, help="An English phrase to detect."
+)
 @options.seed
 def demo(output: Path, keyword: str, seed: int) -> None:
     """Run the whole pipeline on synthetic speech, in a few minutes, without recordings.
@@ -111,7 +113,7 @@ def _fetch_voices() -> None:
     try:
         fetch_kokoro_voices()
     except ConfigError as error:
-        click.echo(f"note: without the Kokoro voices, results will be worse: {error}", err=True)
+        print_note(f"without the Kokoro voices, results will be worse: {error}")
 
 
 def _show_data(data: Dataset) -> None:
@@ -133,7 +135,7 @@ def _train(data: Dataset, keyword: str, seed: int, output: Path, file: Path) -> 
     save_model(trained.model, file)
     about = trained.model.origin.training
     for note in trained.notes:
-        click.echo(f"note: {note}")
+        print_note(note)
     click.echo(trained.stripped)
     click.echo(
         f"{about['trainable']:,} of {about['parameters']:,} parameters learned "
@@ -144,7 +146,7 @@ def _train(data: Dataset, keyword: str, seed: int, output: Path, file: Path) -> 
 
 def _show_measurement(measurement: Measurement) -> None:
     for note in measurement.evaluation.notes:
-        click.echo(f"note: {note}")
+        print_note(note)
     for line in summarise_measurement(measurement):
         click.echo(line)
 

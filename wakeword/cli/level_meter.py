@@ -1,4 +1,4 @@
-"""A level meter on the terminal."""
+"""Level meter: a level in dBFS with a moving bar on the terminal."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from wakeword.audio.samples import Samples
 LOWEST_DB = -90.0
 
 
-def level_line(db: float, beside: str = "") -> Table:
-    """A level as number and bar, and what else there is to say."""
+def level_line(db: float, text: str = "") -> Table:
+    """Return a level in dBFS as number and bar, followed by a text."""
     row = Table.grid(padding=(0, 1))
     bar = ProgressBar(total=-LOWEST_DB, completed=db - LOWEST_DB, width=30)
-    row.add_row(f"{db:4.0f} dBFS", bar, beside)
+    row.add_row(f"{db:4.0f} dBFS", bar, text)
     return row
 
 
 def with_level_meter(blocks: Iterable[Samples], console: Console) -> Iterator[Samples]:
-    """The same (n,) blocks; on a terminal, the level of the last one is seen."""
+    """Yield (n,) blocks unchanged; on a terminal, show the level of the last one."""
     if not console.is_terminal:
         yield from blocks
         return

@@ -1,4 +1,4 @@
-"""A model that goes on learning from what it met in use, and whether that made it worse."""
+"""Further training of a model with labelled clips, and a test of whether it became worse."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from wakeword.training.result import TrainResult
 from wakeword.training.train import train
 
 SIGNIFICANCE = 0.05
-"""Differences less likely by chance than this count."""
+"""Largest p-value of a difference that counts."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one number.
+    """A count of two models for one keyword under one condition.
 
     Attributes:
-        before, after: of the old model and the new one, for people.
-        p: how likely so large a difference is by chance.
+        what: is counted; fewer is better.
+        before: count of the old model.
+        after: count of the new model.
+        p: p-value of the difference.
     """
 
     keyword: str
@@ -42,18 +44,20 @@ class Change:
 
     @property
     def worse(self) -> bool:
+        """Whether the new model is significantly worse."""
         return self.after > self.before and self.p < SIGNIFICANCE
 
+    @property
+    def better(self) -> bool:
+        """Whether the new model is significantly better."""
+        return self.after < self.before and self.p < SIGNIFICANCE
+
     def __str__(self) -> str:
-        verdict = "worse" if self.worse else "better" if self._better else "no certain difference"
+        verdict = "worse" if self.worse else "better" if self.better else "no certain difference"
         return (
             f"'{self.keyword}', {self.condition}: {self.before} → {self.after} {self.what} "
             f"(p {self.p:.2g}, {verdict})"
         )
-
-    @property
-    def _better(self) -> bool:
-        return self.after < self.before and self.p < SIGNIFICANCE
 
 
 @dataclass(frozen=True)
@@ -113,48 +117,50 @@ def improve_model(
 
 
 def compare_models(before: Evaluation, after: Evaluation, per_hour: float = 0.5) -> list[Change]:
-    """Clips missed at no more than `per_hour` false accepts, and false accepts at the misses of the
-    old model's own threshold: both free of where the two thresholds happen to stand.
+    """Compare two models in ways that do not depend on where their own thresholds are.
+
+    Counts the clips that only one model missed at `per_hour` false accepts per hour, and the false
+    accepts at as many misses as the old model has at its own threshold.
 
     Args:
-        before, after: of the same streams.
+        before: evaluation of the old model.
+        after: evaluation of the new model on the same streams.
+        per_hour: false accepts per hour.
     """
-    found = []
-    for row in compare_evaluations(before, after, per_hour):
-        what = f"clips missed by one alone, at {per_hour:g} false accepts per hour"
-        found.append(
-            Change(row.keyword, row.condition, what, row.only_first, row.only_second, row.p)
-        )
-    others = {(row.keyword, row.condition): row for row in after.results}
+    what = f"clips missed by one alone, at {per_hour:g} false accepts per hour"
+    changes = [
+        Change(each.keyword, each.condition, what, each.only_first, each.only_second, each.p)
+        for each in compare_evaluations(before, after, per_hour)
+    ]
+    by_key = {(result.keyword, result.condition): result for result in after.results}
     for old in before.results:
-        new = others.get((old.keyword, old.condition))
+        new = by_key.get((old.keyword, old.condition))
         if new is not None:
-            counts = [_fewest(curve, old.shipped.missed) for curve in (old.curve, new.curve)]
+            counts = [_false_accepts_at(each.curve, old.shipped.missed) for each in (old, new)]
             what = f"false accepts in {old.shipped.hours:.2f} h at {old.shipped.missed} missed"
-            found.append(
-                Change(old.keyword, old.condition, what, counts[0], counts[1], _by_chance(*counts))
-            )
-    return found
+            p = _poisson_p_value(*counts)
+            changes.append(Change(old.keyword, old.condition, what, *counts, p))
+    return changes
 
 
-def _fewest(curve: Sequence[DetPoint], missed: int) -> int:
-    """False accepts where no more than `missed` clips are; at the lowest threshold if nowhere."""
+def _false_accepts_at(curve: Sequence[DetPoint], missed: int) -> int:
+    """Return the fewest false accepts with at most `missed` misses, else the most of the curve."""
     within = [point.false_accepts for point in curve if point.missed <= missed]
     return min(within, default=max(point.false_accepts for point in curve))
 
 
-def _by_chance(first: int, second: int) -> float:
-    """Of two counts over the same hours, from two Poisson processes of one rate (two-sided)."""
+def _poisson_p_value(first: int, second: int) -> float:
+    """Return the two-sided p-value of two counts over the same hours being of one Poisson rate."""
     if first + second == 0:
         return 1.0
     return float(scipy.stats.binomtest(first, first + second).pvalue)
 
 
 def merge_for_plot(before: Evaluation, after: Evaluation) -> Evaluation:
-    """The rows of both, for one picture."""
-    rows = [
-        replace(row, condition=f"{row.condition}, {when}")
-        for when, each in (("before", before), ("after", after))
-        for row in each.results
+    """Return the results of two evaluations as one, for a single DET plot."""
+    results = [
+        replace(result, condition=f"{result.condition}, {when}")
+        for when, evaluation in (("before", before), ("after", after))
+        for result in evaluation.results
     ]
-    return replace(before, results=tuple(rows))
+    return replace(before, results=tuple(results))
