@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,8 @@ import wakeword
 from wakeword.cli import main
 from wakeword.cli.info import read_info
 from wakeword.encoders.spec import EncoderSpec
-from wakeword.model.file import save_model
+from wakeword.model.file import load_model, save_model
+from wakeword.model.provenance import licence_notice
 
 TRAINING = {
     "strategy": "head",
@@ -88,6 +89,12 @@ def test_json_holds_the_same(file: Path) -> None:
     assert values["parameters"] == sum(p.numel() for p in tiny_family.model().parameters())
     assert values["origin"]["training"] == TRAINING
     assert values["notice"] == output(file, "license")
+
+
+def test_the_old_command_prints_licences_as_before(file: Path) -> None:
+    origin = asdict(load_model(file).origin)
+    assert output(file, "license") == licence_notice(origin)
+    assert output(file, "license", "--json") == json.dumps(origin, indent=1) + "\n"
 
 
 def test_an_exported_file_is_described_alike(file: Path, exported: Path) -> None:

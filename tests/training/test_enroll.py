@@ -49,9 +49,9 @@ def test_the_keyword_is_detected_in_another_voice_and_other_speech_is_not(
     save_audio(tmp_path / "talk" / "a.wav", speech(talk, "m2"))
     file = tmp_path / "computer.wakeword"
     told = invoke("computer", *clips, "-o", file)
-    assert "'computer' by 3 clips" in told and "is not known" in told
+    assert "'computer' from 3 clips" in told and "false accepts is unknown" in told
     told = invoke("computer", *clips, "-o", file, "--negatives", tmp_path / "talk")
-    assert "0.00 h of 1 recordings" in told and "is not known" not in told
+    assert "0.00 h of 1 recordings" in told and "false accepts is unknown" not in told
 
     model = wakeword.load(file)
     assert model.origin.training["keyword_clips"] == 3
@@ -83,7 +83,7 @@ def test_a_clip_without_a_keyword_is_left_out(
         save_audio(path, samples.astype(np.float32))
     fixed = ("--encoder", "tiny", "--weights", weights, "-o", tmp_path / "a")
     told = invoke("ping", *clips, *fixed)
-    assert "1 clip(s) left out" in told and "'ping' by 2 clips" in told
+    assert "1 clip(s) left out" in told and "'ping' from 2 clips" in told
     invoke("ping", clips[0], clips[2], *fixed[:-1], tmp_path / "b")
     with_it, without = (load_model(tmp_path / name).head.examples for name in "ab")
     assert np.array_equal(with_it, without)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def read_info(file: Path) -> ModelInfo:
 
     model = load_model(file)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return describe_model(file, model, read_metadata(file), parameters)
+    metadata = {**read_metadata(file), "origin": asdict(model.origin)}
+    return describe_model(file, model, metadata, parameters)
 
 
 def _table(described: ModelInfo) -> Table:

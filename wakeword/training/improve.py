@@ -136,10 +136,12 @@ def compare_models(before: Evaluation, after: Evaluation, per_hour: float = 0.5)
     for old in before.results:
         new = by_key.get((old.keyword, old.condition))
         if new is not None:
-            counts = [_false_accepts_at(each.curve, old.shipped.missed) for each in (old, new)]
+            old_count, new_count = (
+                _false_accepts_at(each.curve, old.shipped.missed) for each in (old, new)
+            )
             what = f"false accepts in {old.shipped.hours:.2f} h at {old.shipped.missed} missed"
-            p = _poisson_p_value(*counts)
-            changes.append(Change(old.keyword, old.condition, what, *counts, p))
+            p = _poisson_p_value(old_count, new_count)
+            changes.append(Change(old.keyword, old.condition, what, old_count, new_count, p))
     return changes
 
 
