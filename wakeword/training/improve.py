@@ -53,7 +53,9 @@ class Change:
         return self.after < self.before and self.p < SIGNIFICANCE
 
     def __str__(self) -> str:
-        verdict = "worse" if self.worse else "better" if self.better else "no certain difference"
+        verdict = "no significant difference"
+        if self.worse or self.better:
+            verdict = "worse" if self.worse else "better"
         return (
             f"'{self.keyword}', {self.condition}: {self.before} → {self.after} {self.what} "
             f"(p {self.p:.2g}, {verdict})"
