@@ -47,7 +47,7 @@ def main() -> None:
     clips = [c for c in read_dataset(arguments.data).subset("dev").negatives]
     order = np.random.default_rng(0).permutation(len(clips))
     windowed, _, _ = load_encoder(streaming="window")
-    encoder: WhisperOffline = windowed.inner
+    encoder: WhisperOffline = windowed.offline
     original = LogMel(level=None)
     moved: dict[float, list[tuple[float, float, float]]] = {level: [] for level in LEVELS}
     with torch.inference_mode():

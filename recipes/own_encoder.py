@@ -14,7 +14,6 @@ Data: any layout that `wakeword train` reads. Prints what was stripped and where
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 import torch
@@ -26,7 +25,6 @@ from wakeword.encoders.base import Family, OfflineEncoder
 from wakeword.encoders.formats import select_tensors
 from wakeword.encoders.registry import register_encoder
 from wakeword.encoders.spec import EncoderSpec, StripReport
-from wakeword.encoders.window import WindowEncoder, windowed
 from wakeword.model.file import save_model
 from wakeword.training.config import TrainConfig
 from wakeword.training.train import train
@@ -64,10 +62,6 @@ class MyEncoder(OfflineEncoder):
         return [[self.trunk.stem], *([layer] for layer in self.trunk.layers)]
 
 
-def build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> WindowEncoder:
-    return windowed(MyEncoder, spec, settings)
-
-
 def strip(
     tensors: dict[str, Tensor], format: str, spec: EncoderSpec, name: str
 ) -> tuple[dict[str, Tensor], StripReport]:
@@ -88,9 +82,14 @@ SPEC = EncoderSpec(
     heads=4,
     frame_rate_hz=50.0,
 )
-register_encoder(
-    SPEC, Family((SPEC,), ("window",), build, strip, ("pytorch",), "the .pt that you saved")
+FAMILY = Family(
+    specs=(SPEC,),
+    offline=MyEncoder,
+    formats=("pytorch",),
+    strip=strip,
+    weights="the .pt that you saved",
 )
+register_encoder(SPEC, FAMILY)
 
 
 # ---------------------------------------------------------------- a training with it

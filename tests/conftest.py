@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -16,7 +17,12 @@ from hypothesis import settings
 from wakeword.audio.files import load_audio
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.encoders.base import Encoder
-from wakeword.encoders.registry import _SPECS, load_encoder, locate_weights
+from wakeword.encoders.registry import (
+    load_encoder,
+    locate_weights,
+    register_encoder,
+    temporarily_registered,
+)
 from wakeword.encoders.spec import EncoderSpec, StripReport
 from wakeword.errors import CheckpointError
 from wakeword.model.file import save_model
@@ -26,16 +32,19 @@ settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Gives each test a cache of its own and forgets the encoders that it registers."""
     monkeypatch.setenv("WAKEWORD_CACHE", str(tmp_path / "cache"))
     torch.set_num_threads(1)
+    with temporarily_registered():
+        yield
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> EncoderSpec:
-    """A tiny encoder of the Whisper family, known by the name "tiny"."""
+def tiny() -> EncoderSpec:
+    """A tiny encoder of the Whisper family, registered under the name "tiny"."""
     spec = tiny_family.spec()
-    monkeypatch.setitem(_SPECS, spec.name, spec)
+    register_encoder(spec)
     return spec
 
 

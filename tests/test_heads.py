@@ -132,7 +132,7 @@ def knows(*examples: Tensor) -> ExamplesHead:
     module = cast(ExamplesHead, build_head("examples", 16, 1, frame_rate_hz=25.0)).eval()
     module.requires_grad_(False)
     for i, example in enumerate(examples):
-        mixed, _ = module.mixed(example[None], example[None, :0])
+        mixed, _ = module.pool_and_mix(example[None], example[None, :0])
         module.examples[0, i, : len(example)] = module.directions(mixed[0])
         module.lengths[0, i] = len(example)
     module.out.weight.fill_(-1.0)

@@ -1,8 +1,8 @@
-"""New layers on top of an encoder: frames in, one logit per keyword and frame out. No sigmoid.
+"""Trigger heads: the new layers on an encoder, frames in, one logit per keyword and frame out.
 
-Every head averages frames down to 25 a second, normalises them, mixes the encoder's layers if it is
-given several, and then looks at the past alone: `forward(frames, state)` gives the same logits for
-any chunking.
+Every head averages frames down to 25 a second, normalises them, mixes the encoder's layers where it
+takes several, and then depends on past frames alone: `forward(frames, state)` returns the same
+logits for any chunking. There is no sigmoid.
 """
 
 from __future__ import annotations
@@ -21,23 +21,26 @@ LOGIT_RATE_HZ = 25.0
 
 
 class _HeadState(NamedTuple):
-    odd: Tensor  # (batch, < pool, dim): frames that wait for those they are averaged with
-    inner: State
+    pending: Tensor  # (batch, < pool, layers · dim): frames that wait to be averaged
+    temporal: State
 
 
 class Head(nn.Module):
-    """Pool, normalise, mix layers, project to `width`; subclasses look at time in `_over_time`.
+    """Pool, normalise, mix layers, project to `width`; subclasses add `_over_time`.
 
     Args:
         dim: width of one layer's frames.
-        keywords: logits per frame.
-        layers: how many layers the frames hold side by side, (batch, U, layers · dim).
-        pool: frames to one logit.
+        keywords: number of keywords, of logits per frame.
+        layers: number of encoder layers that a frame holds, (batch, U, layers · dim).
+        pool: frames that are averaged into one.
         width: channels after the projection.
         dropout: applied to the projection while training.
+
+    Attributes:
+        context: averaged frames that one logit depends on; 0 is all of the past.
     """
 
-    seen: ClassVar[int]  # averaged frames that one logit sees; 0: all of the past
+    context: ClassVar[int]
 
     def __init__(
         self,
@@ -60,28 +63,43 @@ class Head(nn.Module):
 
     @property
     def receptive_field(self) -> int:
-        """Frames of the encoder that one logit sees; 0: all of the past."""
-        return self.pool * self.seen
+        """Frames of the encoder that one logit depends on; 0 is all of the past."""
+        return self.pool * self.context
 
     def forward(self, frames: Tensor, state: _HeadState | None = None) -> tuple[Tensor, _HeadState]:
-        """(batch, U, layers · dim) → logits (batch, ⌊U / pool⌋, keywords), and the state."""
+        """Map (batch, U, layers · dim) to logits (batch, ⌊U / pool⌋, keywords).
+
+        Args:
+            frames: of the encoder.
+            state: what the previous call of the same stream returned.
+
+        Returns:
+            The logits, and the state for the next call.
+        """
         if state is None:
             state = _HeadState(frames[:, :0], None)
-        x, odd = self.mixed(frames, state.odd)
+        x, pending = self.pool_and_mix(frames, state.pending)
         x = self.dropout(self._project(x))
-        x, inner = self._over_time(x, state.inner)
-        return self.out(x), _HeadState(odd, inner)
+        x, temporal = self._over_time(x, state.temporal)
+        return self.out(x), _HeadState(pending, temporal)
 
-    def mixed(self, frames: Tensor, odd: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, U, layers · dim) and those that waited → (batch, ⌊U / pool⌋, dim): averaged,
-        normalised, the layers mixed; and those that wait now."""
+    def pool_and_mix(self, frames: Tensor, pending: Tensor) -> tuple[Tensor, Tensor]:
+        """Average, normalise and mix: (batch, U, layers · dim) → (batch, ⌊U / pool⌋, dim).
+
+        Args:
+            frames: of the encoder.
+            pending: (batch, < pool, layers · dim) frames left over by the previous call.
+
+        Returns:
+            The averaged frames, and the frames left over.
+        """
         if self.pool > 1:
-            frames = torch.cat([odd, frames], dim=1)
-            whole = frames.shape[1] - frames.shape[1] % self.pool
-            frames, odd = frames[:, :whole], frames[:, whole:]
+            frames = torch.cat([pending, frames], dim=1)
+            complete = frames.shape[1] - frames.shape[1] % self.pool
+            frames, pending = frames[:, :complete], frames[:, complete:]
             frames = frames.reshape(len(frames), -1, self.pool, frames.shape[2]).mean(dim=2)
         x = self.norm(frames.reshape(*frames.shape[:2], self.layers, self.dim))
-        return self.mix.softmax(0) @ x if self.layers > 1 else x[:, :, 0], odd
+        return self.mix.softmax(0) @ x if self.layers > 1 else x[:, :, 0], pending
 
     def _project(self, x: Tensor) -> Tensor:
         return F.gelu(self.project(x))
@@ -91,9 +109,9 @@ class Head(nn.Module):
 
 
 class LinearHead(Head):
-    """One new layer: a logit from frames of 40 ms. The encoder alone sees the past."""
+    """One linear layer: a logit from each frame of 40 ms; only the encoder spans time."""
 
-    seen = 1
+    context = 1
 
     def __init__(self, dim: int, keywords: int, **sizes: Any) -> None:
         super().__init__(dim, keywords, width=dim, **sizes)
@@ -107,11 +125,11 @@ class LinearHead(Head):
 
 
 class ConvHead(Head):
-    """Temporal convolutions over the past: kernel 5, dilations 1, 2, 5, about 1.3 s in all."""
+    """Causal convolutions: kernel 5, dilations 1, 2 and 5, about 1.3 s in all."""
 
     KERNEL = 5
     DILATIONS = (1, 2, 5)
-    seen = 1 + (KERNEL - 1) * sum(DILATIONS)
+    context = 1 + (KERNEL - 1) * sum(DILATIONS)
 
     def __init__(self, dim: int, keywords: int, *, width: int = 64, **sizes: Any) -> None:
         super().__init__(dim, keywords, width=width, **sizes)
@@ -124,16 +142,16 @@ class ConvHead(Head):
         for i, conv in enumerate(self.convolutions):
             reach = (self.KERNEL - 1) * self.DILATIONS[i]
             past = x.new_zeros(len(x), reach, x.shape[2]) if state is None else state[i]
-            seen = torch.cat([past, x], dim=1)
-            pasts.append(seen[:, x.shape[1] :])
-            x = x + self.dropout(F.gelu(convolve_valid(cast(nn.Conv1d, conv), seen)))
+            padded = torch.cat([past, x], dim=1)
+            pasts.append(padded[:, x.shape[1] :])
+            x = x + self.dropout(F.gelu(convolve_valid(cast(nn.Conv1d, conv), padded)))
         return x, tuple(pasts)
 
 
 class GruHead(Head):
     """A gated recurrent layer: all of the past, in one vector."""
 
-    seen = 0
+    context = 0
 
     def __init__(self, dim: int, keywords: int, *, width: int = 64, **sizes: Any) -> None:
         super().__init__(dim, keywords, width=width, **sizes)
@@ -143,14 +161,14 @@ class GruHead(Head):
         if not x.shape[1]:
             return x, state
         x, last = self.gru(x, None if state is None else state.transpose(0, 1).contiguous())
-        return x, last.transpose(0, 1)  # (batch, 1, width): every state has the batch in front
+        return x, last.transpose(0, 1)  # (batch, 1, width): the batch is every state's first axis
 
 
 class AttentionHead(Head):
-    """Pooling by attention over the last 1.28 s: a learned query weighs the frames of it."""
+    """Attention pooling over the last 1.28 s: a learned query weighs its frames."""
 
     WINDOW = 32
-    seen = WINDOW
+    context = WINDOW
 
     def __init__(self, dim: int, keywords: int, *, width: int = 64, **sizes: Any) -> None:
         super().__init__(dim, keywords, width=width, **sizes)
@@ -160,26 +178,27 @@ class AttentionHead(Head):
 
     def _over_time(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, State]:
         past = x.new_zeros(len(x), self.WINDOW - 1, x.shape[2]) if state is None else state
-        seen = torch.cat([past, x], dim=1)
+        padded = torch.cat([past, x], dim=1)
         if x.shape[1]:
-            window = seen.unfold(1, self.WINDOW, 1).mT + self.place  # (batch, U, WINDOW, width)
+            window = padded.unfold(1, self.WINDOW, 1).mT + self.place  # (batch, U, WINDOW, width)
             weights = self.query(torch.tanh(window)).softmax(dim=2)
             x = (weights * F.gelu(self.value(window))).sum(dim=2)
-        return x, seen[:, seen.shape[1] - (self.WINDOW - 1) :]
+        return x, padded[:, padded.shape[1] - (self.WINDOW - 1) :]
 
 
 class ExamplesHead(Head):
-    """Nothing learned: how near the past is to some spoken examples, by dynamic time warping.
+    """Distance to spoken examples by subsequence dynamic time warping; nothing is learned.
 
-    Each frame goes one frame on in an example, stays, or goes two on at the price of both. What is
-    paid is one minus the cosine of the two frames, their mean over the example's frames counts, and
-    of all examples the nearest. A line makes it a logit: `wakeword.training.enroll` sets all of it.
+    A path advances through the frames of an example by none, one or two frames per frame of the
+    stream; two frames cost as much as both. The local cost is 1 − cosine, normalised by the length
+    of the example, and the nearest example counts. A linear function of that cost is the logit.
+    `wakeword.training.enroll` sets all of it.
     """
 
     EXAMPLES = 10
     FRAMES = 50  # of 40 ms, of the longest example
-    seen = 0
-    _FAR = 100.0  # the price of what has not begun
+    context = 0
+    _FAR = 100.0  # the cost of a path that has not begun
     mean: Tensor
     deviation: Tensor
     examples: Tensor
@@ -191,47 +210,59 @@ class ExamplesHead(Head):
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("deviation", torch.ones(dim))
         self.register_buffer("examples", torch.zeros(keywords, self.EXAMPLES, self.FRAMES, dim))
-        self.register_buffer("lengths", torch.zeros(keywords, self.EXAMPLES))  # 0: none there
+        self.register_buffer("lengths", torch.zeros(keywords, self.EXAMPLES))  # 0: no example
 
     def directions(self, x: Tensor) -> Tensor:
-        """(..., dim) frames, layers mixed → of length 1, each dimension as a deviation."""
+        """Standardise (..., dim) frames and scale them to unit length."""
         return F.normalize((x - self.mean) / self.deviation, dim=-1)
 
     def _project(self, x: Tensor) -> Tensor:
         return self.directions(x)
 
     def _over_time(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, State]:
-        """Costs (batch, U, keywords), and what has been paid up to each frame of each example."""
-        begun = (len(x), *self.examples.shape[:3])
-        paid = x.new_full(begun, self._FAR) if state is None else state
+        """Return costs (batch, U, keywords), and the path costs up to each frame of an example."""
+        shape = (len(x), *self.examples.shape[:3])
+        path_costs = x.new_full(shape, self._FAR) if state is None else state
         last = (self.lengths.long() - 1).clamp(0, self.FRAMES - 1)
         last = last.expand(len(x), -1, -1)[..., None]
         ends: list[Tensor] = []
         for part in torch.split(x, 500, dim=1):
-            prices = 1 - torch.einsum("bud,ketd->buket", part, self.examples)
-            for price in prices.unbind(1):
-                one = F.pad(paid[..., :-1], (1, 0))  # whoever begins has paid nothing
-                two = F.pad(paid[..., :-2], (2, 0), value=self._FAR)
-                paid = price + torch.minimum(torch.minimum(paid, one), two + price)
-                ends.append(paid.gather(3, last))
+            local_costs = 1 - torch.einsum("bud,ketd->buket", part, self.examples)
+            for local in local_costs.unbind(1):
+                one = F.pad(path_costs[..., :-1], (1, 0))  # a path begins at no cost
+                two = F.pad(path_costs[..., :-2], (2, 0), value=self._FAR)
+                path_costs = local + torch.minimum(torch.minimum(path_costs, one), two + local)
+                ends.append(path_costs.gather(3, last))
         if not ends:
-            return x.new_zeros(len(x), 0, len(self.lengths)), paid
+            return x.new_zeros(len(x), 0, len(self.lengths)), path_costs
         costs = torch.stack(ends, 1)[..., 0] / self.lengths.clamp(min=1)
-        return torch.where(self.lengths > 0, costs, self._FAR).amin(3), paid
+        return torch.where(self.lengths > 0, costs, self._FAR).amin(3), path_costs
 
 
-HEADS: dict[str, type[Head]] = {  # those that learn
+HEADS: dict[str, type[Head]] = {
     "linear": LinearHead,
     "conv": ConvHead,
     "gru": GruHead,
     "attention": AttentionHead,
 }
+"""The heads that are trained, by name."""
 
 
 def build_head(
     kind: str, dim: int, keywords: int, layers: int = 1, frame_rate_hz: float = 2 * LOGIT_RATE_HZ
 ) -> Head:
-    """A head by name, randomly initialised. Raises ConfigError with the nearest name."""
+    """Return a head with random weights.
+
+    Args:
+        kind: one of `HEADS`, or "examples".
+        dim: width of one layer's frames.
+        keywords: number of keywords.
+        layers: number of encoder layers that a frame holds.
+        frame_rate_hz: frames per second of the encoder.
+
+    Raises:
+        ConfigError: unknown name; the message suggests the nearest one.
+    """
     known: dict[str, type[Head]] = {**HEADS, "examples": ExamplesHead}
     if kind not in known:
         raise ConfigError(unknown_name_message("head", kind, HEADS))

@@ -260,7 +260,7 @@ def measured(
 
     Frames below what learned are the same for all models of a word: kept in half precision.
     """
-    split = max(d for d in model.encoder.splits() if d <= frozen)
+    split = max(d for d in model.encoder.cacheable_depths() if d <= frozen)
     name = storage.cache_key(model.origin.encoder, model.origin.streaming, model.encoder.settings())
     store = FeatureCache(folder / f"dev-{name}-{split}", model.frontend, model.encoder, split)
     library = ClipLoader()

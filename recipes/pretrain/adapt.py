@@ -104,7 +104,7 @@ def main(
         features, whole, first = heard
         with torch.no_grad():
             wanted = teacher.forward_layers(whole)
-        frames, _ = student(features, student.begin(first))
+        frames, _ = student(features, student.initial_state(first))
         off = ((frames - wanted[:, : frames.shape[1]]) / scale) ** 2
         return off.unflatten(2, (len(output_layers), -1)).mean((0, 1, 3))
 

@@ -45,7 +45,7 @@ from wakeword.cli.console import TeachingCommand, progress_display
 from wakeword.data.loader import KeywordBank
 from wakeword.data.readers import read_dataset
 from wakeword.encoders._torchaudio import torchaudio
-from wakeword.encoders.compact import HEAD
+from wakeword.encoders.compact import HEAD_PREFIX
 from wakeword.encoders.frontend import LogMel
 from wakeword.encoders.registry import build_encoder
 from wakeword.parallel import available_cores
@@ -293,7 +293,7 @@ def write(student: Student, out: Path, curves: Sequence[dict[str, float]]) -> No
     for layer in trunk.layers:
         layer.first = fuse_linear_bn_eval(*layer.first)
     tensors = dict(trunk.state_dict())
-    tensors |= {f"{HEAD}{name}": tensor for name, tensor in student.ctc.state_dict().items()}
+    tensors |= {f"{HEAD_PREFIX}{name}": tensor for name, tensor in student.ctc.state_dict().items()}
     with storage.atomic_write(out / f"{NAME}.safetensors") as part:
         halves = {name: tensor.half().contiguous() for name, tensor in tensors.items()}
         safetensors.torch.save_file(halves, part, {"letters": LETTERS})

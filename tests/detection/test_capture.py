@@ -21,7 +21,7 @@ from wakeword.data.clip import Clip
 from wakeword.data.readers import read_dataset
 from wakeword.detection.capture import CapturedClip, TriggerCapture, captured_clips
 from wakeword.detection.trigger import Detection
-from wakeword.encoders.registry import _SPECS
+from wakeword.encoders.registry import temporarily_registered
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.evaluation.metrics import DetPoint
@@ -174,17 +174,16 @@ def test_only_what_is_certainly_worse_counts(
 def start(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A model that hears its word, and its data."""
     folder = tmp_path_factory.mktemp("start")
-    monkeypatch = pytest.MonkeyPatch()
-    spec = tiny_family.spec()
-    monkeypatch.setitem(_SPECS, spec.name, spec)
     data = training.write_data(folder / "data", clips=96)
     weights = training.write_weights(folder / "weights")
     file = folder / "ping.wakeword"
     examples = ExampleConfig(positive_hours=0.1, negative_hours=0.1)
     config = TrainConfig(encoder="tiny", strategy="head", epochs=10, batch=8, examples=examples)
-    trained = train(read_dataset(data), ["ping"], config, weights=weights, work_dir=folder / "work")
-    save_model(trained.model, file)
-    monkeypatch.undo()
+    with temporarily_registered(tiny_family.spec()):
+        trained = train(
+            read_dataset(data), ["ping"], config, weights=weights, work_dir=folder / "work"
+        )
+        save_model(trained.model, file)
     return file, data
 
 

@@ -26,7 +26,7 @@ from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.cli import main
 from wakeword.detection import speaker_verification
 from wakeword.detection.speaker_verification import _Network
-from wakeword.encoders.registry import _SPECS
+from wakeword.encoders.registry import temporarily_registered
 from wakeword.model.file import save_model
 
 ROOT = Path(__file__).parents[2]
@@ -125,8 +125,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     evening = np.concatenate([training.word(50 + i) for i in range(6)] + [tiny_family.sound(20.0)])
     for name in ("evening.flac", "evenings/monday.flac", "monday.flac"):
         save_audio(place / name, evening)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(_SPECS, "tiny", tiny_family.spec())
+    with pytest.MonkeyPatch.context() as patch, temporarily_registered(tiny_family.spec()):
         patch.chdir(place)
         for word in ("alexa", "jarvis"):
             save_model(tiny_family.model(keywords=(word,)), Path(f"{word}.wakeword"))

@@ -112,9 +112,9 @@ def test_a_download_is_fetched_proved_and_kept(home: Home) -> None:
 
 
 def test_what_belongs_to_a_download_is_fetched_before_it(home: Home) -> None:
-    beside = home.source.location.replace("tiny.pt", "statistics.json")
-    assert beside != home.source.location
-    spec = tiny_family.spec(replace(home.source, beside=beside))
+    companion = home.source.location.replace("tiny.pt", "statistics.json")
+    assert companion != home.source.location
+    spec = tiny_family.spec(replace(home.source, companion=companion))
     found = checkpoints.find_checkpoint(spec)
     assert files(cache(spec)) == ["statistics.json", "tiny.pt"]
     assert found.path.name == "tiny.pt" and len(home.asked) == 2
@@ -202,7 +202,7 @@ def test_no_network_names_every_remedy(tiny: EncoderSpec) -> None:
 
 def test_no_download_where_none_is_wanted(home: Home) -> None:
     spec = tiny_family.spec(home.source)
-    with pytest.raises(CheckpointError, match="may not download"):
+    with pytest.raises(CheckpointError, match="downloads are switched off"):
         checkpoints.find_checkpoint(spec, download=False)
     assert home.asked == []
 
@@ -412,7 +412,7 @@ def test_hostile_tensors_of_ctranslate2(
     [
         (lambda path: path, "no such checkpoint"),
         (lambda path: path.mkdir(), "neither model.bin"),
-        (lambda path: path.write_bytes(b"x"), "not a known kind"),
+        (lambda path: path.write_bytes(b"x"), "not a known checkpoint format"),
     ],
 )
 def test_wrong_paths_teach(tiny: EncoderSpec, tmp_path: Path, make, words: str) -> None:

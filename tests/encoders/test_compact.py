@@ -12,23 +12,30 @@ from hypothesis import strategies as st
 from tiny import stream
 from torch import Tensor
 
-from wakeword.encoders.compact import FEATURES, GAPS, SEEN, CompactEncoder
-from wakeword.encoders.registry import _SPECS, build_encoder, load_encoder, locate_weights
+from wakeword.encoders.compact import CONTEXT, FEATURES_PER_FRAME, GAPS, CompactEncoder
+from wakeword.encoders.registry import (
+    build_encoder,
+    load_encoder,
+    locate_weights,
+    register_encoder,
+)
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import CheckpointError, ConfigError
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 MELS, DIM, LAYERS = 8, 12, 3
-REACH = (SEEN - 1) * sum(GAPS[:LAYERS])  # frames before its own that a frame sees, beside the stem
+REACH = (CONTEXT - 1) * sum(
+    GAPS[:LAYERS]
+)  # frames before its own that a frame sees, beside the stem
 
 
 @pytest.fixture
-def spec(monkeypatch: pytest.MonkeyPatch) -> EncoderSpec:
-    made = EncoderSpec(
+def spec() -> EncoderSpec:
+    small = EncoderSpec(
         "small", "compact", (), "Apache-2.0", "nothing", 0, MELS, DIM, LAYERS, 0, 25.0
     )
-    monkeypatch.setitem(_SPECS, made.name, made)
-    return made
+    register_encoder(small)
+    return small
 
 
 def encoder(hop: int = 2, output_layers: tuple[int, ...] = ()) -> CompactEncoder:
@@ -51,7 +58,11 @@ def test_chunked_equals_offline(
 ) -> None:
     built, x = encoder(hop, output_layers), features(150)
     offline, _ = built(x)
-    assert offline.shape == (1, 150 // (FEATURES * hop) * hop, DIM * max(1, len(output_layers)))
+    assert offline.shape == (
+        1,
+        150 // (FEATURES_PER_FRAME * hop) * hop,
+        DIM * max(1, len(output_layers)),
+    )
     torch.testing.assert_close(stream(built, x, [*sizes, 1]), offline, **CLOSE)
 
 
@@ -75,9 +86,11 @@ def test_reach_by_gradient_is_as_declared(spec: EncoderSpec) -> None:
     built(x)[0][0, frame].sum().backward()
     assert x.grad is not None
     seen = x.grad[0].abs().sum(dim=1).nonzero()
-    own_end = FEATURES * (frame + 1)
+    own_end = FEATURES_PER_FRAME * (frame + 1)
     assert 10 * (int(seen.max()) + 1 - own_end) == built.look_ahead_ms == 0
-    assert own_end - int(seen.min()) == FEATURES * (REACH + 2)  # the stem sees one frame more
+    assert own_end - int(seen.min()) == FEATURES_PER_FRAME * (
+        REACH + 2
+    )  # the stem sees one frame more
 
 
 def test_a_state_is_a_value(spec: EncoderSpec) -> None:
@@ -94,7 +107,7 @@ def test_a_state_is_a_value(spec: EncoderSpec) -> None:
 def test_lower_stages_may_be_computed_once(spec: EncoderSpec, sizes: list[int]) -> None:
     built, x = encoder(output_layers=(2, 3)), features(120)
     offline, _ = built(x)
-    for depth in built.splits():
+    for depth in built.cacheable_depths():
         if depth:
             lower = stream(lambda x, s, d=depth: built(x, s, stop=d), x, sizes)
             upper = stream(lambda x, s, d=depth: built(x, s, start=d), lower, sizes)
@@ -146,7 +159,7 @@ def test_settings_that_make_no_sense_are_refused(
 
 
 def test_a_window_is_not_offered(spec: EncoderSpec) -> None:
-    with pytest.raises(ConfigError, match=r"way to stream small.*chunked"):
+    with pytest.raises(ConfigError, match=r"streaming mode of small.*chunked"):
         build_encoder("small", "window")
 
 

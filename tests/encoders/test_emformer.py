@@ -15,7 +15,7 @@ from wakeword.cli import main
 from wakeword.encoders._torchaudio import torchaudio
 from wakeword.encoders.emformer import SPECS, EmformerEncoder, _Trunk
 from wakeword.encoders.frontend import PiecewiseLogMel
-from wakeword.encoders.registry import _SPECS, build_encoder, hop_settings, load_encoder
+from wakeword.encoders.registry import build_encoder, hop_settings, load_encoder, register_encoder
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.model.file import load_model
@@ -27,8 +27,8 @@ STATISTICS = "global_stats_rnnt_librispeech.json"
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(_SPECS, SPEC.name, SPEC)
+def _registered() -> None:
+    register_encoder(SPEC)
 
 
 def recogniser(of: EncoderSpec = SPEC) -> torch.nn.Module:
@@ -193,7 +193,7 @@ def test_its_sizes_are_those_of_the_published_one() -> None:
     assert (transformer.left_context_length, transformer.max_memory_size) == (30, 0)
     source = SPECS[0].sources[0]
     assert source.location.endswith(bundle._rnnt_path)
-    assert source.beside.endswith(bundle._global_stats_path)
+    assert source.companion.endswith(bundle._global_stats_path)
     assert (bundle.sample_rate, bundle.n_fft, bundle.n_mels, bundle.hop_length) == (
         *(16_000, 400, 80),
         160,
@@ -213,5 +213,5 @@ def test_missing_or_other_statistics_teach(tmp_path: Path, text: str | None) -> 
 
 
 def test_hops_are_what_it_was_trained_for() -> None:
-    with pytest.raises(ConfigError, match="not known to tiny-em"):
+    with pytest.raises(ConfigError, match="tiny-em has a fixed hop"):
         build_encoder(SPEC.name, **hop_settings(SPEC.name, "chunked", 320))

@@ -12,7 +12,7 @@ from tiny import stream
 from torch import Tensor
 
 from wakeword.audio.samples import Samples
-from wakeword.encoders.frontend import FIXED_LEVEL, HOP, RANGE, LogMel
+from wakeword.encoders.frontend import DYNAMIC_RANGE, FIXED_LEVEL, HOP, LogMel
 
 CLOSE = {"atol": 1e-5, "rtol": 0.0}
 PAD = 16_000  # of silence; Whisper itself appends 30 s
@@ -53,7 +53,11 @@ def test_the_floor_lies_80_db_below_the_level(level: float) -> None:
     frontend = LogMel(level=level)
     features, _ = frontend(torch.zeros(1, 4000))
     assert torch.all(features == features[0, 0, 0])
-    assert float(features[0, 0, 0]) == pytest.approx((level - RANGE + 4) / 4) == frontend.silence
+    assert (
+        float(features[0, 0, 0])
+        == pytest.approx((level - DYNAMIC_RANGE + 4) / 4)
+        == frontend.silence
+    )
 
 
 def test_a_level_moves_the_floor_and_nothing_else() -> None:

@@ -107,7 +107,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
 )
 def test_a_hostile_description_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     name = write(tmp_path / "net")
-    about = json.loads(str(build_encoder(name).settings()["about"]))
-    about["config"] |= change
+    description = json.loads(str(build_encoder(name).settings()["description"]))
+    description["config"] |= change
     with pytest.raises(WakewordError):
-        build_encoder(name, about=json.dumps(about))
+        build_encoder(name, description=json.dumps(description))

@@ -22,7 +22,7 @@ from wakeword.encoders.moonshine import (
     _rotate,
     _Trunk,
 )
-from wakeword.encoders.registry import _SPECS, build_encoder, hop_settings, load_encoder
+from wakeword.encoders.registry import build_encoder, hop_settings, load_encoder, register_encoder
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.heads import build_head
@@ -37,8 +37,8 @@ SPEC = EncoderSpec(
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(_SPECS, SPEC.name, SPEC)
+def _registered() -> None:
+    register_encoder(SPEC)
 
 
 def weights(seed: int = 0) -> dict[str, Tensor]:
@@ -139,7 +139,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"onnx holds no weights of whisper-tiny\.en"):
         load_encoder("whisper-tiny.en", path=path)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match="not a whole ONNX file"):
+    with pytest.raises(CheckpointError, match="not a complete ONNX file"):
         load_encoder(SPEC.name, path=path)
 
 
@@ -160,7 +160,7 @@ def test_a_frame_is_what_its_window_gives() -> None:
 
 
 def exact(**more: object) -> MoonshineChunked:
-    encoder = MoonshineChunked(SPEC, **{"chunk": 5, "left": 7, "normed": 3, **more})
+    encoder = MoonshineChunked(SPEC, **{"chunk": 5, "left": 7, "norm_chunks": 3, **more})
     encoder.trunk.load_state_dict(weights())
     return encoder.eval()
 
@@ -171,7 +171,7 @@ def by_hand(encoder: MoonshineChunked, samples: Tensor) -> Tensor:
     hop, frames, sounds = chunk * 384, [], []
     for at in range(0, samples.shape[1] - hop - 511 + 1, hop):
         sounds.append(torch.tanh(trunk.conv1(samples[:, None, at : at + hop + 511])))
-        past = torch.cat([s[:, :, : chunk * 6] for s in sounds[-encoder.normed :]], dim=2)
+        past = torch.cat([s[:, :, : chunk * 6] for s in sounds[-encoder.norm_chunks :]], dim=2)
         normed = (sounds[-1] - past.mean()) / (past.var(correction=0) + 1e-5).sqrt()
         normed = normed * trunk.groupnorm.weight[:, None] + trunk.groupnorm.bias[:, None]
         frames.append(F.gelu(trunk.conv3(F.gelu(trunk.conv2(normed)))).mT)
@@ -207,13 +207,13 @@ def test_exact_layers_can_be_split() -> None:
     features = torch.from_numpy(tiny_family.sound(3.0))[None].reshape(1, -1, 160)
     with torch.no_grad():
         whole = encoder(features)[0]
-        for depth in encoder.splits()[1:]:
+        for depth in encoder.cacheable_depths()[1:]:
             below = encoder(features, stop=depth)[0]
             torch.testing.assert_close(encoder(below, start=depth)[0], whole)
 
 
 def test_look_ahead_is_what_the_gradient_says() -> None:
-    encoder = exact(chunk=10, normed=2)
+    encoder = exact(chunk=10, norm_chunks=2)
     samples = torch.from_numpy(tiny_family.sound(2.0))[None].requires_grad_()
     frames = encoder(samples.reshape(1, -1, 160))[0]
     frames[0, 20].sum().backward()  # the first of a chunk waits longest
@@ -261,7 +261,7 @@ def test_a_hostile_number_of_chunks_is_refused(tmp_path: Path) -> None:
     origin = Origin(SPEC.name, "chunked", "0" * 64, "MIT", "linear")
     point = OperatingPoint({"ping": 0.5})
     model = WakeWordModel(encoder, head, ["ping"], origin, point)
-    encoder.normed = 10**9
+    encoder.norm_chunks = 10**9
     save_model(model, tmp_path / "m.wakeword")
-    with pytest.raises(CheckpointError, match="normed of 1000000000"):
+    with pytest.raises(CheckpointError, match="norm_chunks of 1000000000"):
         load_model(tmp_path / "m.wakeword")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wakeword.cli import main
 from wakeword.encoders.moonshine_streaming import SPECS, MoonshineStreamingEncoder, _Trunk
-from wakeword.encoders.registry import _SPECS, load_encoder
+from wakeword.encoders.registry import load_encoder, register_encoder
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.model.file import load_model
@@ -25,8 +25,8 @@ MODELING = "transformers.models.moonshine_streaming.modeling_moonshine_streaming
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(_SPECS, SPEC.name, SPEC)
+def _registered() -> None:
+    register_encoder(SPEC)
 
 
 def weights() -> dict[str, Tensor]:
@@ -94,7 +94,7 @@ def test_layers_can_be_split() -> None:
     features = sound(2.0).reshape(1, -1, 160)
     with torch.no_grad():
         whole = forward_layers(features)[0]
-        for depth in forward_layers.splits()[1:]:
+        for depth in forward_layers.cacheable_depths()[1:]:
             below = forward_layers(features, stop=depth)[0]
             torch.testing.assert_close(forward_layers(below, start=depth)[0], whole)
 
@@ -139,10 +139,10 @@ def test_its_sizes_are_those_of_the_published_one() -> None:
     ours = {key: tensor.shape for key, tensor in _Trunk(SPECS[0], "meta").state_dict().items()}
     assert ours == {key: tensor.shape for key, tensor in network.state_dict().items()}
     assert [list(each) for each in config.sliding_windows] == [
-        [16, ahead + 1 if ahead else 0] for ahead in MoonshineStreamingEncoder(SPECS[0]).ahead
+        [16, ahead + 1 if ahead else 0] for ahead in MoonshineStreamingEncoder(SPECS[0]).right
     ]
 
 
 def test_wrong_hops_teach() -> None:
-    with pytest.raises(ConfigError, match="hop 0"):
+    with pytest.raises(ConfigError, match="hop of 0"):
         MoonshineStreamingEncoder(SPEC, hop=0)

@@ -12,7 +12,7 @@ import training
 from wakeword.cli import main
 from wakeword.encoders import wav2vec2
 from wakeword.encoders._torchaudio import torchaudio
-from wakeword.encoders.registry import _SPECS, list_encoders, load_encoder
+from wakeword.encoders.registry import list_encoders, load_encoder, register_encoder
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.encoders.wav2vec2 import SPECS, Wav2Vec2Offline
 from wakeword.errors import CheckpointError
@@ -30,7 +30,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     small = [(16, width, stride) for _, width, stride in wav2vec2._CONVOLUTIONS]
     monkeypatch.setattr(wav2vec2, "_CONVOLUTIONS", small)
     for kind in KINDS:
-        monkeypatch.setitem(_SPECS, spec(kind).name, spec(kind))
+        register_encoder(spec(kind))
 
 
 def write(path: Path, of: EncoderSpec) -> Path:
@@ -58,7 +58,7 @@ def test_is_built_as_torchaudio_builds_what_it_publishes(
     dropped = {key: shapes.pop(key) for key in list(shapes) if key.startswith("aux.")}
     assert {key: tensor.shape for key, tensor in ours.state_dict().items()} == shapes
     assert bool(dropped) == ("asr" in file)
-    assert wav2vec2._VARIANTS[of.family].normed == bundle._normalize_waveform
+    assert wav2vec2._VARIANTS[of.family].normalise_samples == bundle._normalize_waveform
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -178,8 +178,10 @@ def test_exact_chunked_equals_offline_whatever_the_sizes(
     encoder = exact(tiny, chunk, left)
     x = features(90)
     first = torch.tensor([start])
-    offline, _ = encoder(x, encoder.begin(first))
-    torch.testing.assert_close(stream(encoder, x, sizes, encoder.begin(first)), offline, **CLOSE)
+    offline, _ = encoder(x, encoder.initial_state(first))
+    torch.testing.assert_close(
+        stream(encoder, x, sizes, encoder.initial_state(first)), offline, **CLOSE
+    )
 
 
 @pytest.mark.parametrize("sizes", [[13], [150, 1, 49]])
@@ -288,7 +290,7 @@ def test_positions_count_to_the_period_and_start_again(
     x = features(400)
 
     def stem(first: int) -> Tensor:
-        begin = encoder.begin(torch.tensor([first]))
+        begin = encoder.initial_state(torch.tensor([first]))
         return stream(lambda x, state: encoder(x, state, stop=1), x, sizes, begin)[0]
 
     count = torch.arange(len(stem(0)))
@@ -302,9 +304,9 @@ def test_positions_count_to_the_period_and_start_again(
 def test_streams_begin_at_any_position(tiny: EncoderSpec, first: int) -> None:
     encoder = exact(tiny)
     x = features(60).repeat(2, 1, 1)
-    both, _ = encoder(x, encoder.begin(torch.tensor([first, first + 3 * encoder.period])))
+    both, _ = encoder(x, encoder.initial_state(torch.tensor([first, first + 3 * encoder.period])))
     assert torch.equal(both[0], both[1])
-    apart, _ = encoder(x, encoder.begin(torch.tensor([first, first + 5])))
+    apart, _ = encoder(x, encoder.initial_state(torch.tensor([first, first + 5])))
     assert not torch.allclose(apart[0], apart[1], atol=1e-3)
     from_zero, _ = encoder(x)
     assert torch.allclose(both, from_zero, atol=1e-6) == (first % encoder.period == 0)
@@ -318,7 +320,7 @@ def test_a_long_stream_does_not_age(tiny: EncoderSpec, period: int) -> None:
     offline, _ = encoder(x)
     torch.testing.assert_close(stream(encoder, x, [500, 3]), offline, **CLOSE)
     start = 1400
-    late, _ = encoder(x[:, 2 * start :], encoder.begin(torch.tensor([start])))
+    late, _ = encoder(x[:, 2 * start :], encoder.initial_state(torch.tensor([start])))
     settled = 40  # past the left context of both layers and the convolutions' start
     torch.testing.assert_close(late[:, settled:], offline[:, start + settled :], **CLOSE)
 
@@ -334,8 +336,8 @@ def test_split_stages_equal_the_whole(
     encoder = exact(tiny, output_layers=output_layers)
     x = features(101)
     whole, _ = encoder(x)
-    assert encoder.splits()[0] == 0 and encoder.splits()[-1] == encoder.depth
-    for depth in encoder.splits()[1:-1]:
+    assert encoder.cacheable_depths()[0] == 0 and encoder.cacheable_depths()[-1] == encoder.depth
+    for depth in encoder.cacheable_depths()[1:-1]:
         lower = stream(lambda x, s, d=depth: encoder(x, s, stop=d), x, sizes)
         upper = stream(lambda x, s, d=depth: encoder(x, s, start=d), lower, sizes)
         torch.testing.assert_close(upper, whole, **CLOSE)
@@ -447,6 +449,6 @@ def test_a_window_is_never_shorter_than_its_hop(tiny: EncoderSpec, hop: int, exp
 
 def test_window_splits_at_its_ends_only(tiny: EncoderSpec) -> None:
     encoder = window(tiny)
-    assert encoder.splits() == [0, encoder.depth]
+    assert encoder.cacheable_depths() == [0, encoder.depth]
     with pytest.raises(ValueError):
         encoder(features(20), start=1)

@@ -24,7 +24,7 @@ from wakeword.audio.resampling import resample
 from wakeword.cli import main
 from wakeword.detection.detector import Detector
 from wakeword.detection.streaming import StreamDetector
-from wakeword.encoders.registry import _SPECS, build_encoder
+from wakeword.encoders.registry import build_encoder, temporarily_registered
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.exporting.compare import _shared, compare_export
@@ -72,13 +72,11 @@ def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[WakeWordModel, Path]]:
     """A model and its exported file."""
-    with pytest.MonkeyPatch.context() as patch:
-        compact = EncoderSpec("small", "compact", (), "MIT", "nothing", 0, 80, 16, 3, 0, 25.0)
-        segments = EncoderSpec(
-            "segments", "emformer", (), "MIT", "nothing", 0, 80, 16, 2, 2, 25.0, "piecewise-log-mel"
-        )
-        for spec in (tiny_family.spec(), compact, segments):
-            patch.setitem(_SPECS, spec.name, spec)
+    compact = EncoderSpec("small", "compact", (), "MIT", "nothing", 0, 80, 16, 3, 0, 25.0)
+    segments = EncoderSpec(
+        "segments", "emformer", (), "MIT", "nothing", 0, 80, 16, 2, 2, 25.0, "piecewise-log-mel"
+    )
+    with temporarily_registered(tiny_family.spec(), compact, segments):
         model = talkative(MODELS[request.param]())
         path = tmp_path_factory.mktemp("exported") / "model.onnx"
         export_onnx(model, path)

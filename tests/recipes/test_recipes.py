@@ -28,7 +28,6 @@ from wakeword.data.readers import read_dataset
 from wakeword.data.writer import write_manifest
 from wakeword.detection import speaker_verification
 from wakeword.detection.speaker_verification import _Network
-from wakeword.encoders import registry
 from wakeword.encoders.base import Encoder
 from wakeword.encoders.families import FAMILIES
 from wakeword.encoders.registry import build_encoder, register_encoder
@@ -314,8 +313,6 @@ def test_own_encoder(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.undo()  # the real training, of the recipe's own encoder
-    monkeypatch.setattr(registry, "_SPECS", dict(registry._SPECS))
-    monkeypatch.delitem(FAMILIES, "my-family", raising=False)
     own = runpy.run_path(str(RECIPES / "own_encoder.py"))
     torch.manual_seed(0)
     whole = own["MyRecogniser"]()
@@ -332,13 +329,11 @@ def test_own_encoder(
         register_encoder(replace(own["SPEC"], dim=64), FAMILIES["my-family"])
     with pytest.raises(ConfigError, match="known already"):
         register_encoder(own["SPEC"], FAMILIES["whisper"])
-    del FAMILIES["my-family"]
 
 
 def test_stand_ins_are_read_stripped_and_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(registry, "_SPECS", dict(registry._SPECS))
     data = training.write_data(tmp_path / "data")
     less = ["--word", "ping", "--hours", "0.05", "--epochs", "1"]
     run("stand_in.py", str(data), str(tmp_path / "out"), *less, monkeypatch=monkeypatch)

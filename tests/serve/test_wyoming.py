@@ -383,7 +383,7 @@ def test_the_command_serves_until_sigterm(tiny: EncoderSpec, tmp_path: Path) -> 
     file = tmp_path / "two.wakeword"
     save_model(tiny_family.model(), file)
     command = (
-        "import tiny, wakeword.encoders.registry as r; r._SPECS['tiny'] = tiny.spec(); "
+        "import tiny, wakeword.encoders.registry as r; r.register_encoder(tiny.spec()); "
         f"from wakeword.cli import main; main(['serve', {str(file)!r}, '--port', '0'])"
     )
     process = subprocess.Popen(

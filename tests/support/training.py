@@ -16,7 +16,7 @@ import torch
 
 from wakeword.audio.files import save_audio
 from wakeword.audio.samples import SAMPLE_RATE, Samples
-from wakeword.encoders.registry import _SPECS
+from wakeword.encoders.registry import register_encoder
 
 
 def write_weights(folder: Path) -> Path:
@@ -63,7 +63,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if os.environ.get("TRAINING_WITHOUT_DROPOUT"):  # which every process draws for itself
         torch.nn.Dropout.forward = lambda _, x: x
-    _SPECS["tiny"] = tiny_family.spec()
+    register_encoder(tiny_family.spec())
     from wakeword.cli import main
 
     main(sys.argv[1:])

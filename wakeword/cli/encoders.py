@@ -14,6 +14,7 @@ from wakeword.cli.console import print_results, progress_display
 from wakeword.encoders.registry import (
     build_encoder,
     encoder_spec,
+    how_to_get_weights,
     list_encoders,
     locate_weights,
     streaming_modes,
@@ -95,12 +96,6 @@ def _table(rows: list[dict[str, Any]], measured: bool) -> Table:
             f"{row['frame_rate_hz']:.3g}",
             " or ".join(row["streaming"]),
             *costs,
-            row["at_hand"] or _where(row),
+            row["at_hand"] or how_to_get_weights(row["name"]),
         )
     return table
-
-
-def _where(row: dict[str, Any]) -> str:
-    if row["sources"] or row["family"] == "huggingface":
-        return "downloaded on first use"
-    return "train: recipes/pretrain" if row["family"] == "compact" else "give with --weights"

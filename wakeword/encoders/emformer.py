@@ -1,8 +1,8 @@
 """Emformer: the transcriber of torchaudio's RNN transducer, which was trained to be streamed.
 
 Four features of 10 ms make a frame of 40 ms. Frames come in segments of four; in every layer a
-segment attends to itself, to the 30 frames before it and to one frame after it, which each layer
-computes anew for the segment that it follows.
+segment attends to itself, to the 30 frames before it and to the one frame after it (the right
+context), which each layer computes anew for the segment before it.
 
 Source: Shi et al. 2021, "Emformer: efficient memory transformer based acoustic model for low
 latency streaming speech recognition"; torchaudio.pipelines.EMFORMER_RNNT_BASE_LIBRISPEECH.
@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.encoders.attention import split_heads
-from wakeword.encoders.base import ChunkedEncoder, Encoder, Family
+from wakeword.encoders.base import ChunkedEncoder, Family
 from wakeword.encoders.formats import Tensors, select_tensors
 from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
 from wakeword.errors import CheckpointError
 
-_FEATURES = 4  # to a frame
-_SEGMENT, _AHEAD, _LEFT = 4, 1, 30  # frames
-_PREFIX = "transcriber."
+_FEATURES_PER_FRAME = 4
+_SEGMENT, _RIGHT, _LEFT = 4, 1, 30  # frames: a segment, after it, before it
+_PREFIX = "transcriber."  # of the names of the encoder's tensors
 _STATISTICS = "global_stats_rnnt_librispeech.json"  # mean and inverse deviation of each feature
 _HOME = "https://download.pytorch.org/torchaudio"
 
@@ -40,7 +40,7 @@ SPECS = (
                 f"{_HOME}/models/emformer_rnnt_base_librispeech.pt",
                 "",  # the publisher states no hash
                 "pytorch",
-                beside=f"{_HOME}/pipeline-assets/{_STATISTICS}",
+                companion=f"{_HOME}/pipeline-assets/{_STATISTICS}",
             ),
         ),
         licence="not stated (torchaudio itself: BSD-2-Clause)",
@@ -59,31 +59,36 @@ SPECS = (
 def strip(
     tensors: Tensors, format: str, spec: EncoderSpec, name: str
 ) -> tuple[Tensors, StripReport]:
-    """Keep the layers of a transducer's transcriber; drop what turns them into its outputs, the
-    predictor and the joiner. The statistics of its features are read from the file beside it.
+    """Keep the layers of a transducer's transcriber; drop its output layers, predictor and joiner.
 
-    Raises CheckpointError where tensors are missing or of another size than the spec says, or where
-    there are no statistics.
+    The statistics of its features are read from the companion file in the same folder.
+
+    Raises:
+        CheckpointError: tensors are missing or of another shape than the spec says, or there are no
+            statistics.
     """
-    found = {key.removeprefix(_PREFIX): t for key, t in tensors.items() if key.startswith(_PREFIX)}
-    found |= _statistics(Path(name).with_name(_STATISTICS), spec.mels)
-    kept = select_tensors(found, _Trunk(spec, "meta").state_dict(), spec.name, name)
+    named = {key.removeprefix(_PREFIX): t for key, t in tensors.items() if key.startswith(_PREFIX)}
+    named |= _read_statistics(Path(name).with_name(_STATISTICS), spec.mels)
+    kept = select_tensors(named, _Trunk(spec, "meta").state_dict(), spec.name, name)
     dropped = [tensor for key, tensor in tensors.items() if key.removeprefix(_PREFIX) not in kept]
     return kept, StripReport.of(kept.values(), dropped)
 
 
-def _statistics(file: Path, mels: int) -> Tensors:
+def _read_statistics(file: Path, mels: int) -> Tensors:
+    """Return the mean and inverse deviation of each feature. Raises CheckpointError."""
     try:
-        read = json.loads(file.read_text(encoding="utf-8"))
-        found = {key: torch.tensor(read[key], dtype=torch.float32) for key in ("mean", "invstddev")}
+        values = json.loads(file.read_text(encoding="utf-8"))
+        statistics = {
+            key: torch.tensor(values[key], dtype=torch.float32) for key in ("mean", "invstddev")
+        }
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{file}: no statistics of features ({type(error).__name__}). Expected the JSON file "
-            f"that torchaudio publishes beside the checkpoint: {SPECS[0].sources[0].beside}"
+            f"that torchaudio publishes with the checkpoint: {SPECS[0].sources[0].companion}"
         ) from error
-    if any(each.shape != (mels,) or not each.isfinite().all() for each in found.values()):
+    if any(each.shape != (mels,) or not each.isfinite().all() for each in statistics.values()):
         raise CheckpointError(f"{file}: expected {mels} numbers of each kind. Fetch it again.")
-    return found
+    return statistics
 
 
 # ---------------------------------------------------------------- the network
@@ -129,7 +134,7 @@ class _Trunk(nn.Module):
         with torch.device(device):
             self.register_buffer("mean", torch.zeros(spec.mels))
             self.register_buffer("invstddev", torch.ones(spec.mels))
-            self.input_linear = nn.Linear(spec.mels, spec.dim // _FEATURES, bias=False)
+            self.input_linear = nn.Linear(spec.mels, spec.dim // _FEATURES_PER_FRAME, bias=False)
             self.transformer = _Transformer(spec.dim, spec.layers)
 
 
@@ -142,13 +147,16 @@ class _LayerState(NamedTuple):
 
 
 class _State(NamedTuple):
-    features: Tensor  # (batch, T, mels): of a segment that is not full yet, and of what follows it
+    features: Tensor  # (batch, T, mels): of an incomplete segment and the frame after it
     layers: tuple[_LayerState, ...]
-    seen: Tensor  # (batch, 1): frames that came out
+    past_frames: Tensor  # (batch, 1): frames that came out
 
 
 class EmformerEncoder(ChunkedEncoder):
-    """Streamed exactly by nature: a segment of four frames is computed once."""
+    """An encoder that was trained to be streamed: a segment of four frames is computed once.
+
+    Its hop is fixed.
+    """
 
     trunk: _Trunk
 
@@ -156,101 +164,109 @@ class EmformerEncoder(ChunkedEncoder):
         super().__init__(spec, output_layers)
         self.trunk = _Trunk(spec)
         self.hop_frames = _SEGMENT
-        self.first_features = _FEATURES * (_SEGMENT + _AHEAD)
-        self.look_ahead_ms = (_SEGMENT - 1 + _AHEAD) * 1000 / spec.frame_rate_hz
+        self.first_features = _FEATURES_PER_FRAME * (_SEGMENT + _RIGHT)
+        self.look_ahead_ms = (_SEGMENT - 1 + _RIGHT) * 1000 / spec.frame_rate_hz
 
     def forward(
         self, x: Tensor, state: _State | None = None, *, start: int = 0, stop: int | None = None
     ) -> tuple[Tensor, _State]:
-        """(batch, T, mels) → (batch, U, taps · dim), U a multiple of four, 25 a second."""
+        """Map (batch, T, mels) to 25 frames a second; U is a multiple of four.
+
+        Raises:
+            ValueError: `start` or `stop` asks for frames between layers, which are not kept.
+        """
         if start not in (0, self.depth) or stop not in (None, self.depth):
             raise ValueError("an emformer keeps features or finished frames only")
         if state is None:
-            nothing = x.new_zeros(len(x), _LEFT, self.dim)
-            seen = torch.zeros(len(x), 1, dtype=torch.long, device=x.device)
-            layers = (_LayerState(nothing, nothing),) * self.spec.layers
-            state = _State(x.new_zeros(len(x), 0, self.spec.mels), layers, seen)
+            zeros = x.new_zeros(len(x), _LEFT, self.dim)
+            past_frames = torch.zeros(len(x), 1, dtype=torch.long, device=x.device)
+            layers = (_LayerState(zeros, zeros),) * self.spec.layers
+            state = _State(x.new_zeros(len(x), 0, self.spec.mels), layers, past_frames)
         if start == self.depth:
             return x, state
         features = torch.cat([state.features, x], dim=1)
-        size = _FEATURES * _SEGMENT
-        segments = max(0, (features.shape[1] - _FEATURES * _AHEAD) // size)
+        size, right = _FEATURES_PER_FRAME * _SEGMENT, _FEATURES_PER_FRAME * _RIGHT
+        segments = max(0, (features.shape[1] - right) // size)
         rest = features[:, segments * size :]
         if not segments:
-            return x.new_zeros(len(x), 0, self.dim * len(self.output_layers)), state._replace(
-                features=rest
-            )
-        y = self._segments(features[:, : segments * size + _FEATURES * _AHEAD])
-        mask = _mask(segments, state.seen)
+            empty = x.new_zeros(len(x), 0, self.dim * len(self.output_layers))
+            return empty, state._replace(features=rest)
+        y = self._segments(features[:, : segments * size + right])
+        mask = _mask(segments, state.past_frames)
         states = list(state.layers)
-        layer_outputs: list[Tensor] = []
-        for i in self.between(start, stop):
+        outputs: list[Tensor] = []
+        for i in self.layer_range(start, stop):
             y, states[i] = self._layer(
                 cast(_Layer, self.trunk.transformer.emformer_layers[i]), y, states[i], mask
             )
             if i + 1 in self.output_layers:
-                layer_outputs.append(y[:, :, _AHEAD:].flatten(1, 2))
-        seen = state.seen + segments * _SEGMENT
-        return torch.cat(layer_outputs, dim=2), _State(rest, tuple(states), seen)
+                outputs.append(y[:, :, _RIGHT:].flatten(1, 2))
+        past_frames = state.past_frames + segments * _SEGMENT
+        return self.join_outputs(outputs, y), _State(rest, tuple(states), past_frames)
 
     def _segments(self, features: Tensor) -> Tensor:
-        """(batch, T, mels) → (batch, segments, _AHEAD + _SEGMENT, dim), what follows in front."""
+        """Map (batch, T, mels) to (batch, segments, _RIGHT + _SEGMENT, dim).
+
+        The frames after a segment stand in front of its own.
+        """
         x = self.trunk.input_linear((features - self.trunk.mean) * self.trunk.invstddev)
         frames = x.reshape(len(x), -1, self.dim)
-        own = frames[:, :-_AHEAD].unflatten(1, (-1, _SEGMENT))
-        after = frames[:, _SEGMENT:].unfold(1, _AHEAD, _SEGMENT).mT
-        return torch.cat([after, own], dim=2)
+        own = frames[:, :-_RIGHT].unflatten(1, (-1, _SEGMENT))
+        right = frames[:, _SEGMENT:].unfold(1, _RIGHT, _SEGMENT).mT
+        return torch.cat([right, own], dim=2)
 
     def _layer(
         self, layer: _Layer, x: Tensor, state: _LayerState, mask: Tensor
     ) -> tuple[Tensor, _LayerState]:
-        """(batch, segments, _AHEAD + _SEGMENT, dim), through one layer."""
+        """Run one layer on (batch, segments, _RIGHT + _SEGMENT, dim)."""
         attention, heads = layer.attention, self.spec.heads
         normed = layer.layer_norm_input(x)
         queries = attention.emb_to_query(normed)
         pasts: list[Tensor] = []
-        around: list[Tensor] = []
-        both = attention.emb_to_key_value(normed).chunk(2, dim=3)
-        for of, past in zip(both, state, strict=True):
-            whole = torch.cat([past, of[:, :, _AHEAD:].flatten(1, 2)], dim=1)
-            near = whole.unfold(1, _LEFT + _SEGMENT, _SEGMENT).mT
-            around.append(torch.cat([of[:, :, :_AHEAD], near], dim=2))
-            pasts.append(whole[:, -_LEFT:])
-        q, k, v = (split_heads(each.flatten(0, 1), heads) for each in (queries, *around))
-        heard = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = x + attention.out_proj(heard.transpose(1, 2).flatten(2).reshape(x.shape))
+        contexts: list[Tensor] = []
+        keys_values = attention.emb_to_key_value(normed).chunk(2, dim=3)
+        for projected, past in zip(keys_values, state, strict=True):
+            own = torch.cat([past, projected[:, :, _RIGHT:].flatten(1, 2)], dim=1)
+            context = own.unfold(1, _LEFT + _SEGMENT, _SEGMENT).mT
+            contexts.append(torch.cat([projected[:, :, :_RIGHT], context], dim=2))
+            pasts.append(own[:, -_LEFT:])
+        q, k, v = (split_heads(each.flatten(0, 1), heads) for each in (queries, *contexts))
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + attention.out_proj(attended.transpose(1, 2).flatten(2).reshape(x.shape))
         return layer.layer_norm_output(x + layer.pos_ff(x)), _LayerState(*pasts)
 
     def layer_groups(self) -> list[list[nn.Module]]:
+        """The input projection, and each layer."""
         layers: list[list[nn.Module]] = [
             [layer] for layer in self.trunk.transformer.emformer_layers
         ]
         return [[self.trunk.input_linear], *layers]
 
-    def splits(self) -> list[int]:
-        return [0, self.depth]  # between layers a frame has two values: its own, and before it
+    def cacheable_depths(self) -> list[int]:
+        """Features and finished frames: between layers, right context has values of its own."""
+        return [0, self.depth]
 
     def settings(self) -> Settings:
+        """The output layers; the hop is fixed."""
         return {"output_layers": self.output_layers}
 
 
-def _mask(segments: int, seen: Tensor) -> Tensor:
-    """(batch · segments, 1, 1, keys): which keys a segment sees; none before the start."""
-    first = seen + torch.arange(segments, device=seen.device) * _SEGMENT  # (batch, segments)
-    key = torch.arange(_LEFT + _SEGMENT, device=seen.device)
-    real = first[..., None] + key >= _LEFT
-    return F.pad(real, (_AHEAD, 0), value=True).flatten(0, 1)[:, None, None]
+def _mask(segments: int, past_frames: Tensor) -> Tensor:
+    """Return which keys a segment attends to, (batch · segments, 1, 1, keys).
 
-
-def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
-    return EmformerEncoder(spec, **settings)
+    Keys before the start of the stream are left out.
+    """
+    device = past_frames.device
+    first = past_frames + torch.arange(segments, device=device) * _SEGMENT  # (batch, segments)
+    key = torch.arange(_LEFT + _SEGMENT, device=device)
+    exists = first[..., None] + key >= _LEFT
+    return F.pad(exists, (_RIGHT, 0), value=True).flatten(0, 1)[:, None, None]
 
 
 FAMILY = Family(
-    SPECS,
-    ("chunked",),
-    _build,
-    strip,
-    ("pytorch",),
-    f"the .pt file that torchaudio publishes, with {_STATISTICS} beside it",
+    specs=SPECS,
+    chunked=EmformerEncoder,
+    formats=("pytorch",),
+    strip=strip,
+    weights=f"the .pt file that torchaudio publishes, with {_STATISTICS} in the same folder",
 )

@@ -1,4 +1,4 @@
-"""The families of encoders, by name: the one place that knows them all."""
+"""Every family of encoders by name: the one module that lists them."""
 
 from __future__ import annotations
 

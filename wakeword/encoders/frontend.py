@@ -1,4 +1,4 @@
-"""Samples to features, exactly as the encoder's training saw them."""
+"""Front ends: samples to the features that the encoder's training saw."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ N_FFT = 400  # 25 ms
 HOP = 160  # 10 ms: 100 feature frames a second
 FRAME_RATE_HZ = SAMPLE_RATE / HOP
 
-Kind = Literal["log-mel", "piecewise-log-mel", "waveform"]
+FrontEndKind = Literal["log-mel", "piecewise-log-mel", "waveform"]
+"""Names of the front ends; see `FRONT_ENDS`."""
 
-RANGE = 8.0  # log10 units: what lies 80 dB below the reference level is floor
+DYNAMIC_RANGE = 8.0
+"""In log10 units: power more than 80 dB below the reference level is raised to that floor."""
 FIXED_LEVEL = 1.5
-"""The reference level of streams, in log10 of mel power.
+"""Reference level of streams, in log10 of mel power.
 
-Whisper clips 80 dB below the loudest point *of the window*: a stream has no such window, and
-tomorrow's shout must not change today's features. Half of all clips of speech peak below 1.15, a
+Whisper clips 80 dB below the loudest point *of its window*. A stream has no such window, and later
+audio must not change the features of earlier audio. Half of all speech clips peak below 1.15, a
 quarter above 1.5, nearly all below 2.1; `recipes/frontend_level.py` prints what each level costs.
 """
 
 
 class FrontEnd(nn.Module):
-    """Samples to feature frames of 10 ms, as a stream: `forward(samples, state=None)`.
+    """Samples to feature frames of 10 ms, as a stream.
 
     Attributes:
-        width: numbers in a feature frame.
-        silence: each of them in digital silence.
-        look_ahead_ms: audio after the end of a frame that it sees.
-        level: what values are measured against, None where they are not.
+        width: values in a feature frame.
+        silence: each value in digital silence.
+        look_ahead_ms: audio after the end of a frame that the frame depends on.
+        level: reference level of the dynamic range; None where the front end has none.
     """
 
     width: int
@@ -44,28 +46,41 @@ class FrontEnd(nn.Module):
     look_ahead_ms: float
 
     def forward(self, samples: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """(batch, samples) at 16 kHz → (batch, frames, width), 100 frames/s, and the state."""
+        """Compute the features of the next piece of a stream.
+
+        Args:
+            samples: (batch, samples) at 16 kHz in [-1, 1].
+            state: what the previous call of the same stream returned.
+
+        Returns:
+            Features (batch, frames, width), 100 frames a second, and the state for the next call.
+        """
         raise NotImplementedError
 
     def samples_for(self, frames: int) -> int:
-        """Samples after which so many frames have come out."""
+        """Return the number of samples after which so many frames have come out."""
         raise NotImplementedError
 
 
 class MelState(NamedTuple):
-    """Samples that later frames still need; `started` once the reflected start has been laid."""
+    """State of a `MelFrontEnd`."""
 
-    pending: Tensor  # (batch, samples)
-    started: bool
+    pending: Tensor  # (batch, samples) that later frames still need
+    started: bool  # whether the reflected samples before the start are in place
 
 
 class MelFrontEnd(FrontEnd):
-    """Power in bands of the mel scale, made smaller by a logarithm of the subclass's kind.
+    """Power in mel bands, compressed by a logarithm; subclasses say which.
 
-    Frame t looks at samples [160 t - 200, 160 t + 200), the first ones reflected at the start.
+    Frame t covers samples [160 t - 200, 160 t + 200), reflected at the start of the stream.
 
-    Look-ahead: a frame of 10 ms begins at its middle sample, so its reach of 200 samples goes
-    2.5 ms beyond its end.
+    Look-ahead: a frame of 10 ms begins at the middle of its 400 samples, so the last of them lie
+    2.5 ms after its end.
+
+    Args:
+        mels: number of mel bands.
+        scale: formula of the mel scale, as torchaudio names it.
+        norm: normalisation of the bands' area, as torchaudio names it.
     """
 
     window: Tensor
@@ -88,6 +103,7 @@ class MelFrontEnd(FrontEnd):
         self.register_buffer("filters", filters, persistent=False)
 
     def forward(self, samples: Tensor, state: MelState | None = None) -> tuple[Tensor, MelState]:
+        """Compute (batch, frames, mels) of the next samples; see `FrontEnd.forward`."""
         if state is None:
             state = MelState(samples[:, :0], started=False)
         pending = torch.cat([state.pending, samples], dim=1)
@@ -100,88 +116,99 @@ class MelFrontEnd(FrontEnd):
         state = MelState(pending[:, frames * HOP :], started=True)
         if frames == 0:
             return samples.new_zeros(len(samples), 0, self.width), state
-        power = _power(pending.unfold(1, N_FFT, HOP) * self.window)
-        return self.smaller(power @ self.filters), state
+        power = _power_spectrum(pending.unfold(1, N_FFT, HOP) * self.window)
+        return self.compress(power @ self.filters), state
 
-    def smaller(self, power: Tensor) -> Tensor:
-        """(batch, frames, mels) of power, of samples in [-1, 1] → as the network is to get it."""
+    def compress(self, power: Tensor) -> Tensor:
+        """Map (batch, frames, mels) of power, of samples in [-1, 1], to the network's input."""
         raise NotImplementedError
 
     def samples_for(self, frames: int) -> int:
+        """The last frame's hops, and the half of its window after its middle."""
         return (frames - 1) * HOP + N_FFT // 2
 
 
 class LogMel(MelFrontEnd):
     """Whisper's log-mel spectrogram as a stream.
 
-    With `level=None` the floor is set by the maximum of what is fed in one call, which equals
-    Whisper's features; that is for reference, not for streams.
+    Args:
+        mels: number of mel bands.
+        level: reference level, in log10 of mel power. None takes the maximum of each call's
+            features, which equals Whisper's own; that is for reference, not for streams.
     """
 
     def __init__(self, mels: int = 80, level: float | None = FIXED_LEVEL) -> None:
         super().__init__(mels, scale="slaney", norm="slaney")
         self.level = level
         level = FIXED_LEVEL if level is None else level
-        self.silence = (level - RANGE + 4.0) / 4.0
+        self.silence = (level - DYNAMIC_RANGE + 4.0) / 4.0
 
-    def smaller(self, power: Tensor) -> Tensor:
+    def compress(self, power: Tensor) -> Tensor:
+        """log10 of the power, raised to the floor and scaled as Whisper scales it."""
         log = power.clamp_min(1e-10).log10()
         level = log.amax(dim=(1, 2), keepdim=True) if self.level is None else self.level
-        return (torch.maximum(log, torch.as_tensor(level) - RANGE) + 4.0) / 4.0
+        return (torch.maximum(log, torch.as_tensor(level) - DYNAMIC_RANGE) + 4.0) / 4.0
 
 
 class PiecewiseLogMel(MelFrontEnd):
-    """What torchaudio's Emformer hears: the power of 16-bit samples, its logarithm above e, and a
-    line, x / e, of what is then no more than e: of small powers, and of small logarithms too."""
+    """Features of torchaudio's Emformer: a piecewise logarithm of the power of 16-bit samples.
+
+    Power above e becomes its logarithm; whatever is then no more than e, small power and small
+    logarithms alike, is divided by e.
+    """
 
     silence = 0.0
 
     def __init__(self, mels: int = 80) -> None:
         super().__init__(mels, scale="htk", norm=None)
 
-    def smaller(self, power: Tensor) -> Tensor:
+    def compress(self, power: Tensor) -> Tensor:
+        """The piecewise logarithm of the power of 16-bit samples."""
         power = power * float(torch.iinfo(torch.int16).max) ** 2
         log = torch.where(power > math.e, power.clamp_min(math.e).log(), power)
         return torch.where(log > math.e, log, log / math.e)
 
 
 class Waveform(FrontEnd):
-    """For networks that take the sound itself: a feature frame is 160 samples."""
+    """No features, for networks that take samples: a feature frame is 160 samples."""
 
     def __init__(self) -> None:
         super().__init__()
         self.width, self.silence, self.look_ahead_ms = HOP, 0.0, 0.0
 
     def forward(self, samples: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Cut the samples into (batch, frames, 160); the state holds the rest."""
         if state is not None:
             samples = torch.cat([state, samples], dim=1)
-        whole = samples.shape[1] // HOP * HOP
-        return samples[:, :whole].reshape(len(samples), -1, HOP), samples[:, whole:]
+        complete = samples.shape[1] // HOP * HOP
+        return samples[:, :complete].reshape(len(samples), -1, HOP), samples[:, complete:]
 
     def samples_for(self, frames: int) -> int:
+        """160 samples a frame."""
         return frames * HOP
 
 
-FRONT_ENDS: dict[str, Callable[[int], FrontEnd]] = {
+FRONT_ENDS: dict[FrontEndKind, Callable[[int], FrontEnd]] = {
     "log-mel": LogMel,
     "piecewise-log-mel": PiecewiseLogMel,
     "waveform": lambda mels: Waveform(),
 }
+"""Each kind of front end, by the number of mel bands."""
 
 
-def _power(windows: Tensor) -> Tensor:
-    """(…, N_FFT) → (…, N_FFT / 2 + 1): the power of each frequency.
+def _power_spectrum(windows: Tensor) -> Tensor:
+    """Compute the power of each frequency: (…, N_FFT) → (…, N_FFT / 2 + 1).
 
     Args:
-        windows: of samples under a Hann window, whose first value is 0.
+        windows: samples under a Hann window, whose first value is 0.
     """
-    if torch.compiler.is_exporting():  # other runtimes have a slow FFT or none: as two matrices
+    if torch.compiler.is_exporting():  # as two matrices: other runtimes have a slow FFT or none
         half = N_FFT // 2
         first, later = windows[..., 1 : half + 1], windows[..., half + 1 :].flip(-1)
         even = torch.cat([first[..., :-1] + later, first[..., -1:]], dim=-1)
         odd = first[..., :-1] - later
-        turns = torch.arange(1, half + 1, dtype=torch.float64)[:, None] * torch.arange(half + 1)
-        angles = turns * (2 * torch.pi / N_FFT)
+        periods = torch.arange(1, half + 1, dtype=torch.float64)[:, None] * torch.arange(half + 1)
+        angles = periods * (2 * torch.pi / N_FFT)
         real, imaginary = even @ angles.cos().float(), odd @ angles[:-1].sin().float()
     else:
         spectrum = torch.fft.rfft(windows)

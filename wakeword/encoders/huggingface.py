@@ -1,18 +1,18 @@
-"""Any speech encoder of Hugging Face that takes in the sound itself: `hf:` and an id or a folder.
+"""Speech encoders of the Hugging Face hub that take samples: `hf:` and an id or a folder.
 
     wakeword train recordings/ -o word.wakeword --encoder hf:facebook/wav2vec2-base-960h
     wakeword train recordings/ -o word.wakeword --encoder hf:./my-hubert
 
-The networks are those of transformers (extra `hf`), streamed by window. A model file keeps the
-configuration that its encoder is built from, so it opens without a hub. No code of a repository is
-run: only architectures that transformers itself brings.
+The networks are those of transformers (extra `hf`), streamed over a sliding window. A model file
+holds the configuration that its encoder is built from, so it loads without the hub. No code of a
+repository is run: only architectures that are part of transformers are accepted.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -25,14 +25,13 @@ from torch import Tensor, nn
 
 from wakeword import storage
 from wakeword.audio.samples import SAMPLE_RATE
-from wakeword.encoders.base import Family, OfflineEncoder
+from wakeword.encoders.base import MAX_FRAMES, Family, Hub, OfflineEncoder
 from wakeword.encoders.formats import Tensors
 from wakeword.encoders.spec import EncoderSpec, Settings, StripReport
-from wakeword.encoders.window import WindowEncoder, windowed
 from wakeword.errors import CheckpointError, ConfigError
 
 PREFIX = "hf:"
-KINDS = (
+ARCHITECTURES = (
     "wav2vec2",
     "wav2vec2-conformer",
     "hubert",
@@ -42,11 +41,12 @@ KINDS = (
     "data2vec-audio",
     "moonshine",
 )
-_HERE = {"whisper": "Take whisper-tiny.en and the like instead, with --weights FOLDER."}
-_MOST_PARAMETERS = 400_000_000  # a configuration may come out of a hostile file
-_MOST_LAYERS = 100
-_MOST_SECONDS = 30
-_PLAIN = {  # what would change a network's output by drawing, while its layers learn
+_ALTERNATIVES = {"whisper": "Take whisper-tiny.en and the like instead, with --weights FOLDER."}
+_MAX_PARAMETERS = 400_000_000  # a configuration may come from a hostile file
+_MAX_LAYERS = 100
+_MAX_SECONDS = 30
+_MAX_DESCRIPTION = 100_000  # characters
+_DETERMINISTIC = {  # switches off what makes a network's output random while its layers learn
     "apply_spec_augment": False,
     "mask_time_prob": 0.0,
     "mask_feature_prob": 0.0,
@@ -58,38 +58,52 @@ Result = TypeVar("Result")
 
 @cache
 def describe(name: str) -> str:
-    """What a network is built from, as JSON: its configuration, licence, and if sound is normed.
+    """Return what a network is built from, as JSON.
 
-    Raises CheckpointError where there is no such repository or folder, ConfigError where it takes
-    sound at another rate.
+    Its keys are "config" (transformers' configuration), "normed" (whether samples are normalised)
+    and "licence".
+
+    Args:
+        name: "hf:" and an id or folder.
+
+    Raises:
+        CheckpointError: no such repository or folder.
+        ConfigError: the network takes samples at another rate than 16 kHz.
     """
     home = name.removeprefix(PREFIX)
-    config = _asked(home, lambda: _transformers().AutoConfig.from_pretrained(home))
+    config = _request(home, lambda: _transformers().AutoConfig.from_pretrained(home))
     try:
-        prepared = _transformers().AutoFeatureExtractor.from_pretrained(home)
+        extractor = _transformers().AutoFeatureExtractor.from_pretrained(home)
     except (OSError, ValueError):
-        prepared = None  # nothing is stated
-    rate = getattr(prepared, "sampling_rate", SAMPLE_RATE)
+        extractor = None  # the repository has none
+    rate = getattr(extractor, "sampling_rate", SAMPLE_RATE)
     if rate != SAMPLE_RATE:
-        raise ConfigError(f"{name}: takes sound at {rate} Hz; here all sound has {SAMPLE_RATE} Hz.")
+        raise ConfigError(f"{name}: takes samples at {rate} Hz; expected {SAMPLE_RATE} Hz.")
     values = {key: v for key, v in config.to_diff_dict().items() if not key.startswith("_")}
-    normed = bool(getattr(prepared, "do_normalize", False))
-    return json.dumps({"config": values, "normed": normed, "licence": _licence(home)})
+    normalise = bool(getattr(extractor, "do_normalize", False))
+    return json.dumps({"config": values, "normed": normalise, "licence": _licence(home)})
 
 
-def spec(name: str, about: str = "") -> EncoderSpec:
-    """The constants of a network; `about` as `describe` gives it, which is asked for otherwise.
+def resolve(name: str, settings: Mapping[str, Any]) -> EncoderSpec:
+    """Return the constants of a network.
 
-    Raises ConfigError for a kind of network that does not take in the sound itself, or too large.
+    Args:
+        name: "hf:" and an id or folder.
+        settings: of a model file, whose `description` is what `describe` returned when the model
+            was made; without it the hub is asked.
+
+    Raises:
+        CheckpointError: no such repository or folder.
+        ConfigError: an architecture that does not take samples, or a damaged description.
     """
-    about = about or describe(name)
-    config = _config(name, about)
+    description = settings.get("description") or describe(name)
+    config = _config(name, description)
     moonshine = config.model_type == "moonshine"
     return EncoderSpec(
         name=name,
         family="huggingface",
         sources=(),
-        licence=str(json.loads(about)["licence"]),
+        licence=str(_parse(name, description)["licence"]),
         trained_on="what its model card says",
         hours=0,
         mels=0,
@@ -101,106 +115,142 @@ def spec(name: str, about: str = "") -> EncoderSpec:
     )
 
 
-def read(name: str) -> tuple[Tensors, StripReport, str]:
-    """The encoder's tensors, what was stripped to get them, and the SHA-256 of their file."""
+def read_weights(name: str) -> tuple[Tensors, StripReport, str]:
+    """Read an encoder's weights from the hub or a folder.
+
+    Returns:
+        The encoder's tensors, what was stripped, and the SHA-256 of the file that held them.
+
+    Raises:
+        CheckpointError: no such repository or folder, or weights are missing.
+    """
     home = name.removeprefix(PREFIX)
     config = _config(name, describe(name))
-    network, found = _asked(
+    network, info = _request(
         home,
         lambda: _transformers().AutoModel.from_pretrained(
             home, config=config, output_loading_info=True, use_safetensors=True
         ),
     )
-    if found["missing_keys"]:  # transformers would fill them with random numbers
-        raise CheckpointError(f"{home}: its weights lack {sorted(found['missing_keys'])[0]}.")
+    if info["missing_keys"]:  # transformers would fill them with random numbers
+        raise CheckpointError(f"{home}: its weights lack {sorted(info['missing_keys'])[0]}.")
     kept = {key: tensor.float() for key, tensor in _encoder_of(network).state_dict().items()}
-    file = Path(import_module("transformers.utils").cached_file(home, "model.safetensors"))
-    with safetensors.safe_open(file, framework="pt") as held:
-        sizes = [math.prod(held.get_slice(key).get_shape()) for key in held.keys()]  # noqa: SIM118
+    path = Path(import_module("transformers.utils").cached_file(home, "model.safetensors"))
+    with safetensors.safe_open(path, framework="pt") as file:
+        sizes = [math.prod(file.get_slice(key).get_shape()) for key in file.keys()]  # noqa: SIM118
     size = sum(tensor.numel() for tensor in kept.values())
     report = StripReport(len(kept), size, len(sizes) - len(kept), sum(sizes) - size)
-    return kept, report, storage.sha256(file)
+    return kept, report, storage.sha256(path)
 
 
 class HuggingFaceOffline(OfflineEncoder):
-    """A network of transformers as it was trained: over all the samples that it is given."""
+    """A network of transformers as it was trained: over all of its samples at once.
+
+    Args:
+        spec: constants of the network.
+        description: what `describe` returned; without it the hub is asked.
+        output_layers: layers whose outputs are concatenated.
+
+    Raises:
+        ConfigError: the network is too large, or the description is damaged.
+    """
 
     trunk: Any  # transformers' own network
 
-    def __init__(self, of: EncoderSpec, about: str, output_layers: tuple[int, ...] = ()) -> None:
-        super().__init__(of, output_layers)
-        self._about, self._normed = about, bool(json.loads(about)["normed"])
-        self.most_frames = int(_MOST_SECONDS * self.frame_rate_hz)
-        config, models = _config(of.name, about), _transformers().AutoModel
+    def __init__(
+        self, spec: EncoderSpec, description: str = "", output_layers: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__(spec, output_layers)
+        self._description = description or describe(spec.name)
+        self._normalise = bool(_parse(spec.name, self._description)["normed"])
+        self.most_frames = min(MAX_FRAMES, int(_MAX_SECONDS * self.frame_rate_hz))
+        config, models = _config(spec.name, self._description), _transformers().AutoModel
         size = 0
-        if self.spec.layers <= _MOST_LAYERS:
+        if self.spec.layers <= _MAX_LAYERS:
             with torch.device("meta"):
                 size = sum(p.numel() for p in _encoder_of(models.from_config(config)).parameters())
-        if not 0 < size <= _MOST_PARAMETERS:
+        if not 0 < size <= _MAX_PARAMETERS:
             raise ConfigError(
-                f"{of.name}: too large for a detector. Expected at most {_MOST_LAYERS} layers and "
-                f"{_MOST_PARAMETERS / 1e6:.0f} M parameters."
+                f"{spec.name}: too large for a detector. Expected at most {_MAX_LAYERS} layers and "
+                f"{_MAX_PARAMETERS / 1e6:.0f} M parameters."
             )
         self.trunk = _encoder_of(models.from_config(config))
 
     def layers(self, samples: Tensor) -> list[Tensor]:
-        """(batch, samples) → (batch, U, dim) of what comes before the layers, and of each."""
-        if self._normed:
+        """Compute the input of the layers and each layer's frames.
+
+        Args:
+            samples: (batch, samples).
+
+        Returns:
+            One (batch, U, dim) before the layers and one for each layer.
+        """
+        if self._normalise:
             samples = F.layer_norm(samples, samples.shape[1:], eps=1e-7)
         return list(self.trunk(samples, output_hidden_states=True).hidden_states)
 
     def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
+        """Encode (batch, T, 160) samples; see `OfflineEncoder.forward_layers`."""
         outputs = self.layers(features.flatten(1))
-        return torch.cat([outputs[tap][:, -last:] for tap in self.output_layers], dim=2)
+        return torch.cat([outputs[layer][:, -last:] for layer in self.output_layers], dim=2)
 
     def layer_groups(self) -> list[list[nn.Module]]:
-        """All that is no layer is of the lowest stage, a norm after the last layer too."""
+        """Everything but the layers, a norm after the last of them included, and each layer."""
         layers = next(
             module
             for name, module in self.trunk.named_modules()
             if name.split(".")[-1] == "layers" and len(module) == self.spec.layers
         )
-        taken = {id(module) for module in layers.modules()}
+        grouped = {id(module) for module in layers.modules()}
         below: list[nn.Module] = []
-        for module in self.trunk.modules():  # what is within a module comes after it
-            if id(module) not in taken and any(True for _ in module.parameters(recurse=False)):
+        for module in self.trunk.modules():  # a module comes before those within it
+            if id(module) not in grouped and any(True for _ in module.parameters(recurse=False)):
                 below.append(module)
-                taken |= {id(each) for each in module.modules()}
+                grouped |= {id(each) for each in module.modules()}
         return [below, *([layer] for layer in layers)]
 
     def settings(self) -> Settings:
-        return {**super().settings(), "about": self._about}
+        """The output layers, and the description that the network is built from."""
+        return {**super().settings(), "description": self._description}
 
 
-def _build(of: EncoderSpec, streaming: str, settings: dict[str, Any]) -> WindowEncoder:
-    about = settings.pop("about", "") or describe(of.name)
-    return windowed(
-        lambda of, output_layers: HuggingFaceOffline(of, about, output_layers), of, settings
-    )
-
-
-def _config(name: str, about: str) -> Any:
-    """transformers' configuration, of a kind that is known here."""
-    values = dict(json.loads(about)["config"])
-    kind = values.pop("model_type", None)
-    if kind not in KINDS:
-        raise ConfigError(
-            f"{name}: a network of the kind {kind!r}. Those that take in the sound itself can be "
-            f"used: {', '.join(KINDS)}. {_HERE.get(str(kind), '')}".strip()
-        )
+def _parse(name: str, description: str) -> dict[str, Any]:
+    """Return the description of a network, which may come from a hostile file, as a dict."""
     try:
-        return _transformers().AutoConfig.for_model(kind, **{**values, **_PLAIN})
-    except Exception as error:  # whatever transformers makes of a damaged one
+        if len(description) > _MAX_DESCRIPTION:
+            raise ValueError("too long")
+        parsed = json.loads(description)
+        return {key: parsed[key] for key in ("config", "normed", "licence")}
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{name}: a description that cannot be read ({error}).") from error
+
+
+def _config(name: str, description: str) -> Any:
+    """Return transformers' configuration. Raises ConfigError for other architectures."""
+    try:
+        values = dict(_parse(name, description)["config"])
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: a configuration that cannot be used ({error}).") from error
+    architecture = values.pop("model_type", None)
+    if architecture not in ARCHITECTURES:
+        message = (
+            f"{name}: a network of the architecture {architecture!r}. Expected one that takes "
+            f"samples: {', '.join(ARCHITECTURES)}. {_ALTERNATIVES.get(str(architecture), '')}"
+        )
+        raise ConfigError(message.strip())
+    try:
+        return _transformers().AutoConfig.for_model(architecture, **{**values, **_DETERMINISTIC})
+    except Exception as error:  # transformers raises anything for a damaged configuration
         raise ConfigError(f"{name}: a configuration that cannot be used ({error}).") from error
 
 
 def _encoder_of(network: Any) -> Any:
-    """Without a decoder, where it has one."""
+    """Return the network without its decoder, where it has one."""
     return network.get_encoder() if network.config.is_encoder_decoder else network
 
 
 def _licence(home: str) -> str:
-    """As the model card of a repository or folder states it."""
+    """Return the licence that the model card of a repository or folder states."""
     try:
         card = import_module("transformers.utils").cached_file(home, "README.md")
         lines = Path(card).read_text(encoding="utf-8").splitlines()
@@ -210,7 +260,8 @@ def _licence(home: str) -> str:
     return stated[0] if stated and stated[0] else "not stated"
 
 
-def _asked(home: str, get: Callable[[], Result]) -> Result:
+def _request(home: str, get: Callable[[], Result]) -> Result:
+    """Return what `get` reads from the hub or a folder. Raises CheckpointError."""
     try:
         return get()
     except (OSError, ValueError) as error:
@@ -222,6 +273,7 @@ def _asked(home: str, get: Callable[[], Result]) -> Result:
 
 
 def _transformers() -> Any:
+    """Import transformers. Raises ConfigError where it is not installed."""
     try:
         return import_module("transformers")
     except ImportError:
@@ -231,10 +283,7 @@ def _transformers() -> Any:
 
 
 FAMILY = Family(
-    specs=(),
-    ways=("window",),
-    build=_build,
-    strip=lambda tensors, format, of, name: (tensors, StripReport.of(tensors.values(), ())),
-    formats=(),  # `read` takes the weights from the hub or a folder, and strips them
-    weights="no file beside it: the folder that holds the weights is its name, hf:FOLDER",
+    offline=HuggingFaceOffline,
+    hub=Hub(prefix=PREFIX, resolve=resolve, read_weights=read_weights),
+    weights="no file: the folder that holds the weights is part of the name, hf:FOLDER",
 )

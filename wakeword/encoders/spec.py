@@ -1,4 +1,4 @@
-"""TODO."""
+"""The constants of a pretrained encoder, and the report of loading one."""
 
 from __future__ import annotations
 
@@ -8,53 +8,77 @@ from typing import Literal
 
 from torch import Tensor
 
-from wakeword.encoders.frontend import FRONT_ENDS, FrontEnd, Kind
+from wakeword.encoders.frontend import FRONT_ENDS, FrontEnd, FrontEndKind
 
 Format = Literal["pytorch", "ctranslate2", "safetensors", "onnx"]
+"""File formats of checkpoints."""
 StreamingMode = Literal["chunked", "window"]
+"""How an encoder is streamed; see `encoders.base.Encoder`."""
 Settings = dict[str, int | str | tuple[int, ...]]
+"""Keyword arguments of an encoder class, as a model file holds them."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One place that holds the very same weights, and how its file is proved.
+    """One place that holds an encoder's weights.
 
-    Where the publisher states no hash, `sha256` is "": the connection is all that vouches for it.
-    Another file that belongs to it lies beside it, under the name that its address ends with.
+    Attributes:
+        kind: "package" (a file inside an installed Python package) or "url".
+        location: "package:path inside it", or the URL.
+        sha256: hash of the file, checked before it is read; "" where the publisher states none and
+            the connection is all that vouches for it.
+        format: format of the file.
+        companion: URL of a second file that belongs to it and is kept in the same folder, under
+            the last part of its URL; "" where there is none.
     """
 
     kind: Literal["package", "url"]
-    location: str  # "package:path inside it", or the address
+    location: str
     sha256: str
     format: Format
-    beside: str = ""  # address of the other file
+    companion: str = ""
 
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """A pretrained encoder as a documented constant."""
+    """A pretrained encoder as a documented constant.
+
+    Attributes:
+        name: how `--encoder` and `load_encoder` call it.
+        family: key of its family in `encoders.families.FAMILIES`.
+        sources: places that hold its weights, all of them the same.
+        licence: SPDX identifier of the weights' licence, or what is known of it.
+        trained_on: the recogniser's training data in words.
+        hours: transcribed speech that the recogniser was trained on; 0 where unknown.
+        mels: mel bands of the front end; 0 where the encoder takes samples.
+        dim: width of a frame.
+        layers: number of layers above the stem.
+        heads: attention heads; 0 where there are none.
+        frame_rate_hz: frames per second.
+        front_end: kind of features that the encoder takes.
+    """
 
     name: str
     family: str
     sources: tuple[Source, ...]
     licence: str
     trained_on: str
-    hours: int  # of transcribed speech that the recogniser was trained on
-    mels: int  # 0 where it takes in the sound itself
+    hours: int
+    mels: int
     dim: int
     layers: int
     heads: int
     frame_rate_hz: float
-    front_end: Kind = "log-mel"
+    front_end: FrontEndKind = "log-mel"
 
     def new_front_end(self) -> FrontEnd:
-        """What makes the features that its training saw."""
+        """Return a front end that computes the features of the recogniser's training."""
         return FRONT_ENDS[self.front_end](self.mels)
 
 
 @dataclass(frozen=True)
 class StripReport:
-    """What loading kept of a checkpoint and what it threw away."""
+    """What loading kept of a checkpoint and what it removed."""
 
     kept_tensors: int
     kept_parameters: int
@@ -63,6 +87,7 @@ class StripReport:
 
     @classmethod
     def of(cls, kept: Collection[Tensor], stripped: Collection[Tensor]) -> StripReport:
+        """Count the tensors and parameters of both parts."""
         sizes = [sum(tensor.numel() for tensor in tensors) for tensors in (kept, stripped)]
         return cls(len(kept), sizes[0], len(stripped), sizes[1])
 

@@ -1,7 +1,8 @@
-"""wav2vec 2.0 and its kin (HuBERT, WavLM, VoxPopuli), as torchaudio builds and publishes them.
+"""wav2vec 2.0 and its relatives (HuBERT, WavLM, VoxPopuli), as torchaudio publishes them.
 
-Convolutions make 50 frames a second of the samples. The first of them is normed over all that is
-heard at once, or the samples themselves are, and every frame sees every other: streamed by window.
+Convolutions make 50 frames a second of the samples. The first one's output, or the samples, are
+normalised over the whole input, and every frame attends to every other one, so these encoders are
+streamed over a sliding window.
 
 Source: Baevski et al. 2020, "wav2vec 2.0"; Hsu et al. 2021, "HuBERT"; Chen et al. 2022, "WavLM".
 """
@@ -19,11 +20,10 @@ from wakeword.encoders._torchaudio import torchaudio
 from wakeword.encoders.base import Family, OfflineEncoder
 from wakeword.encoders.formats import Tensors, select_tensors
 from wakeword.encoders.spec import EncoderSpec, Source, StripReport
-from wakeword.encoders.window import windowed
 
 _CONVOLUTIONS = [(512, 10, 5), *[(512, 3, 2)] * 4, *[(512, 2, 2)] * 2]  # channels, width, stride
 _MOST_FRAMES = 1500  # 30 s
-_HEAD = "aux."  # the transcription head's tensors begin so
+_HEAD_PREFIX = "aux."  # of the names of the transcription head's tensors
 _SIZES = {"base": (768, 12, 12), "large": (1024, 24, 16)}
 _PARLIAMENT = (
     ("en", "English", 543),
@@ -36,20 +36,20 @@ _PARLIAMENT = (
 
 @dataclass(frozen=True)
 class _Variant:
-    """In what one kind of these networks differs from another."""
+    """The differences between the architectures of this family."""
 
     extractor_mode: str = "group_norm"
     extractor_conv_bias: bool = False
     encoder_layer_norm_first: bool = False
-    normed: bool = False  # the samples are brought to mean 0 and variance 1
-    relative: bool = False  # WavLM: attention is biased by distance
+    normalise_samples: bool = False  # to mean 0 and variance 1
+    relative_positions: bool = False  # WavLM: attention is biased by distance
 
 
 _VARIANTS = {
     "wav2vec2": _Variant(),
-    "wav2vec2-large": _Variant("layer_norm", True, True, normed=True),
-    "hubert-large": _Variant("layer_norm", False, True, normed=True),
-    "wavlm": _Variant(relative=True),
+    "wav2vec2-large": _Variant("layer_norm", True, True, normalise_samples=True),
+    "hubert-large": _Variant("layer_norm", False, True, normalise_samples=True),
+    "wavlm": _Variant(relative_positions=True),
 }
 
 
@@ -57,11 +57,21 @@ def _spec(
     name: str, family: str, size: str, file: str, licence: str, trained_on: str, hours: int
 ) -> EncoderSpec:
     dim, layers, heads = _SIZES[size]
-    address = f"https://download.pytorch.org/torchaudio/models/{file}"
-    # the publisher states no hash
-    source = Source("url", address, "", "pytorch")
+    url = f"https://download.pytorch.org/torchaudio/models/{file}"
+    source = Source("url", url, "", "pytorch")  # the publisher states no hash
     return EncoderSpec(
-        name, family, (source,), licence, trained_on, hours, 0, dim, layers, heads, 50.0, "waveform"
+        name=name,
+        family=family,
+        sources=(source,),
+        licence=licence,
+        trained_on=trained_on,
+        hours=hours,
+        mels=0,
+        dim=dim,
+        layers=layers,
+        heads=heads,
+        frame_rate_hz=50.0,
+        front_end="waveform",
     )
 
 
@@ -111,7 +121,7 @@ SPECS = (
         "base",
         "wavlm_base_plus.pth",
         "MIT",
-        "94,000 h of English without transcripts: not a recogniser, but of the same make",
+        "94,000 h of English without transcripts: no recogniser, but the same architecture",
         0,
     ),
 )
@@ -120,11 +130,12 @@ SPECS = (
 def strip(
     tensors: Tensors, format: str, spec: EncoderSpec, name: str
 ) -> tuple[Tensors, StripReport]:
-    """Keep the encoder of a recogniser that torchaudio published; drop its letters.
+    """Keep the encoder of a recogniser that torchaudio publishes; drop its output layer.
 
-    Raises CheckpointError where tensors are missing or of another size than the spec says.
+    Raises:
+        CheckpointError: tensors are missing or of another shape than the spec says.
     """
-    dropped = [tensor for key, tensor in tensors.items() if key.startswith(_HEAD)]
+    dropped = [tensor for key, tensor in tensors.items() if key.startswith(_HEAD_PREFIX)]
     with torch.device("meta"):
         expected = _trunk(spec).state_dict()
     kept = select_tensors(tensors, expected, spec.name, name)
@@ -132,6 +143,7 @@ def strip(
 
 
 def _trunk(spec: EncoderSpec) -> nn.Module:
+    """Return torchaudio's network without an output layer, with random weights."""
     variant = _VARIANTS[spec.family]
     parameters: dict[str, Any] = {
         "extractor_mode": variant.extractor_mode,
@@ -151,7 +163,7 @@ def _trunk(spec: EncoderSpec) -> nn.Module:
         "encoder_layer_drop": 0.0,
         "aux_num_out": None,
     }
-    if variant.relative:
+    if variant.relative_positions:
         distances = {"encoder_max_distance": 800, "encoder_num_buckets": 320}
         built = torchaudio.models.wavlm_model(**parameters, **distances)
     else:
@@ -161,7 +173,7 @@ def _trunk(spec: EncoderSpec) -> nn.Module:
 
 
 class Wav2Vec2Offline(OfflineEncoder):
-    """The network as it was trained: over all the samples that it is given."""
+    """The network as it was trained: over all of its samples at once."""
 
     most_frames = _MOST_FRAMES
     trunk: Any  # torchaudio's own network
@@ -171,33 +183,40 @@ class Wav2Vec2Offline(OfflineEncoder):
         self.trunk = _trunk(spec)
 
     def layers(self, samples: Tensor, top: int | None = None) -> list[Tensor]:
-        """(batch, samples) → (batch, U, dim) of each layer; the first 400 samples make a frame,
-        and each further 320 another."""
-        if _VARIANTS[self.spec.family].normed:
+        """Compute each layer's frames: (batch, samples) → (batch, U, dim).
+
+        The first 400 samples make a frame, and each further 320 another.
+
+        Args:
+            samples: the whole input.
+            top: highest layer to compute; None computes all.
+        """
+        if _VARIANTS[self.spec.family].normalise_samples:
             samples = F.layer_norm(samples, samples.shape[1:])
         outputs: list[Tensor] = self.trunk.extract_features(samples, num_layers=top)[0]
         return outputs
 
     def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
+        """Encode (batch, T, 160) samples; see `OfflineEncoder.forward_layers`."""
         outputs = self.layers(features.flatten(1), max(self.output_layers))
-        return torch.cat([outputs[tap - 1][:, -last:] for tap in self.output_layers], dim=2)
+        return torch.cat([outputs[layer - 1][:, -last:] for layer in self.output_layers], dim=2)
 
     def layer_groups(self) -> list[list[nn.Module]]:
+        """Everything below the layers, and each layer."""
         encoder = self.trunk.encoder
-        around = encoder.transformer
+        transformer = encoder.transformer
         below = [self.trunk.feature_extractor, encoder.feature_projection]
-        layers: list[list[nn.Module]] = [[layer] for layer in around.layers]
-        return [[*below, around.pos_conv_embed, around.layer_norm], *layers]
+        layers: list[list[nn.Module]] = [[layer] for layer in transformer.layers]
+        return [[*below, transformer.pos_conv_embed, transformer.layer_norm], *layers]
 
 
 FAMILIES = {
     family: Family(
-        tuple(spec for spec in SPECS if spec.family == family),
-        ("window",),
-        lambda spec, streaming, settings: windowed(Wav2Vec2Offline, spec, settings),
-        strip,
-        ("pytorch",),
-        "the .pth file that torchaudio publishes",
+        specs=tuple(spec for spec in SPECS if spec.family == family),
+        offline=Wav2Vec2Offline,
+        formats=("pytorch",),
+        strip=strip,
+        weights="the .pth file that torchaudio publishes",
     )
     for family in _VARIANTS
 }

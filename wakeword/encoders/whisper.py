@@ -1,9 +1,9 @@
 """The Whisper family: its checkpoints, its encoder, and two ways to stream it.
 
-Whisper's encoder is bidirectional over 30 s. Streamed exactly (`WhisperExact`), a frame attends to
-its own chunk and a stretch to the left, keys and values are cached and positions come from a
-table that closes on itself; by window (`encoders.window`), the untouched encoder runs again over
-the last seconds at every hop.
+Whisper's encoder is bidirectional over 30 s. Chunked (`WhisperChunked`), a frame attends to its own
+chunk and to a number of frames before it, keys and values are cached, and positions repeat
+periodically. Over a sliding window (`encoders.window`), the unchanged encoder runs again over the
+last seconds at every hop.
 
 Source: Radford et al. 2022, "Robust speech recognition via large-scale weak supervision".
 """
@@ -13,23 +13,27 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.encoders.attention import SEGMENT, attend, chunk_masks, split_heads
-from wakeword.encoders.base import ChunkedEncoder, Encoder, Family, OfflineEncoder
+from wakeword.encoders.base import (
+    ChunkedEncoder,
+    Encoder,
+    Family,
+    OfflineEncoder,
+    require_frame_counts,
+)
 from wakeword.encoders.convolution import convolve_valid
 from wakeword.encoders.formats import Tensors, select_tensors
 from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
-from wakeword.encoders.window import windowed
-from wakeword.errors import ConfigError
 
-POSITIONS = 1500  # frames in Whisper's 30 s: the positions its training saw
-
-_HOURS = {
+POSITIONS = 1500
+"""Frames in Whisper's 30 s, the positions of its training."""
+_TRAINED_ON = {  # by whether the model is English only
     True: ("438,000 h of transcribed English web audio", 438_000),
     False: ("680,000 h of transcribed web audio in 99 languages", 680_000),
 }
@@ -67,8 +71,8 @@ def _spec(size: str) -> EncoderSpec:
         family="whisper",
         sources=(*([_PACKAGED[size]] if size in _PACKAGED else []), official),
         licence="MIT",
-        trained_on=_HOURS[english][0],
-        hours=_HOURS[english][1],
+        trained_on=_TRAINED_ON[english][0],
+        hours=_TRAINED_ON[english][1],
         mels=80,
         dim=dim,
         layers=layers,
@@ -86,19 +90,20 @@ SPECS = tuple(_spec(size) for size in _OFFICIAL_SHA256)
 def strip(
     tensors: Tensors, format: str, spec: EncoderSpec, name: str
 ) -> tuple[Tensors, StripReport]:
-    """Keep the encoder of a whole recogniser, under OpenAI's tensor names; drop the rest.
+    """Keep the encoder of a recogniser, under OpenAI's tensor names; drop the rest.
 
-    Raises CheckpointError where tensors are missing or of another size than the spec says.
+    Raises:
+        CheckpointError: tensors are missing or of another shape than the spec says.
     """
     is_encoder, rename = {
         "pytorch": (r"encoder\.", _from_openai),
         "ctranslate2": (r"encoder/", _from_ctranslate2),
         "safetensors": (r"(model\.)?encoder\.", _from_hugging_face),
     }[format]
-    real = {key: tensor for key, tensor in tensors.items() if tensor.dim() > 0}
-    encoder = {key: tensor for key, tensor in real.items() if re.match(is_encoder, key)}
+    weights = {key: tensor for key, tensor in tensors.items() if tensor.dim() > 0}
+    encoder = {key: tensor for key, tensor in weights.items() if re.match(is_encoder, key)}
     kept = rename(encoder)
-    dropped = [tensor for key, tensor in real.items() if key not in encoder]
+    dropped = [tensor for key, tensor in weights.items() if key not in encoder]
     report = StripReport.of(encoder.values(), dropped)
     return select_tensors(kept, _Trunk(spec, "meta").state_dict(), spec.name, name), report
 
@@ -176,9 +181,14 @@ class _Attention(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, last: int) -> Tensor:
-        """(batch, U, dim) → (batch, last, dim): the last frames, each seeing all; 0 is all."""
-        given = (self.query(x[:, -last:]), self.key(x), self.value(x))
-        q, k, v = (split_heads(each, self.heads) for each in given)
+        """Attend to all frames from the last ones: (batch, U, dim) → (batch, last, dim).
+
+        Args:
+            x: frames.
+            last: number of frames to compute, counted from the end; 0 computes all.
+        """
+        projected = (self.query(x[:, -last:]), self.key(x), self.value(x))
+        q, k, v = (split_heads(each, self.heads) for each in projected)
         y = F.scaled_dot_product_attention(q, k, v)
         return cast(Tensor, self.out(y.transpose(-3, -2).flatten(-2)))
 
@@ -192,12 +202,13 @@ class _Block(nn.Module):
         self.mlp_ln = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, last: int) -> Tensor:
+        """See `_Attention.forward`."""
         x = x[:, -last:] + self.attn(self.attn_ln(x), last)
         return cast(Tensor, x + self.mlp(self.mlp_ln(x)))
 
 
 class _Trunk(nn.Module):
-    """The layers, under OpenAI's names; holds no opinion on how they are streamed."""
+    """The layers, under OpenAI's names, independent of how they are streamed."""
 
     positional_embedding: Tensor
 
@@ -213,18 +224,18 @@ class _Trunk(nn.Module):
 
 
 def sinusoids(length: int, dim: int) -> Tensor:
-    """(length, dim): Whisper's positions, half sines, half cosines."""
+    """Return Whisper's positional embedding, (length, dim): half sines, half cosines."""
     phase = torch.arange(length)[:, None] * _frequencies(dim)[None]
     return torch.cat([phase.sin(), phase.cos()], dim=1)
 
 
 def _frequencies(dim: int) -> Tensor:
-    """(dim / 2,) radians a frame, from 1 down to 1/10000."""
+    """Return (dim / 2,) frequencies in radians a frame, from 1 down to 1/10000."""
     return torch.exp(-math.log(10_000) / (dim // 2 - 1) * torch.arange(dim // 2))
 
 
 class _WhisperEncoder(Encoder):
-    """What both ways of streaming share: the trunk and its stages."""
+    """What both streaming modes share: the trunk and its layer groups."""
 
     trunk: _Trunk
 
@@ -233,22 +244,27 @@ class _WhisperEncoder(Encoder):
         self.trunk = _Trunk(spec)
 
     def layer_groups(self) -> list[list[nn.Module]]:
+        """The convolutions, and each block, the last one with the norm after it."""
         blocks: list[list[nn.Module]] = [[block] for block in self.trunk.blocks]
         blocks[-1].append(self.trunk.ln_post)
         return [[self.trunk.conv1, self.trunk.conv2], *blocks]
 
 
 class WhisperOffline(_WhisperEncoder, OfflineEncoder):
-    """Whisper's encoder as it was trained: bidirectional over all that it is given."""
+    """Whisper's encoder as it was trained: bidirectional over all of its input."""
 
     most_frames = POSITIONS
 
     def layers(self, features: Tensor, top: int = 0, last: int = 0) -> list[Tensor]:
-        """(batch, T ≤ 3000, mels) → (batch, T / 2, dim) of the stem and each layer, last normed.
+        """Compute the frames of the stem and of each layer, the last layer normalised.
 
         Args:
-            top: the last layer that is wanted; 0 is all of them.
-            last: of that layer, the last frames that are wanted; 0 is all of them.
+            features: (batch, T ≤ 3000, mels).
+            top: highest layer to compute; 0 computes all.
+            last: number of frames of that layer to compute, counted from the end; 0 computes all.
+
+        Returns:
+            One (batch, T / 2, dim) for the stem and one for each layer.
         """
         x = F.gelu(F.conv1d(features.mT, self.trunk.conv1.weight, self.trunk.conv1.bias, padding=1))
         x = F.gelu(
@@ -263,9 +279,9 @@ class WhisperOffline(_WhisperEncoder, OfflineEncoder):
         return outputs
 
     def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
-        top = max(self.output_layers)
-        outputs = self.layers(features, top, last)
-        return torch.cat([outputs[tap][:, -last:] for tap in self.output_layers], dim=2)
+        """Encode (batch, T, mels); see `OfflineEncoder.forward_layers`."""
+        outputs = self.layers(features, max(self.output_layers), last)
+        return torch.cat([outputs[layer][:, -last:] for layer in self.output_layers], dim=2)
 
 
 class _StemState(NamedTuple):
@@ -275,21 +291,29 @@ class _StemState(NamedTuple):
 
 class _ChunkedState(NamedTuple):
     stem: _StemState | None
-    waiting: Tensor  # (batch, < chunk, dim): frames of a chunk that is not full yet
-    seen: Tensor  # (batch, 1): frames that went through the blocks
-    first: Tensor  # (batch, 1): position of the stream's first frame
+    pending: Tensor  # (batch, < chunk, dim): frames of an incomplete chunk
+    past_frames: Tensor  # (batch, 1): frames that went through the blocks
+    first_position: Tensor  # (batch, 1): position of the stream's first frame
     caches: tuple[tuple[Tensor, Tensor], ...]  # keys, values of each block: (batch, left, dim)
 
 
 class WhisperChunked(_WhisperEncoder, ChunkedEncoder):
-    """Whisper streamed exactly: each frame is computed once, any chunking equals offline.
+    """Whisper with chunked attention: each frame is computed once, any chunking equals offline.
 
-    In every layer a frame (20 ms) attends to its own chunk and `left` frames before that chunk.
-    Positions count to `period` and start again: Whisper saw speech at every distance from every
-    other, so a step back disturbs it less than positions far from the start of its 30 s do.
-    A frame therefore waits for the end of its chunk: look-ahead is at most chunk - 1 frames more
-    than the 30 ms that the convolutions see.
+    In every layer a frame (20 ms) attends to its own chunk and to `left` frames before that chunk.
+    It waits for the end of its chunk: look-ahead is at most chunk - 1 frames more than the 10 ms of
+    the convolutions. Positions count up to `period` and start again, because the step back disturbs
+    Whisper less than positions far from the start of its 30 s do.
+
+    Args:
+        spec: constants of the encoder.
+        chunk: frames that are computed at once.
+        left: frames before its chunk that a frame attends to.
+        period: number of positions.
+        output_layers: layers whose outputs are concatenated.
     """
+
+    hop_setting = "chunk"
 
     def __init__(
         self,
@@ -300,18 +324,14 @@ class WhisperChunked(_WhisperEncoder, ChunkedEncoder):
         output_layers: tuple[int, ...] = (),
     ) -> None:
         super().__init__(spec, output_layers)
-        if not (chunk > 0 and left > 0 and 0 < period <= POSITIONS):
-            raise ConfigError(
-                f"chunk {chunk}, left {left}, period {period}: expected frames above 0, the period "
-                f"at most {POSITIONS}."
-            )
+        require_frame_counts(chunk=chunk, left=left, period=period)
         self.period = period
         self.chunk = chunk
         self.left = left
         self.hop_frames = chunk
         self.first_features = 2 * chunk + 1
         frame_ms = 1000 / spec.frame_rate_hz
-        # frame u reads mel frames up to 2u + 2, and its 20 ms end with mel frame 2u + 1
+        # frame u depends on mel frames up to 2u + 2, and its 20 ms end with mel frame 2u + 1
         self.look_ahead_ms = (chunk - 1) * frame_ms + 10.0
 
     def forward(
@@ -322,50 +342,50 @@ class WhisperChunked(_WhisperEncoder, ChunkedEncoder):
         start: int = 0,
         stop: int | None = None,
     ) -> tuple[Tensor, _ChunkedState]:
-        """(batch, T, mels) → (batch, U, taps · dim), U a multiple of the chunk, 50 a second."""
+        """Map (batch, T, mels) to 50 frames a second; U is a multiple of the chunk."""
         if state is None:
-            state = self.begin(torch.zeros(len(x), dtype=torch.long, device=x.device))
+            state = self.initial_state(torch.zeros(len(x), dtype=torch.long, device=x.device))
         if start == self.depth:
             return x, state
         stem = state.stem
-        layers = self.between(start, stop)
+        layers = self.layer_range(start, stop)
         if start == 0:
             x, stem = self._stem(x, stem)
-        x = torch.cat([state.waiting, x], dim=1)
-        whole = x.shape[1] - x.shape[1] % self.chunk
-        x, waiting = x[:, :whole], x[:, whole:]
-        if start == 0 and whole:
-            at = state.first + state.seen + torch.arange(whole, device=x.device)
-            x = x + self.trunk.positional_embedding[: self.period][at % self.period]
+        x = torch.cat([state.pending, x], dim=1)
+        complete = x.shape[1] - x.shape[1] % self.chunk
+        x, pending = x[:, :complete], x[:, complete:]
+        if start == 0 and complete:
+            frames = torch.arange(complete, device=x.device)
+            positions = state.first_position + state.past_frames + frames
+            x = x + self.trunk.positional_embedding[: self.period][positions % self.period]
         caches = list(state.caches)
-        layer_outputs: list[Tensor] = []
-        if whole:
-            masks = chunk_masks(state.seen, whole, self.chunk, self.left)
+        outputs: list[Tensor] = []
+        if complete:
+            masks = chunk_masks(state.past_frames, complete, self.chunk, self.left)
             for i in layers:
                 x, caches[i] = self._block(cast(_Block, self.trunk.blocks[i]), x, caches[i], masks)
                 if i + 1 in self.output_layers:
-                    layer_outputs.append(self.trunk.ln_post(x) if i + 2 == self.depth else x)
+                    outputs.append(self.trunk.ln_post(x) if i + 2 == self.depth else x)
         if stop in (None, self.depth):
-            x = (
-                torch.cat(layer_outputs, dim=2)
-                if layer_outputs
-                else x.repeat(1, 1, len(self.output_layers))
-            )
-        return x, _ChunkedState(stem, waiting, state.seen + whole, state.first, tuple(caches))
+            x = self.join_outputs(outputs, x)
+        past_frames = state.past_frames + complete
+        return x, _ChunkedState(stem, pending, past_frames, state.first_position, tuple(caches))
 
-    def begin(self, first: Tensor) -> _ChunkedState:
-        empty = torch.zeros(len(first), 0, self.dim, device=first.device)
-        nothing = torch.zeros(len(first), self.left, self.dim, device=first.device)
-        caches = ((nothing, nothing),) * (self.depth - 1)
-        first = first[:, None]
-        return _ChunkedState(None, empty, torch.zeros_like(first), first, caches)
+    def initial_state(self, position: Tensor) -> _ChunkedState:
+        """Start streams at (batch,) positions, which count modulo the period."""
+        empty = torch.zeros(len(position), 0, self.dim, device=position.device)
+        zeros = torch.zeros(len(position), self.left, self.dim, device=position.device)
+        caches = ((zeros, zeros),) * (self.depth - 1)
+        position = position[:, None]
+        return _ChunkedState(None, empty, torch.zeros_like(position), position, caches)
 
     def settings(self) -> Settings:
+        """Chunk, context and period in frames, and the output layers."""
         sizes = {"chunk": self.chunk, "left": self.left, "period": self.period}
         return {**sizes, "output_layers": self.output_layers}
 
     def _stem(self, mel: Tensor, state: _StemState | None) -> tuple[Tensor, _StemState]:
-        """Both convolutions; each starts with the one zero frame that offline pads."""
+        """Run both convolutions; each starts with the zero frame that pads it offline."""
         if state is None:
             state = _StemState(
                 mel.new_zeros(len(mel), 1, mel.shape[2]), mel.new_zeros(len(mel), 1, self.dim)
@@ -381,34 +401,33 @@ class WhisperChunked(_WhisperEncoder, ChunkedEncoder):
         cache: tuple[Tensor, Tensor],
         masks: Sequence[Tensor | None],
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Run one block on complete chunks; returns its frames and the keys and values to cache."""
         attn = block.attn
         y = block.attn_ln(x)
         keys = torch.cat([cache[0], attn.key(y)], dim=1)
         values = torch.cat([cache[1], attn.value(y)], dim=1)
-        segment = SEGMENT * self.chunk
-        heard = attend(attn.query(y), keys, values, masks, segment, self.left, attn.heads)
-        x = x + attn.out(heard)
+        queries, segment = attn.query(y), SEGMENT * self.chunk
+        attended = attend(queries, keys, values, masks, segment, self.left, attn.heads)
+        x = x + attn.out(attended)
         x = x + block.mlp(block.mlp_ln(x))
         return x, (keys[:, -self.left :], values[:, -self.left :])
 
 
 def _convolve(conv: nn.Conv1d, x: Tensor) -> tuple[Tensor, Tensor]:
-    """(batch, T, channels) → GELU of all outputs that T allows, and the frames still needed."""
+    """Convolve (batch, T, channels) without padding and apply a GELU.
+
+    Returns:
+        The outputs, and the frames that the next outputs still need.
+    """
     frames = F.gelu(convolve_valid(conv, x))
     return frames, x[:, frames.shape[1] * conv.stride[0] :]
 
 
-def _build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> Encoder:
-    if streaming == "chunked":
-        return WhisperChunked(spec, **settings)
-    return windowed(WhisperOffline, spec, settings)
-
-
 FAMILY = Family(
-    SPECS,
-    ("chunked", "window"),
-    _build,
-    strip,
-    ("pytorch", "ctranslate2", "safetensors"),
-    "OpenAI .pt, a faster-whisper folder, or Hugging Face safetensors",
+    specs=SPECS,
+    chunked=WhisperChunked,
+    offline=WhisperOffline,
+    formats=("pytorch", "ctranslate2", "safetensors"),
+    strip=strip,
+    weights="OpenAI .pt, a faster-whisper folder, or Hugging Face safetensors",
 )

@@ -12,22 +12,29 @@ from typing import Any
 RENAMED_KEYS: Mapping[str, Mapping[str, str]] = {
     "": {"point": "operating_point"},
     "operating_point": {"evidence": "provenance"},
-    "encoder_settings": {"taps": "output_layers"},
+    "encoder_settings": {
+        "taps": "output_layers",
+        "about": "description",
+        "normed": "norm_chunks",
+    },
 }
-"""Section of the metadata ("" is its top level) → {old key: new key}."""
+"""Section of a model's metadata ("" is its top level) → {old key: new key}."""
+
+RENAMED_CLIP_KEYS: Mapping[str, str] = {"heard": "detected"}
+"""The same for the JSON file of a captured clip (`detection.capture`)."""
 
 RENAMED_STREAMING: Mapping[str, str] = {"exact": "chunked"}
 """Streaming modes, as `origin.streaming` and `--streaming` name them."""
 
 
-def upgrade_metadata(about: Mapping[str, Any]) -> dict[str, Any]:
+def upgrade_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metadata of a model file or an exported file under today's names.
 
     Args:
-        about: metadata as read, of any version; not modified. Values of an unexpected type pass
-            through unchanged: whoever reads them reports them.
+        metadata: as read, of any version; not modified. Values of an unexpected type pass through
+            unchanged: whoever reads them reports them.
     """
-    upgraded = _renamed(about, RENAMED_KEYS[""])
+    upgraded = _renamed(metadata, RENAMED_KEYS[""])
     for section, names in RENAMED_KEYS.items():
         if isinstance(upgraded.get(section), Mapping):
             upgraded[section] = _renamed(upgraded[section], names)
@@ -35,6 +42,11 @@ def upgrade_metadata(about: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(origin, Mapping) and isinstance(origin.get("streaming"), str):
         upgraded["origin"] = {**origin, "streaming": streaming_mode(origin["streaming"])}
     return upgraded
+
+
+def upgrade_clip(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON object of a captured clip under today's names."""
+    return _renamed(metadata, RENAMED_CLIP_KEYS)
 
 
 def streaming_mode(name: str) -> str:

@@ -160,6 +160,6 @@ def _encode(model: WakeWordModel, samples: Samples) -> _ClipFrames:
     stream = torch.cat([before, torch.from_numpy(samples), after, torch.zeros(model.block)])
     features, _ = model.frontend(stream[None])
     frames, _ = model.encoder(features)
-    mixed, _ = model.head.mixed(frames, frames[:, :0])
+    mixed, _ = model.head.pool_and_mix(frames, frames[:, :0])
     first = round(start_s / model.frame_s)
     return _ClipFrames(mixed[0], first, max(round(end_s / model.frame_s), first + 1))

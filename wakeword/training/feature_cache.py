@@ -232,7 +232,7 @@ class FeatureCache:
                 rng = np.random.default_rng((*plan.seed, 1))
                 features[i] = mask_features(features[i], rng, mask_share)
         positions = [np.random.default_rng((*plan.seed, 2)).integers(1 << 20) for plan in plans]
-        state = self.encoder.begin(torch.tensor(positions))
+        state = self.encoder.initial_state(torch.tensor(positions))
         with torch.autocast("cpu", enabled=has_bfloat16()):
             frames: Tensor = self.encoder(features, state, stop=self.depth)[0]
         return frames

@@ -144,7 +144,7 @@ class TrainingLoop:
         """Run the rest of the model on encoded examples: (batch, U, keywords)."""
         encoder, depth = self._model.encoder, self._examples.depth
         if depth < encoder.depth:
-            state = encoder.begin(torch.randint(1 << 20, (len(frames),)))
+            state = encoder.initial_state(torch.randint(1 << 20, (len(frames),)))
             with torch.autocast("cpu", enabled=has_bfloat16()):
                 frames, _ = encoder(frames, state, start=depth)
             frames = frames.float()

@@ -108,7 +108,7 @@ class _Run:
     @property
     def depth(self) -> int:
         """Number of layer groups whose output is computed once."""
-        return max(d for d in self.model.encoder.splits() if d <= self.strategy.frozen)
+        return max(d for d in self.model.encoder.cacheable_depths() if d <= self.strategy.frozen)
 
     def fit(
         self, folder: Path, progress: ProgressCallback | None
