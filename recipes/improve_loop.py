@@ -115,7 +115,7 @@ def listen(
 ) -> tuple[int, int]:
     """Hear all of it and keep what is or nearly is detected, labelled; how many of each label."""
     detector = Detector(model)
-    capture = TriggerCapture(folder, SAMPLE_RATE, detector.thresholds, most=100_000)
+    capture = TriggerCapture(folder, SAMPLE_RATE, detector.thresholds, max_clips=100_000)
     order = np.random.default_rng(1).permutation(len(evening.keywords) + len(evening.negatives))
     clips = (*evening.keywords, *evening.negatives)
     stream = Stream("evening", tuple(clips[i] for i in order))
@@ -128,7 +128,7 @@ def listen(
         for i in range(0, len(piece.samples), BLOCK):
             block = piece.samples[i : i + BLOCK]
             found = detector.feed(block)
-            capture.hear(block, found, detector.scores)
+            capture.feed(block, found, detector.scores)
     capture.finish()
     counts = [0, 0]
     for clip, moment in captured_clips(folder):

@@ -68,7 +68,7 @@ def main(corpus: Path, file: Path, split: str, like: tuple[float, ...]) -> None:
             for clip, samples in asked:
                 if clip in clips:
                     continue
-                cosine = -1.0 if samples is None else voices.who(samples)[1]
+                cosine = -1.0 if samples is None else voices.identify(samples)[1]
                 if clip.speaker != speaker:
                     others.append(cosine)
                 elif samples is None:

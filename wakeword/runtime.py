@@ -3,11 +3,11 @@
     from wakeword import runtime
 
     detector = runtime.Detector(runtime.load("alexa.onnx"))
-    for detection in detector.feed(samples):  # 16 kHz, int16 or float32, any number
+    for detection in detector.feed(samples):  # 16 kHz, int16 or float32, of any length
         print(detection.keyword, detection.score, detection.time)
 
-The file is one that `wakeword export` wrote. Detector, trigger and operating point are those of
-`wakeword.Detector`. Samples of another rate than 16 kHz need the package soxr as well.
+The file is one that `wakeword export` wrote; `Detector` is the same class as `wakeword.Detector`.
+Samples at another rate than 16 kHz also need the package soxr.
 """
 
 from __future__ import annotations
@@ -21,25 +21,31 @@ import numpy as np
 import numpy.typing as npt
 
 from wakeword.audio.samples import SAMPLE_RATE, Samples
-from wakeword.detection.streaming import StreamDetector
+from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Scores
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.model.legacy import upgrade_metadata
 from wakeword.model.operating_point import OperatingPoint, validate_operating_point
 
+__all__ = ["FORMAT", "READABLE_FORMATS", "Detector", "ExportedModel", "load"]
+
 FORMAT = "wakeword-onnx/2"
 READABLE_FORMATS = ("wakeword-onnx/1", FORMAT)
+_METADATA_KEY = "wakeword"
 _MAX_BLOCK = 60 * SAMPLE_RATE
+_STATE_TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 
 State = list[npt.NDArray[Any]]
+"""State of a stream: the tensors that the graph takes and returns."""
 
 
 class ExportedModel:
-    """Samples in, one logit per keyword and frame out, as `WakeWordModel`; from `load`.
+    """An exported model: samples in, one logit per keyword and frame out; from `load`.
 
     Attributes:
-        keywords, point, frame_s, look_ahead_ms, first_block, block: as of the model exported.
-        about: everything that the file says of itself.
+        keywords, operating_point, frame_s, look_ahead_ms, first_block, block: as of the
+            `WakeWordModel` that was exported.
+        about: the metadata of the file.
     """
 
     def __init__(self, session: Any, about: Mapping[str, Any]) -> None:
@@ -50,33 +56,43 @@ class ExportedModel:
         self.look_ahead_ms = float(about["look_ahead_ms"])
         self.first_block, self.block = int(about["first_block"]), int(about["block"])
         self._session = session
-        self._states = [each.name for each in session.get_inputs()[2:]]
-        types = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
-        self._nothing: State = [
-            np.zeros(each.shape, types[each.type]) for each in session.get_inputs()[2:]
+        state_inputs = session.get_inputs()[2:]
+        self._state_names = [each.name for each in state_inputs]
+        self._no_state: State = [
+            np.zeros(each.shape, _STATE_TYPES[each.type]) for each in state_inputs
         ]
 
     def __call__(
         self, samples: Samples, state: State | None = None
     ) -> tuple[npt.NDArray[np.float32], State]:
-        """(n,) samples, `first_block` of them to begin with and `block` then → logits, state.
+        """Compute the logits of the next block of a stream.
+
+        Args:
+            samples: (n,) at 16 kHz; `first_block` of them to begin with, then `block`.
+            state: what the previous call of the same stream returned; None starts one.
 
         Returns:
-            (frames, keywords) logits and the state for what comes next.
+            (frames, keywords) logits, and the state for the next call.
         """
-        first = np.array(state is None)
-        states = dict(zip(self._states, self._nothing if state is None else state, strict=True))
-        logits, *state = self._session.run(
-            None, {"first": first, "samples": samples[None], **states}
-        )
+        inputs = {"first": np.array(state is None), "samples": samples[None]}
+        inputs |= zip(self._state_names, self._no_state if state is None else state, strict=True)
+        logits, *state = self._session.run(None, inputs)
         return cast(npt.NDArray[np.float32], logits[0]), state
+
+    def step(self, block: Samples, state: State | None = None) -> tuple[Scores, State]:
+        """Compute the logits of the next block in float64; see `WakeWordModel.step`."""
+        logits, state = self(block, state)
+        return logits.astype(np.float64), state
 
 
 def load(path: Path | str) -> ExportedModel:
-    """Read a file that `wakeword export` wrote; it runs on one thread.
+    """Read a file that this or an earlier version of `wakeword export` wrote.
 
-    Raises CheckpointError for a missing, damaged or foreign file, ConfigError where onnxruntime is
-    not installed.
+    The model runs on one thread.
+
+    Raises:
+        CheckpointError: a missing, damaged or foreign file.
+        ConfigError: onnxruntime is not installed.
     """
     path = Path(path)
     remedy = "Expected a file written by `wakeword export`."
@@ -95,21 +111,21 @@ def load(path: Path | str) -> ExportedModel:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # its errors have no common base but this
+    except Exception as error:  # onnxruntime's errors have no other common base
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise CheckpointError(
             f"{path}: cannot be opened as ONNX ({reason}): truncated, or another kind of file. "
             f"{remedy}"
         ) from error
     try:
-        about = json.loads(session.get_modelmeta().custom_metadata_map["wakeword"])
+        about = json.loads(session.get_modelmeta().custom_metadata_map[_METADATA_KEY])
         if about["format"] not in READABLE_FORMATS:
             raise ValueError(
                 f"format {about['format']!r}; this version reads {', '.join(READABLE_FORMATS)}"
             )
         model = ExportedModel(session, upgrade_metadata(about))
         _check(model)
-    except Exception as error:  # of numbers that do not fit, or of the graph that gets them
+    except Exception as error:  # metadata of any kind, or the graph that takes its numbers
         raise CheckpointError(
             f"{path}: an ONNX file whose description does not fit wakeword ({error}). {remedy}"
         ) from error
@@ -117,7 +133,7 @@ def load(path: Path | str) -> ExportedModel:
 
 
 def _check(model: ExportedModel) -> None:
-    """Numbers from a file that may be hostile, and that its graph takes and gives what they say."""
+    """Raise ValueError unless the numbers of a file, which may be hostile, fit its graph."""
     validate_operating_point(model.operating_point, model.keywords)
     blocks = (model.first_block, model.block)
     if not (all(0 < size <= _MAX_BLOCK for size in blocks) and 0 < model.frame_s <= 60):
@@ -127,20 +143,3 @@ def _check(model: ExportedModel) -> None:
         logits, state = model(np.zeros(size, dtype=np.float32), state)
         if logits.shape[1:] != (len(model.keywords),):
             raise ValueError(f"logits of {logits.shape} for {len(model.keywords)} keywords")
-
-
-class Detector(StreamDetector):
-    """A live stream in, detections out; any number of detectors share one model.
-
-    Args:
-        model: from `load`.
-        threshold: for every keyword; None takes what the file holds; 0 gives every peak.
-        rate: of the samples that `feed` gets, in Hz; they are resampled to 16 kHz.
-    """
-
-    model: ExportedModel
-    _state: State | None
-
-    def _logits(self, block: Samples) -> Scores:
-        logits, self._state = self.model(block, self._state)
-        return logits.astype(np.float64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import training
 from click.testing import CliRunner, Result
 
 from wakeword.audio.files import load_audio, save_audio
-from wakeword.cli import main
+from wakeword.cli import detector_factory, main
 from wakeword.data.clip import Clip
 from wakeword.data.readers import read_dataset
 from wakeword.detection.capture import CapturedClip, TriggerCapture, captured_clips
@@ -46,14 +45,14 @@ def feed(
         block = np.full(RATE // 10, i / 1000, dtype=np.float32)
         score = moments.get(i, 0.0)
         found = [Detection("ping", score, (i + 1) / 10)] if i in fires else []
-        keeper.hear(block, found, {"ping": score})
+        keeper.feed(block, found, {"ping": score})
     keeper.finish()
 
 
 def test_detections_and_near_misses_are_kept_with_their_sound(tmp_path: Path) -> None:
     keeper = TriggerCapture(tmp_path, RATE, {"ping": 0.8})
     feed(keeper, {20: 0.9, 21: 0.85, 50: 0.45, 51: 0.6, 52: 0.5, 80: 0.3, 98: 0.95}, {20, 98})
-    assert keeper.kept == 3
+    assert keeper.saved == 3
     found = [about for _, about in captured_clips(tmp_path)]
     assert found == [
         CapturedClip("ping", True, 0.9, 2.1),
@@ -70,11 +69,22 @@ def test_detections_and_near_misses_are_kept_with_their_sound(tmp_path: Path) ->
 def test_a_near_miss_that_becomes_a_detection_is_one_clip(tmp_path: Path) -> None:
     keeper = TriggerCapture(tmp_path, RATE, {"ping": 0.8})
     feed(keeper, {50: 0.7, 51: 0.9, 52: 0.7, 60: 0.6}, {51})
-    assert [about.heard for _, about in captured_clips(tmp_path)] == [True]
+    assert [about.detected for _, about in captured_clips(tmp_path)] == [True]
+
+
+def test_clips_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    save_audio(tmp_path / "1.flac", np.zeros(1000, np.float32))
+    old = {"keyword": "ping", "heard": False, "score": 0.6, "time": 5.2}
+    (tmp_path / "1.json").write_text(json.dumps(old), encoding="utf-8")
+    for number, text in enumerate(("[]", "3", "{}", "not JSON")):
+        (tmp_path / f"other-{number}.json").write_text(text, encoding="utf-8")
+    ((path, moment),) = captured_clips(tmp_path)
+    assert path == tmp_path / "1.flac"
+    assert moment == CapturedClip("ping", False, 0.6, 5.2)
 
 
 def test_the_oldest_go_first(tmp_path: Path) -> None:
-    keeper = TriggerCapture(tmp_path, RATE, {"ping": 0.8}, most=2)
+    keeper = TriggerCapture(tmp_path, RATE, {"ping": 0.8}, max_clips=2)
     feed(keeper, {i: 0.9 for i in (10, 40, 70)}, {10, 40, 70})
     assert [about.time for _, about in captured_clips(tmp_path)] == [4.1, 7.1]
     assert len(list(tmp_path.iterdir())) == 4
@@ -87,8 +97,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_listening(tmp_path: Pat
 
 
 def test_listening_keeps_and_says_how_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, module in fake_detector.modules().items():
-        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(detector_factory, "open_detector", fake_detector.open_detector)
     quiet, loud = np.zeros(16_000), np.random.default_rng(0).uniform(-0.5, 0.5, 8_000)
     pcm = (np.concatenate([quiet, loud, quiet, loud]) * 32767).astype("<i2").tobytes()
     arguments = ["listen", "m.wakeword", "-", "--save-triggers", str(tmp_path / "kept")]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import soxr
@@ -10,8 +15,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wakeword import runtime
 from wakeword.audio.resampling import resample
 from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.audio.silence_gate import SilenceGate
 from wakeword.detection.detector import Detector
 from wakeword.detection.pool import DetectorPool
 from wakeword.detection.trigger import Detection, Event, Trigger, smooth, trigger_for
@@ -19,6 +26,7 @@ from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import AudioError, ConfigError
 from wakeword.evaluation.scoring import model_logits
 from wakeword.model.network import WakeWordModel
+from wakeword.model.state import state_structure
 
 SOUND = tiny_family.sound(2.5)
 
@@ -179,6 +187,75 @@ def test_thresholds_come_from_the_model_unless_given(tiny: EncoderSpec) -> None:
     assert Detector(model).thresholds == {"alexa": 0.7, "computer": 0.7}
     assert Detector(model, threshold=0.2).thresholds == {"alexa": 0.2, "computer": 0.2}
     assert Detector(model, threshold={"alexa": 0.2}).thresholds == {"alexa": 0.2, "computer": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("alexa.wakeword", r"Detector\(wakeword\.load\('alexa\.wakeword'\)\)"),
+        (Path("alexa.wakeword"), r"Detector\(wakeword\.load\('alexa\.wakeword'\)\)"),
+        ("alexa.onnx", r"Detector\(wakeword\.runtime\.load\('alexa\.onnx'\)\)"),
+        (None, "takes a model, not NoneType"),
+        (torch.nn.Linear(1, 1), "takes a model, not Linear"),
+    ],
+)
+def test_a_detector_without_a_model_teaches(given: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Detector(given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+@pytest.mark.parametrize("shape", [(1000, 2), (1, 1000), ()])
+def test_samples_of_several_channels_teach(
+    tiny: EncoderSpec, dtype: type, shape: tuple[int, ...]
+) -> None:
+    model = tiny_family.model()
+    samples = np.zeros(shape, dtype)
+    with pytest.raises(ConfigError, match="expected one channel"):
+        Detector(model).feed(samples)
+    with pytest.raises(ConfigError, match="expected one channel"):
+        Detector(model).logits(samples)
+    with pytest.raises(ConfigError, match="expected one channel"):
+        Detector(model, gate=SilenceGate()).feed(samples)
+
+
+def test_there_is_one_detector() -> None:
+    assert runtime.Detector is Detector
+
+
+def test_a_detector_needs_no_torch() -> None:
+    program = "import sys, wakeword.detection.detector; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.strip() == b"False"
+
+
+def test_steps_are_the_blocks_of_a_stream(model: WakeWordModel) -> None:
+    state = None
+    logits = []
+    ends = [model.first_block, *range(model.first_block + model.block, len(SOUND), model.block)]
+    for block in np.split(SOUND, ends)[:-1]:
+        more, state = model.step(block, state)
+        logits.append(more)
+    assert logits[0].dtype == np.float64
+    assert np.array_equal(np.concatenate(logits), Detector(model).logits(SOUND))
+
+
+@pytest.mark.parametrize("head", ["linear", "conv", "gru", "attention"])
+def test_steps_of_a_batch_are_those_of_its_streams(model: WakeWordModel, head: str) -> None:
+    model = tiny_family.model(model.origin.streaming, head)
+    sounds = [tiny_family.sound(2.0, seed=seed) for seed in range(3)]
+    alone: list[Any] = [None] * 3
+    together: list[Any] = [None] * 3
+    start, size = 0, model.first_block
+    for _ in range(4):
+        blocks = [sound[start : start + size] for sound in sounds]
+        batch = model.step_batch(blocks, together)
+        together = [state for _, state in batch]
+        for i, block in enumerate(blocks):
+            logits, alone[i] = model.step(block, alone[i])
+            np.testing.assert_allclose(batch[i][0], logits, atol=1e-4)
+            assert state_structure(together[i]) == state_structure(alone[i])
+        start, size = start + size, model.block
 
 
 # ---------------------------------------------------------------- many streams at once

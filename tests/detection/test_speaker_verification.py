@@ -102,10 +102,10 @@ def test_a_voice_is_most_like_itself() -> None:
     known = SpeakerVerifier(people)
     before = np.concatenate([tiny_family.sound(0.5), np.zeros(SAMPLE_RATE // 5, np.float32)])
     for name, clips in people.items():
-        said, cosine = known.who(np.concatenate([before, clips[0]]))  # the span ends the rest
-        assert said == name and known.who(clips[0]) == (name, pytest.approx(cosine, abs=1e-3))
+        said, cosine = known.identify(np.concatenate([before, clips[0]]))  # the span ends the rest
+        assert said == name and known.identify(clips[0]) == (name, pytest.approx(cosine, abs=1e-3))
         assert known(clips[0])
-    known.like = 1.01
+    known.threshold = 1.01
     assert not known(people["ada"][0])
 
 
@@ -136,7 +136,7 @@ def test_people_are_told_apart(corpus: Path) -> None:
             by_speaker.setdefault(row["speaker"], []).append(load_audio(corpus / row["file"]))
     known = SpeakerVerifier({name: clips[:4] for name, clips in by_speaker.items()})
     answers = [
-        known.who(clip[: 2 * SAMPLE_RATE])[0] == name
+        known.identify(clip[: 2 * SAMPLE_RATE])[0] == name
         for name, clips in by_speaker.items()
         for clip in clips[4:8]
     ]
@@ -148,7 +148,7 @@ def test_people_are_told_apart(corpus: Path) -> None:
 
 @pytest.mark.usefixtures("untrained")
 def test_too_little_to_know_a_voice_by_teaches() -> None:
-    with pytest.raises(ConfigError, match="no voice to know"):
+    with pytest.raises(ConfigError, match="no speakers"):
         SpeakerVerifier({})
     with pytest.raises(ConfigError, match="2 clips by ada: expected 3 or more"):
         SpeakerVerifier({"ada": [training.word(0), training.word(1)]})

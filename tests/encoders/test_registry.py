@@ -72,7 +72,7 @@ def test_wrong_hops_teach(tiny: EncoderSpec, hop_ms: int) -> None:
 
 
 def test_a_hop_of_an_unknown_mode_teaches(tiny: EncoderSpec) -> None:
-    with pytest.raises(ConfigError, match="streaming mode of tiny 'chunkd'.*'chunked'"):
+    with pytest.raises(ConfigError, match=r"streaming mode of tiny 'chunkd'.*'chunked'"):
         hop_settings("tiny", "chunkd", 80)
 
 
@@ -112,7 +112,7 @@ def test_settings_that_count_frames_are_bounded(
     tiny: EncoderSpec, streaming: str, value: object
 ) -> None:
     name = {"chunked": "chunk", "window": "hop"}[streaming]
-    with pytest.raises(ConfigError, match="of .*: expected an integer from 1 to 1500"):
+    with pytest.raises(ConfigError, match=r"of .*: expected an integer from 1 to 1500"):
         build_encoder("tiny", streaming, **{name: value})
 
 
@@ -145,5 +145,5 @@ def test_names_belong_to_one_encoder(tiny: EncoderSpec) -> None:
         register_encoder(replace(tiny, name="hf:mine"))
     with pytest.raises(ConfigError, match="a family whisper is known already"):
         register_encoder(replace(tiny, name="mine"), Family(weights="a file"))
-    with pytest.raises(ConfigError, match="unknown encoder family 'whispr'.*'whisper'"):
+    with pytest.raises(ConfigError, match=r"unknown encoder family 'whispr'.*'whisper'"):
         register_encoder(replace(tiny, name="mine", family="whispr"))

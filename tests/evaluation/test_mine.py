@@ -82,7 +82,7 @@ def test_clips_to_review_can_be_labelled(file: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0 and "6 clips" in result.output, result.output
     captured = captured_clips(found)
     assert len(captured) == 6 and not (found / "mined.jsonl").exists()
-    assert all(about.heard == (about.score >= 0.5) for _, about in captured)
+    assert all(about.detected == (about.score >= 0.5) for _, about in captured)
     assert all(audio_info(clip).seconds <= 4.0 for clip, _ in captured)
     reviewed = CliRunner().invoke(main, ["review", str(found)], input="ynynsq")
     assert "4 labelled" in reviewed.output, reviewed.output

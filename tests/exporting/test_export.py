@@ -23,7 +23,6 @@ from wakeword.audio.files import save_audio
 from wakeword.audio.resampling import resample
 from wakeword.cli import main
 from wakeword.detection.detector import Detector
-from wakeword.detection.streaming import StreamDetector
 from wakeword.encoders.registry import build_encoder, temporarily_registered
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import CheckpointError, ConfigError
@@ -83,7 +82,7 @@ def pair(
         yield model, path
 
 
-def heard(detector: StreamDetector, sizes: list[int]) -> list[tuple[str, float]]:
+def heard(detector: Detector, sizes: list[int]) -> list[tuple[str, float]]:
     found = []
     at = 0
     for size in tiny_family.pieces(len(SOUND), sizes):
@@ -263,6 +262,40 @@ def test_files_that_are_not_ours_are_refused(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such model file"):
         runtime.load(tmp_path / "none.onnx")
+
+
+def test_a_file_of_an_earlier_version_gives_the_same(
+    pair: tuple[WakeWordModel, Path], tmp_path: Path
+) -> None:
+    """Format 1 has other names in its metadata; the graph is the same."""
+    graph = onnx.load(pair[1])
+    (written,) = (each for each in graph.metadata_props if each.key == "wakeword")
+    about = json.loads(written.value)
+    point = about.pop("operating_point")
+    point["evidence"] = point.pop("provenance")
+    about |= {"format": "wakeword-onnx/1", "point": point}
+    if about["origin"]["streaming"] == "chunked":
+        about["origin"]["streaming"] = "exact"
+    written.value = json.dumps(about)
+    onnx.save(graph, tmp_path / "old.onnx")
+    new, old = runtime.load(pair[1]), runtime.load(tmp_path / "old.onnx")
+    assert old.operating_point == new.operating_point
+    assert old.about["origin"] == new.about["origin"]
+    detections = [runtime.Detector(each).feed(SOUND) for each in (new, old)]
+    assert detections[0] and detections[0] == detections[1]
+    assert np.array_equal(*(runtime.Detector(each).logits(SOUND) for each in (new, old)))
+
+
+def test_a_step_is_the_models_own(pair: tuple[WakeWordModel, Path]) -> None:
+    model, exported = pair[0], runtime.load(pair[1])
+    states: list[Any] = [None, None]
+    for start in (0, model.first_block):
+        size = model.block if start else model.first_block
+        block = SOUND[start : start + size]
+        results = [m.step(block, s) for m, s in zip((model, exported), states, strict=True)]
+        states = [state for _, state in results]
+        assert results[0][0].dtype == results[1][0].dtype == np.float64
+        np.testing.assert_allclose(results[1][0], results[0][0], atol=1e-3)
 
 
 @pytest.mark.parametrize(

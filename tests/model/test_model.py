@@ -18,9 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.detection.detector import Detector
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import CheckpointError
 from wakeword.model.file import load_model, save_model
+from wakeword.model.legacy import upgrade_metadata
 from wakeword.model.network import WakeWordModel
 
 SOUND = torch.from_numpy(tiny_family.sound(2.0))[None]
@@ -152,6 +154,63 @@ def test_what_float16_cannot_hold_stays_float32(tiny: EncoderSpec, tmp_path: Pat
     assert tensors["encoder.trunk.conv2.weight"].dtype == torch.float16
 
 
+# ---------------------------------------------------------------- earlier versions
+
+
+@pytest.mark.parametrize(
+    ("streaming", "given"),
+    [
+        ("chunked", {"chunk": 3, "left": 7, "period": 9, "output_layers": (1, 2)}),
+        ("window", {"window": 12, "hop": 6, "output_layers": (1,)}),
+    ],
+)
+def test_a_file_of_an_earlier_version_gives_the_same(
+    tiny: EncoderSpec, tmp_path: Path, streaming: str, given: dict[str, Any]
+) -> None:
+    """Format 1 has other names in its metadata; the tensors are the same."""
+    new, old = tmp_path / "new.wakeword", tmp_path / "old.wakeword"
+    save_model(tiny_family.model(streaming, **given), new)
+    tensors, about = contents(new)
+    point, settings = about.pop("operating_point"), about["encoder_settings"]
+    point["evidence"] = point.pop("provenance")
+    settings["taps"] = settings.pop("output_layers")
+    about |= {"format": "wakeword/1", "point": point}
+    if streaming == "chunked":
+        about["origin"]["streaming"] = "exact"
+    rewrite(old, about, tensors)
+    models = [load_model(path) for path in (new, old)]
+    assert models[0].origin == models[1].origin
+    assert models[0].operating_point == models[1].operating_point
+    assert models[0].encoder.settings() == models[1].encoder.settings() == given
+    detections = [Detector(model, threshold=0.0).feed(SOUND[0].numpy()) for model in models]
+    assert detections[0] and detections[0] == detections[1]
+    save_model(models[1], old)
+    assert old.read_bytes() == new.read_bytes()
+
+
+def test_every_renamed_name_is_read() -> None:
+    old = {
+        "format": "wakeword/1",
+        "keywords": ["a"],
+        "point": {"thresholds": {"a": 0.5}, "evidence": "measured"},
+        "encoder_settings": {"taps": [1], "normed": 8, "about": "{}", "chunk": 5},
+        "origin": {"encoder": "x", "streaming": "exact"},
+    }
+    assert upgrade_metadata(old) == {
+        "format": "wakeword/1",
+        "keywords": ["a"],
+        "operating_point": {"thresholds": {"a": 0.5}, "provenance": "measured"},
+        "encoder_settings": {
+            "output_layers": [1],
+            "norm_chunks": 8,
+            "description": "{}",
+            "chunk": 5,
+        },
+        "origin": {"encoder": "x", "streaming": "chunked"},
+    }
+    assert old["origin"] == {"encoder": "x", "streaming": "exact"}
+
+
 # ---------------------------------------------------------------- damaged, foreign, hostile
 
 
@@ -208,7 +267,7 @@ def test_no_file_and_a_folder(tmp_path: Path) -> None:
 def test_safetensors_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "some.wakeword"
     safetensors.torch.save_file({"weight": torch.zeros(3)}, path, {"format": "pt"})
-    refused(path, "something else")
+    refused(path, "another program")
 
 
 @pytest.mark.parametrize(

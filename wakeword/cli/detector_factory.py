@@ -9,7 +9,7 @@ from pathlib import Path
 from wakeword import runtime
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
-from wakeword.detection.streaming import StreamDetector, Verifier
+from wakeword.detection.detector import Detector, Verifier
 
 
 def open_detector(
@@ -18,7 +18,7 @@ def open_detector(
     rate: int = SAMPLE_RATE,
     gate: SilenceGate | None = None,
     verify: Verifier | None = None,
-) -> StreamDetector:
+) -> Detector:
     """Open a model, or an exported one (.onnx), as a detector.
 
     Args:
@@ -35,7 +35,7 @@ def open_detector(
 
 def open_detector_factory(
     file: Path, threshold: float | None, verify: Verifier | None = None
-) -> Callable[[int], StreamDetector]:
+) -> Callable[[int], Detector]:
     """Open a model once; returns a function that makes a detector for each stream.
 
     Args:
@@ -53,7 +53,6 @@ def open_detector_factory(
         )
     import torch
 
-    from wakeword.detection.detector import Detector
     from wakeword.model.file import load_model
 
     torch.set_num_threads(1)  # blocks are too short to gain from more threads

@@ -29,7 +29,7 @@ from wakeword.cli.console import is_quiet
 from wakeword.cli.detector_factory import open_detector, open_verifier
 from wakeword.cli.level_meter import LOWEST_DB, level_line
 from wakeword.detection.capture import TriggerCapture
-from wakeword.detection.streaming import StreamDetector
+from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 from wakeword.errors import ConfigError
 
@@ -180,7 +180,7 @@ class Session:
 
     def __init__(
         self,
-        detector: StreamDetector,
+        detector: Detector,
         audio: Microphone | RawPcm,
         console: Console,
         runner: Runner | None,
@@ -241,7 +241,7 @@ class Session:
             if self.runner is not None:
                 self.runner.start(detection)
         if self.capture is not None:
-            self.capture.hear(block, detections, scores)
+            self.capture.feed(block, detections, scores)
 
     def _warn_of_zeros(self, block: Samples) -> None:
         """Warn once where a microphone delivers exact zeros: muted, or no permission (macOS)."""
@@ -261,7 +261,7 @@ class Session:
         counts = ", ".join(f"{keyword} {n}" for keyword, n in self.detections.most_common())
         overflows = self.audio.overflows if isinstance(self.audio, Microphone) else 0
         lost = f"; audio was lost {overflows} time(s): the machine is too slow" if overflows else ""
-        saved = f"; {self.capture.kept} clip(s) saved" if self.capture else ""
+        saved = f"; {self.capture.saved} clip(s) saved" if self.capture else ""
         _print_line(
             self.console,
             f"listened for {self.samples / self.audio.rate:.1f} s, "
@@ -283,7 +283,7 @@ class Session:
 class Meter:
     """The live line on a terminal: audio level and highest score."""
 
-    def __init__(self, detector: StreamDetector) -> None:
+    def __init__(self, detector: Detector) -> None:
         self.detector = detector
         self.level_db = LOWEST_DB
 

@@ -33,7 +33,7 @@ def review(folder: Path) -> None:
     click.echo(f"{len(clips)} clips to review.  {_KEYS}")
     labelled = 0
     for number, (clip, about) in enumerate(clips, start=1):
-        kind = "detected" if about.heard else "near threshold"
+        kind = "detected" if about.detected else "near threshold"
         click.echo(
             f"{number}/{len(clips)}  '{about.keyword}' {kind} ({about.score:.2f}) ", nl=False
         )

@@ -1,1 +1,1 @@
-"""Streaming detection: trigger, detectors, capture, speaker verification."""
+"""Live detection: blocks, trigger, detector, pool of streams, speaker verification and capture."""

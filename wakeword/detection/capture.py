@@ -1,4 +1,4 @@
-"""What a detector heard or nearly heard, kept as clips to be labelled; bounded on disk."""
+"""Capture of detections and near-threshold scores as clips to be labelled, bounded on disk."""
 
 from __future__ import annotations
 
@@ -18,132 +18,168 @@ from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.clip import Clip
 from wakeword.data.writer import append_clip
 from wakeword.detection.trigger import Detection
+from wakeword.model.legacy import upgrade_clip
 
-BEFORE_S, AFTER_S = 2.2, 0.8  # of sound kept around the moment
-NEAR_THRESHOLD = 0.5  # share of the threshold from which a score is a near miss
+BEFORE_S, AFTER_S = 2.2, 0.8
+"""Seconds of audio in a clip before and after its moment."""
+NEAR_THRESHOLD = 0.5
+"""Share of the threshold from which a score is captured as near-threshold."""
 
 
 @dataclass(frozen=True)
 class CapturedClip:
-    """A moment: `heard` is False for a near miss; `time` in seconds of the stream."""
+    """A moment of a stream that was captured; the JSON file of a clip holds it.
+
+    Attributes:
+        keyword: which one.
+        detected: False for a near-threshold score.
+        score: from 0 to 1.
+        time: seconds since the start of the stream.
+    """
 
     keyword: str
-    heard: bool
+    detected: bool
     score: float
     time: float
 
 
 class TriggerCapture:
-    """Keeps the sound around detections and near misses of one stream.
+    """Saves the audio around the detections and near-threshold scores of one stream.
 
     Args:
-        folder: for the clips, FLAC at 16 kHz, each with a JSON file beside it.
-        rate: of the sound, in Hz.
+        folder: for the clips, FLAC at 16 kHz, each with a JSON file of the same name.
+        rate: of the stream, in Hz.
         thresholds: by keyword, as the detector has them.
-        most: clips in the folder; the oldest go first.
+        max_clips: clips in the folder; the oldest are deleted first.
+
+    Attributes:
+        saved: number of clips that were saved.
+
+    Raises:
+        ConfigError: the folder cannot be written.
     """
 
     def __init__(
-        self, folder: Path, rate: int, thresholds: Mapping[str, float], most: int = 500
+        self, folder: Path, rate: int, thresholds: Mapping[str, float], max_clips: int = 500
     ) -> None:
         storage.check_writable(folder / "clip.flac")
-        self._folder, self._rate, self._most = folder, rate, most
+        self._folder, self._rate, self._max_clips = folder, rate, max_clips
         self._thresholds = dict(thresholds)
-        self._sound: Samples = np.zeros(0, dtype=np.float32)
-        self._end = 0  # samples of the stream so far, of which `_sound` holds the last
-        self._waiting: list[CapturedClip] = []
-        self._near: dict[str, CapturedClip] = {}
-        self._heard_s: dict[str, float] = {}
-        self.kept = 0
+        self._recent: Samples = np.zeros(0, dtype=np.float32)
+        self._position = 0  # samples of the stream so far, of which `_recent` holds the last
+        self._waiting: list[CapturedClip] = []  # for the audio after them
+        self._near: dict[str, CapturedClip] = {}  # the best of each run of near-threshold scores
+        self._detected_s: dict[str, float] = {}
+        self.saved = 0
 
-    def hear(self, block: Samples, found: Sequence[Detection], scores: Mapping[str, float]) -> None:
-        """The next block of the stream, what was detected in it, and the scores after it."""
-        self._end += len(block)
-        now_s = self._end / self._rate
+    def feed(
+        self, block: Samples, detections: Sequence[Detection], scores: Mapping[str, float]
+    ) -> None:
+        """Take the next block of the stream.
+
+        Args:
+            block: (n,) samples.
+            detections: those in the block.
+            scores: of each keyword after it.
+        """
+        self._position += len(block)
+        now_s = self._position / self._rate
         span = round((BEFORE_S + 2 * AFTER_S + 1.0) * self._rate)
-        self._sound = np.concatenate([self._sound, block])[-span:]
-        for each in found:
+        self._recent = np.concatenate([self._recent, block])[-span:]
+        for each in detections:
             self._near.pop(each.keyword, None)
-            self._heard_s[each.keyword] = each.time
+            self._detected_s[each.keyword] = each.time
             self._waiting.append(CapturedClip(each.keyword, True, each.score, each.time))
-        for word, score in scores.items():
+        for keyword, score in scores.items():
             best = max(
-                NEAR_THRESHOLD * self._thresholds[word],
-                self._near[word].score if word in self._near else 0.0,
+                NEAR_THRESHOLD * self._thresholds[keyword],
+                self._near[keyword].score if keyword in self._near else 0.0,
             )
-            just_heard = now_s - self._heard_s.get(word, -np.inf) < BEFORE_S
-            if score > best and not just_heard:
-                self._near[word] = CapturedClip(word, False, score, now_s)
-        for word, near in list(self._near.items()):
-            if now_s >= near.time + AFTER_S:  # nothing was detected after it
-                self._waiting.append(self._near.pop(word))
+            just_detected = now_s - self._detected_s.get(keyword, -np.inf) < BEFORE_S
+            if score > best and not just_detected:
+                self._near[keyword] = CapturedClip(keyword, False, score, now_s)
+        for keyword, near in list(self._near.items()):
+            if now_s >= near.time + AFTER_S:  # no detection followed
+                self._waiting.append(self._near.pop(keyword))
         self._save_due(now_s - AFTER_S)
 
     def finish(self) -> None:
-        """The stream has ended."""
+        """End the stream: save what still waits for audio."""
         self._waiting += self._near.values()
         self._near.clear()
-        self._save_due(self._end / self._rate)
+        self._save_due(self._position / self._rate)
 
     def _save_due(self, until_s: float) -> None:
+        """Save the moments up to a time of the stream."""
         due = [each for each in self._waiting if each.time <= until_s]
         self._waiting = [each for each in self._waiting if each.time > until_s]
         for each in due:
             self._save(each)
 
     def _save(self, moment: CapturedClip) -> None:
-        begins = self._end - len(self._sound)
+        start = self._position - len(self._recent)
         first, last = (
-            max(0, round(t * self._rate) - begins)
-            for t in (moment.time - BEFORE_S, moment.time + AFTER_S)
+            max(0, round(time_s * self._rate) - start)
+            for time_s in (moment.time - BEFORE_S, moment.time + AFTER_S)
         )
         stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%f")
-        word = re.sub(r"\W+", "-", moment.keyword)
-        sound = resample(self._sound[first:last], self._rate, SAMPLE_RATE)
-        write_clip(self._folder / f"{stamp}-{word}.flac", sound, moment)
-        self.kept += 1
-        if len(list(self._folder.glob("*.json"))) > self._most:
-            for old, _ in captured_clips(self._folder)[: -self._most]:
-                remove_clip(old)
+        keyword = re.sub(r"\W+", "-", moment.keyword)
+        samples = resample(self._recent[first:last], self._rate, SAMPLE_RATE)
+        write_clip(self._folder / f"{stamp}-{keyword}.flac", samples, moment)
+        self.saved += 1
+        if len(list(self._folder.glob("*.json"))) > self._max_clips:
+            for oldest, _ in captured_clips(self._folder)[: -self._max_clips]:
+                remove_clip(oldest)
 
 
-def write_clip(clip: Path, sound: Samples, moment: CapturedClip) -> None:
-    """Write a clip that waits for a label: (samples,) at 16 kHz, and what is said of it."""
-    save_audio(clip, sound)
-    with storage.atomic_write(clip.with_suffix(".json")) as part:
+def write_clip(path: Path, samples: Samples, moment: CapturedClip) -> None:
+    """Write a clip to be labelled, and its JSON file.
+
+    Args:
+        path: of the audio file.
+        samples: (samples,) at 16 kHz.
+        moment: content of the JSON file.
+    """
+    save_audio(path, samples)
+    with storage.atomic_write(path.with_suffix(".json")) as part:
         part.write_text(json.dumps(asdict(moment)), encoding="utf-8")
 
 
 def captured_clips(folder: Path) -> list[tuple[Path, CapturedClip]]:
-    """The clips of a folder that wait for a label, oldest first."""
-    found = []
+    """Return the clips of a folder that are to be labelled, oldest first."""
+    clips = []
     for file in sorted(folder.glob("*.json")):
         try:
-            about = CapturedClip(**json.loads(file.read_text(encoding="utf-8")))
-        except (ValueError, TypeError):
-            continue  # not ours
-        if (clip := file.with_suffix(".flac")).is_file():
-            found.append((clip, about))
-    return found
+            metadata = upgrade_clip(json.loads(file.read_text(encoding="utf-8")))
+            moment = CapturedClip(**metadata)
+        except (AttributeError, TypeError, ValueError):
+            continue  # of another program
+        if (path := file.with_suffix(".flac")).is_file():
+            clips.append((path, moment))
+    return clips
 
 
-def remove_clip(clip: Path) -> None:
-    """A clip and what is said of it."""
-    clip.unlink(missing_ok=True)
-    clip.with_suffix(".json").unlink(missing_ok=True)
+def remove_clip(path: Path) -> None:
+    """Delete a clip and its JSON file."""
+    path.unlink(missing_ok=True)
+    path.with_suffix(".json").unlink(missing_ok=True)
 
 
-def label_clip(clip: Path, keyword: str) -> Path:
-    """Move a clip to the `reviewed` folder beside it: a manifest that `read_dataset` reads.
+def label_clip(path: Path, keyword: str) -> Path:
+    """Move a clip to the `reviewed` folder next to it, a dataset that `read_dataset` reads.
 
     Args:
-        keyword: what is said in it; "" for anything else.
+        path: of the clip.
+        keyword: the one in it; "" for anything else.
+
+    Returns:
+        The manifest of the dataset.
     """
-    folder = clip.parent / "reviewed"
+    folder = path.parent / "reviewed"
     manifest = folder / "reviewed.jsonl"
-    seconds = audio_info(clip).seconds
+    seconds = audio_info(path).seconds
     folder.mkdir(exist_ok=True)
-    moved = clip.replace(folder / clip.name)
+    moved = path.replace(folder / path.name)
     append_clip(manifest, Clip(moved, keyword or None, source="reviewed", duration_s=seconds))
-    remove_clip(clip)
+    remove_clip(path)
     return manifest

@@ -1,31 +1,176 @@
-"""The live detector: one stream, or many through one model."""
+"""The live detector: a stream of samples in, detections out, whichever library runs the model."""
 
 from __future__ import annotations
 
-import torch
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from wakeword.audio.samples import Samples
-from wakeword.detection.streaming import StreamDetector
-from wakeword.detection.trigger import Scores
-from wakeword.model.network import WakeWordModel
+import numpy as np
+
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.audio.silence_gate import SilenceGate
+from wakeword.detection.blocks import AudioPiece, Block, BlockBuffer, Gap
+from wakeword.detection.trigger import Detection, Scores, StreamModel, StreamTrigger, Trigger
+from wakeword.errors import ConfigError
+
+Verifier = Callable[[Samples], bool]
+"""Second stage: whether a detection stands, from (samples,) at 16 kHz, up to the last two seconds
+before it."""
+
+_VERIFIED_S = 2.0
+_SILENCE_LOGIT = -20.0
 
 
-class Detector(StreamDetector):
-    """A live stream in, detections out; any number of detectors share one model.
+class Detector:
+    """Detects the keywords of one live stream; any number of detectors share a model.
+
+    Samples are collected into the model's own blocks, so that the pieces in which they come do not
+    change the detections, to the last bit.
 
     Args:
-        model: from `wakeword.load`.
-        threshold: for every keyword; None takes what the model file holds; 0 gives every peak.
-        rate: of the samples that `feed` gets, in Hz; they are resampled to 16 kHz.
+        model: from `wakeword.load`, or of an exported file from `wakeword.runtime.load`.
+        threshold: for every keyword, or by keyword; None takes those of the model; 0 detects every
+            local peak of the score.
+        rate: of the samples, in Hz; they are resampled to 16 kHz.
+        gate: while it is closed nothing is computed or detected; None computes everything.
+        verify: second stage, called at each detection; those that it rejects are dropped.
 
-    Samples are collected into the model's own blocks, so that the pieces in which they come
-    change nothing, to the last bit.
+    Attributes:
+        thresholds: by keyword.
+        trigger: smoothing, thresholds and refractory time in frames.
+
+    Raises:
+        ConfigError: no model, an unknown keyword, or a threshold that is not 0 to 1.
+        AudioError: a sample rate that no device has.
     """
 
-    model: WakeWordModel
+    def __init__(
+        self,
+        model: StreamModel,
+        *,
+        threshold: float | Mapping[str, float] | None = None,
+        rate: int = SAMPLE_RATE,
+        gate: SilenceGate | None = None,
+        verify: Verifier | None = None,
+    ) -> None:
+        _check_model(model)
+        self.model = model
+        self.rate = rate
+        self.gate = gate
+        self.verify = verify
+        self._trigger = StreamTrigger(model, threshold)
+        self.reset()
 
-    def _logits(self, block: Samples) -> Scores:
-        with torch.inference_mode():
-            logits, self._state = self.model(torch.from_numpy(block)[None], self._state)
-        scores: Scores = logits[0].double().numpy()
-        return scores
+    def reset(self) -> None:
+        """Start a new stream: what follows gives the detections of a new detector."""
+        self._blocks = BlockBuffer(self.model, self.rate)
+        self._state: Any = None
+        self._recent: Samples = np.zeros(0, dtype=np.float32)  # the last samples, for `verify`
+        self._trigger.reset()
+        if self.gate:
+            self.gate.reset()
+
+    def feed(self, samples: AudioPiece) -> list[Detection]:
+        """Take the next samples of the stream.
+
+        Args:
+            samples: (n,) of one channel, float32 in [-1, 1] or int16, of any length.
+
+        Returns:
+            The detections up to the end of these samples, in order of time.
+
+        Raises:
+            ConfigError: samples of several channels.
+        """
+        if not self.gate:
+            self._blocks.push(samples)
+            return self._run()
+        detections: list[Detection] = []
+        for item in self._blocks.push_gated(samples, self.gate):
+            detections += self._skip(item) if isinstance(item, Gap) else self._detect(item)
+        return detections
+
+    def flush(self) -> list[Detection]:
+        """End the stream: return what still waits for audio, as if silence followed."""
+        if self._blocks.in_silence:
+            return []
+        self._blocks.finish(self.gate)
+        return self._run()
+
+    def logits(self, samples: AudioPiece) -> Scores:
+        """Return raw logits of shape (frames, keywords); the trigger is not applied.
+
+        For evaluation. A stream is read with either this method or `feed`; no gate is applied here.
+
+        Args:
+            samples: as for `feed`.
+        """
+        self._blocks.push(samples)
+        none = np.zeros((0, len(self.model.keywords)))
+        return np.concatenate([none, *map(self._step, self._blocks.pop_all())])
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Threshold of each keyword."""
+        return self._trigger.thresholds
+
+    @property
+    def trigger(self) -> Trigger:
+        """Smoothing, thresholds and refractory time in frames."""
+        return self._trigger.trigger
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The latest score of each keyword, for a level meter."""
+        return self._trigger.scores
+
+    def describe(self) -> str:
+        """Return the thresholds in words, and where they come from."""
+        values = ", ".join(f"{name} {value:.4g}" for name, value in self.thresholds.items())
+        point = self.model.operating_point
+        own = self.thresholds == dict(point.thresholds)
+        return f"{values} ({point.provenance})" if own else values
+
+    def _run(self) -> list[Detection]:
+        """Run the model and the trigger on every complete block."""
+        return [found for block in self._blocks.pop_all() for found in self._detect(block)]
+
+    def _step(self, block: Block) -> Scores:
+        """Run the model on the next block: (frames, keywords) logits."""
+        logits, self._state = self.model.step(
+            block.samples, None if block.is_first else self._state
+        )
+        return logits
+
+    def _detect(self, block: Block) -> list[Detection]:
+        if self.verify:
+            kept = round(_VERIFIED_S * SAMPLE_RATE)
+            self._recent = np.concatenate([self._recent, block.samples])[-kept:]
+        return self._verified(self._trigger.run(self._step(block)))
+
+    def _skip(self, gap: Gap) -> list[Detection]:
+        """Give the trigger silence in place of the frames that are not computed."""
+        self._recent = self._recent[:0]
+        frames = gap.end // round(self.model.frame_s * SAMPLE_RATE) - self._trigger.frames
+        silence = np.full((frames, len(self.model.keywords)), _SILENCE_LOGIT)
+        return self._verified(self._trigger.run(silence))
+
+    def _verified(self, detections: list[Detection]) -> list[Detection]:
+        """Return the detections that the second stage accepts."""
+        return [each for each in detections if not self.verify or self.verify(self._recent)]
+
+
+def _check_model(model: object) -> None:
+    """Raise ConfigError for a path, or anything else that is no model."""
+    if isinstance(model, (str, os.PathLike)):
+        module = "wakeword.runtime" if str(model).endswith(".onnx") else "wakeword"
+        raise ConfigError(
+            f"a Detector takes a model, not the path of its file. Load it first: "
+            f"Detector({module}.load({str(model)!r}))."
+        )
+    if not callable(getattr(model, "step", None)):
+        raise ConfigError(
+            f"a Detector takes a model, not {type(model).__name__}. Load one with wakeword.load, "
+            "or an exported one with wakeword.runtime.load."
+        )

@@ -1,4 +1,4 @@
-"""Whose voice it was: a second stage that lets a detection stand for people it knows."""
+"""Speaker verification as a second stage: a detection stands if an enrolled speaker said it."""
 
 from __future__ import annotations
 
@@ -17,84 +17,96 @@ from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.simulate.effects import add_noise, coloured_noise
 
-Direction = npt.NDArray[np.float32]
+Embedding = npt.NDArray[np.float32]
+"""Speaker embeddings of unit length, (..., 256)."""
 
 SIMILARITY_THRESHOLD = 0.7
-"""Cosine from which on a voice is taken for a known one: see `recipes/only_voices.py`."""
-SPAN_S = 1.6  # of sound, on which the network was trained
-_LEAST = 3  # clips of a person
-_NOISES_DB = (15.0, 5.0)  # a voice in noise is less like itself than like itself in other noise
+"""Cosine similarity from which a voice is an enrolled speaker's: see `recipes/only_voices.py`."""
+SPAN_S = 1.6
+"""Seconds of audio in the network's training examples."""
+_MIN_CLIPS = 3  # of a speaker
+_SNRS_DB = (15.0, 5.0)  # a noisy voice is more similar to itself in other noise than in quiet
 _SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
 _REMEDY = (
-    "Voices are told apart by a network whose weights are no part of wakeword (Apache-2.0, 16 MB). "
-    "Install them: pip install --no-deps resemblyzer==0.1.4"
+    "Speaker verification needs a network whose weights are not part of wakeword (Apache-2.0, "
+    "16 MB). Install them: pip install --no-deps resemblyzer==0.1.4"
 )
 
 
 class SpeakerVerifier:
-    """People, by a few clips of each; called with sound, it says whether one of them spoke it.
+    """Accepts a detection if the voice is an enrolled speaker's; `verify` of a `Detector`.
 
-    A detector takes it as `verify`. What it goes by is the cosine between what a network that was
-    trained to tell speakers apart (GE2E, https://arxiv.org/abs/1710.10467) makes of the word before
-    a detection, and the mean of what it makes of a person's clips, in quiet or in noise.
+    A network that was trained to tell speakers apart (GE2E, https://arxiv.org/abs/1710.10467) maps
+    the word before a detection to an embedding. It is compared with each speaker's mean embeddings
+    of their clips, in quiet and in noise; the highest cosine similarity counts.
 
     Args:
-        people: by name, three or more (samples,) at 16 kHz: the keyword, as they say it.
-        like: the cosine from which on it is them.
+        speakers: by name, three or more (samples,) at 16 kHz of the keyword.
+        threshold: cosine similarity from which a voice is a speaker's.
 
     Raises:
-        ConfigError: nobody, or too few clips of somebody.
+        ConfigError: no speakers, or too few clips of one.
         CheckpointError: the network's weights are not installed.
     """
 
     def __init__(
-        self, people: Mapping[str, Sequence[Samples]], like: float = SIMILARITY_THRESHOLD
+        self,
+        speakers: Mapping[str, Sequence[Samples]],
+        threshold: float = SIMILARITY_THRESHOLD,
     ) -> None:
-        if not people:
-            raise ConfigError("no voice to know: expected clips of the keyword by those who may.")
-        for name, clips in people.items():
-            if len(clips) < _LEAST:
+        if not speakers:
+            raise ConfigError("no speakers: expected clips of the keyword by each of them.")
+        for name, clips in speakers.items():
+            if len(clips) < _MIN_CLIPS:
                 raise ConfigError(
-                    f"{len(clips)} clips by {name or 'nobody named'}: expected {_LEAST} or more of "
-                    "the keyword. wakeword record makes them."
+                    f"{len(clips)} clips by {name or 'an unnamed speaker'}: expected {_MIN_CLIPS} "
+                    "or more of the keyword. wakeword record makes them."
                 )
-        self.like = like
+        self.threshold = threshold
         self._network = _load()
-        self._people = {name: self._known(clips) for name, clips in people.items()}
+        self._references = {name: self._reference(clips) for name, clips in speakers.items()}
 
     def __call__(self, samples: Samples) -> bool:
-        """(samples,) at 16 kHz, as a detector gives them → does its detection stand?"""
-        return self.who(samples)[1] >= self.like
+        """Return whether a detection stands, from (samples,) at 16 kHz that end with it."""
+        return self.identify(samples)[1] >= self.threshold
 
-    def who(self, samples: Samples) -> tuple[str, float]:
-        """(samples,) at 16 kHz that end with a word → the known voice nearest to it, the cosine."""
-        heard = self._heard(_word(samples[-round(SPAN_S * SAMPLE_RATE) :]))
-        near = {name: float((known @ heard).max()) for name, known in self._people.items()}
-        best = max(near, key=lambda name: near[name])
-        return best, near[best]
+    def identify(self, samples: Samples) -> tuple[str, float]:
+        """Return the most similar speaker, and the cosine similarity.
 
-    def _known(self, clips: Iterable[Samples]) -> Direction:
-        """Where a person lies: in quiet and in each noise, (1 + noises, 256)."""
+        Args:
+            samples: (samples,) at 16 kHz that end with the keyword.
+        """
+        embedding = self._embed(_loudest_word(samples[-round(SPAN_S * SAMPLE_RATE) :]))
+        similarities = {
+            name: float((reference @ embedding).max())
+            for name, reference in self._references.items()
+        }
+        best = max(similarities, key=lambda name: similarities[name])
+        return best, similarities[best]
+
+    def _reference(self, clips: Iterable[Samples]) -> Embedding:
+        """Return a speaker's mean embeddings, (1 + noises, 256): in quiet and in each noise."""
         rng = np.random.default_rng(0)
-        heard = []
-        for word in map(_word, clips):
+        embeddings = []
+        for word in map(_loudest_word, clips):
             noisy = [
-                add_noise(word, coloured_noise(len(word), rng), db, rms(word)) for db in _NOISES_DB
+                add_noise(word, coloured_noise(len(word), rng), snr_db, rms(word))
+                for snr_db in _SNRS_DB
             ]
-            heard.append([self._heard(each) for each in (word, *noisy)])
-        mean = np.mean(heard, axis=0)
-        known: Direction = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-        return known
+            embeddings.append([self._embed(each) for each in (word, *noisy)])
+        mean = np.mean(embeddings, axis=0)
+        reference: Embedding = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        return reference
 
-    def _heard(self, word: Samples) -> Direction:
-        """Where a voice lies, (256,)."""
+    def _embed(self, word: Samples) -> Embedding:
+        """Return the embedding of a word, (256,)."""
         with torch.inference_mode():
-            heard: Direction = self._network(_features(word))[0].numpy()
-        return heard
+            embedding: Embedding = self._network(_features(word))[0].numpy()
+        return embedding
 
 
 class _Network(nn.Module):
-    """Mel features (batch, T, 40) → of length 1, (batch, 256): layers and names of Resemblyzer."""
+    """Mel features (batch, T, 40) → embeddings (batch, 256): layers and names of Resemblyzer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,29 +114,31 @@ class _Network(nn.Module):
         self.linear = nn.Linear(256, 256)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Embed the last state of the top layer."""
         _, (last, _) = self.lstm(x)
         return F.normalize(F.relu(self.linear(last[-1])), dim=1)
 
 
-def _word(samples: Samples) -> Samples:
-    """The loudest word, by energy."""
+def _loudest_word(samples: Samples) -> Samples:
+    """Return the loudest word in (samples,), by energy."""
     first_s, last_s = word_bounds(samples)
     return samples[round(first_s * SAMPLE_RATE) : round(last_s * SAMPLE_RATE)]
 
 
 def _features(word: Samples) -> Tensor:
-    """A word at one level, again and again until the span is full → (1, 160, 40)."""
-    import librosa  # slow to import, and only this needs it
+    """Return mel features (1, 160, 40) of a word at -30 dB, repeated until the span is full."""
+    import librosa  # slow to import, and only this module needs it
 
     level = max(rms(word), 1e-6)
-    sound = np.resize(word, round(SPAN_S * SAMPLE_RATE)) * np.float32(10 ** (-30 / 20) / level)
+    samples = np.resize(word, round(SPAN_S * SAMPLE_RATE)) * np.float32(10 ** (-30 / 20) / level)
     mels = librosa.feature.melspectrogram(
-        y=sound, sr=SAMPLE_RATE, n_fft=400, hop_length=160, n_mels=40
+        y=samples, sr=SAMPLE_RATE, n_fft=400, hop_length=160, n_mels=40
     )
     return torch.from_numpy(mels.T[None, :-1].astype(np.float32))
 
 
 def _load() -> _Network:
+    """Load the network from the package that holds its weights. Raises CheckpointError."""
     path = storage.find_in_package("resemblyzer", "pretrained.pt")
     if path is None:
         raise CheckpointError(_REMEDY)

@@ -1,22 +1,31 @@
-"""From logits to detections: the one Trigger that serves microphone and evaluation alike."""
+"""From logits to detections: one trigger that serves the live stream and the evaluation alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from wakeword.audio.samples import Samples
+from wakeword.errors import ConfigError, unknown_name_message
 from wakeword.model.operating_point import OperatingPoint
 
 Scores = npt.NDArray[np.float64]
+"""(frames, keywords) logits, or scores from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A keyword was heard: score 0 to 1, time in seconds since the start of the stream."""
+    """A detected keyword.
+
+    Attributes:
+        keyword: which one.
+        score: from 0 to 1.
+        time: seconds since the start of the stream.
+    """
 
     keyword: str
     score: float
@@ -24,7 +33,7 @@ class Detection:
 
 
 class StreamModel(Protocol):
-    """What a detector needs to know of a model; see `model.WakeWordModel` for what each is."""
+    """What a detector needs of a model; see `model.network.WakeWordModel` for each attribute."""
 
     @property
     def keywords(self) -> tuple[str, ...]: ...
@@ -36,20 +45,21 @@ class StreamModel(Protocol):
     def first_block(self) -> int: ...
     @property
     def block(self) -> int: ...
+    def step(self, block: Samples, state: Any = None) -> tuple[Scores, Any]: ...
 
 
 class TriggerState(NamedTuple):
-    """What a later frame needs to know of the earlier ones."""
+    """What later frames need to know of earlier ones."""
 
     logits: Scores  # (< smoothing, keywords): for the running mean
-    frame: int  # frames seen
+    frame: int  # number of frames so far
     fired: npt.NDArray[np.int64]  # (keywords,): frame of the last event
-    above: npt.NDArray[np.bool_]  # (keywords,): was the last score over the threshold
+    above: npt.NDArray[np.bool_]  # (keywords,): whether the last score reached the threshold
     scores: Scores  # (≤ 2, keywords): the last two, for peaks
 
 
 class Event(NamedTuple):
-    """A frame at which a keyword fired."""
+    """A frame at which a keyword is detected."""
 
     frame: int
     keyword: int
@@ -58,22 +68,35 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Trigger:
-    """Smoothing, threshold, refractory: counted in frames, never in wall-clock time.
+    """Smoothing, threshold and refractory time, counted in frames, never in wall-clock time.
 
-    The score of a frame is the sigmoid of the mean of its last `smoothing` logits. A keyword fires
-    when its score comes up to its threshold, and not again before it has fallen below it and
-    `refractory` frames have passed. With a threshold of 0 every local peak of the score is an
-    event instead, so that any operating point can be read off afterwards.
+    The score of a frame is the sigmoid of the mean of its last `smoothing` logits. A keyword is
+    detected when its score rises to its threshold, and not again before the score has fallen below
+    it and `refractory` frames have passed. With a threshold of 0 every local peak of the score is
+    an event instead, from which the events of any other threshold can be derived.
+
+    Attributes:
+        thresholds: one per keyword.
+        smoothing: frames that are averaged.
+        refractory: frames between two detections of a keyword, at least.
     """
 
-    thresholds: tuple[float, ...]  # one per keyword
+    thresholds: tuple[float, ...]
     smoothing: int
     refractory: int
 
     def run(
         self, logits: Scores, state: TriggerState | None = None
     ) -> tuple[list[Event], TriggerState]:
-        """(frames, keywords) logits → the events among them, in order of time."""
+        """Find the events in the next logits of a stream.
+
+        Args:
+            logits: (frames, keywords).
+            state: what the previous call of the same stream returned; None starts one.
+
+        Returns:
+            The events in order of time, and the state for the next call.
+        """
         count = len(self.thresholds)
         if state is None:
             none = np.zeros((0, count))
@@ -81,8 +104,8 @@ class Trigger:
             state = TriggerState(none, 0, long_ago, np.zeros(count, dtype=bool), none)
         if not len(logits):
             return [], state
-        seen = np.concatenate([state.logits, logits.astype(np.float64)])
-        scores = smooth(seen, self.smoothing)[len(state.logits) :]
+        padded = np.concatenate([state.logits, logits.astype(np.float64)])
+        scores = smooth(padded, self.smoothing)[len(state.logits) :]
         fired = state.fired.copy()
         events: list[Event] = []
         for k, threshold in enumerate(self.thresholds):
@@ -97,7 +120,7 @@ class Trigger:
                     events.append(Event(int(fired[k]), k, float(scores[i, k])))
         keep = self.smoothing - 1
         state = TriggerState(
-            seen[len(seen) - min(keep, len(seen)) :],
+            padded[len(padded) - min(keep, len(padded)) :],
             state.frame + len(logits),
             fired,
             scores[-1] >= np.asarray(self.thresholds),
@@ -106,8 +129,61 @@ class Trigger:
         return sorted(events), state
 
 
+class StreamTrigger:
+    """The trigger of one live stream: logits in, detections out.
+
+    Args:
+        model: names the keywords and holds the operating point.
+        threshold: for every keyword, or by keyword; None takes those of the model; 0 detects every
+            local peak.
+
+    Attributes:
+        thresholds: by keyword.
+        trigger: the trigger at these thresholds.
+
+    Raises:
+        ConfigError: an unknown keyword, or a threshold that is not 0 to 1.
+    """
+
+    def __init__(self, model: StreamModel, threshold: float | Mapping[str, float] | None) -> None:
+        self._model = model
+        self.thresholds = _thresholds(model, threshold)
+        self.trigger = trigger_for(model, [self.thresholds[name] for name in model.keywords])
+        self._state: TriggerState | None = None
+
+    @property
+    def frames(self) -> int:
+        """Number of frames so far."""
+        return self._state.frame if self._state else 0
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The latest score of each keyword."""
+        if self._state is None or not len(self._state.scores):
+            return dict.fromkeys(self._model.keywords, 0.0)
+        latest = self._state.scores[-1]
+        return dict(zip(self._model.keywords, map(float, latest), strict=True))
+
+    def run(self, logits: Scores) -> list[Detection]:
+        """Return the detections in the next (frames, keywords) logits."""
+        events, self._state = self.trigger.run(logits, self._state)
+        return to_detections(events, self._model)
+
+    def reset(self) -> None:
+        """Start a new stream."""
+        self._state = None
+
+
 def smooth(logits: Scores, frames: int) -> Scores:
-    """(U, keywords) logits → scores 0 to 1: the sigmoid of the mean over the last `frames`."""
+    """Return scores: the sigmoid of the mean over the last `frames` logits.
+
+    Args:
+        logits: (U, keywords).
+        frames: number of logits that are averaged; the first one is repeated before the start.
+
+    Returns:
+        (U, keywords) scores from 0 to 1.
+    """
     padded = np.concatenate([*[logits[:1]] * (frames - 1), logits])
     total = padded[: len(logits)].copy()
     for first in range(1, frames):
@@ -116,21 +192,18 @@ def smooth(logits: Scores, frames: int) -> Scores:
     return scores
 
 
-def _peaks(scores: Scores, past: Scores, first_frame: int, keyword: int) -> list[Event]:
-    """Frames over both neighbours; the last frame waits for its right one."""
-    seen = np.concatenate([past, scores])
-    middle = seen[1:-1]
-    at = np.flatnonzero((middle > seen[:-2]) & (middle >= seen[2:])) + 1
-    return [Event(first_frame - len(past) + int(i), keyword, float(seen[i])) for i in at]
-
-
 def trigger_for(model: StreamModel, thresholds: Sequence[float]) -> Trigger:
-    """The trigger of a model at other thresholds; smoothing and refractory are the model's own."""
+    """Return the trigger of a model at other thresholds, with the model's smoothing and refractory.
+
+    Args:
+        model: holds the operating point.
+        thresholds: one per keyword.
+    """
     return Trigger(tuple(thresholds), *in_frames(model.operating_point, model.frame_s))
 
 
 def in_frames(point: OperatingPoint, frame_s: float) -> tuple[int, int]:
-    """Smoothing and refractory time of an operating point in frames of `frame_s` seconds."""
+    """Return the smoothing and refractory time of an operating point in frames of `frame_s`."""
     smoothing, refractory = (
         max(1, round(seconds / frame_s)) for seconds in (point.smoothing_s, point.refractory_s)
     )
@@ -138,8 +211,32 @@ def in_frames(point: OperatingPoint, frame_s: float) -> tuple[int, int]:
 
 
 def to_detections(events: Iterable[Event], model: StreamModel) -> list[Detection]:
-    """Events in frames as detections in seconds: the end of the frame that fired."""
+    """Return events as detections; the time is the end of the frame."""
     return [
         Detection(model.keywords[e.keyword], e.score, round((e.frame + 1) * model.frame_s, 6))
         for e in events
     ]
+
+
+def _peaks(scores: Scores, past: Scores, first_frame: int, keyword: int) -> list[Event]:
+    """Return the frames above both neighbours; the last frame waits for its right one."""
+    padded = np.concatenate([past, scores])
+    middle = padded[1:-1]
+    frames = np.flatnonzero((middle > padded[:-2]) & (middle >= padded[2:])) + 1
+    return [Event(first_frame - len(past) + int(i), keyword, float(padded[i])) for i in frames]
+
+
+def _thresholds(
+    model: StreamModel, threshold: float | Mapping[str, float] | None
+) -> dict[str, float]:
+    """Return the threshold of each keyword. Raises ConfigError."""
+    if threshold is None:
+        return dict(model.operating_point.thresholds)
+    if not isinstance(threshold, Mapping):
+        threshold = dict.fromkeys(model.keywords, threshold)
+    for keyword, value in threshold.items():
+        if keyword not in model.keywords:
+            raise ConfigError(unknown_name_message("keyword", keyword, model.keywords))
+        if not 0.0 <= value <= 1.0:
+            raise ConfigError(f"a threshold of {value}: expected 0 (every peak) to 1.")
+    return {**model.operating_point.thresholds, **threshold}

@@ -153,9 +153,12 @@ class OfflineEncoder(Encoder):
 
     Attributes:
         most_frames: the most frames that it encodes at once.
+        missing_frames: frames that come out less than the input is long, because a frame depends on
+            samples after its own.
     """
 
     most_frames: int
+    missing_frames: int = 0
 
     def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
         """Encode all of the features: (batch, T, features) → (batch, U, len(output_layers) · dim).

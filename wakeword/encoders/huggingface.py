@@ -27,6 +27,7 @@ from wakeword import storage
 from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.encoders.base import MAX_FRAMES, Family, Hub, OfflineEncoder
 from wakeword.encoders.formats import Tensors
+from wakeword.encoders.moonshine import MoonshineOffline
 from wakeword.encoders.spec import EncoderSpec, Settings, StripReport
 from wakeword.errors import CheckpointError, ConfigError
 
@@ -165,6 +166,7 @@ class HuggingFaceOffline(OfflineEncoder):
         self._normalise = bool(_parse(spec.name, self._description)["normed"])
         self.most_frames = min(MAX_FRAMES, int(_MAX_SECONDS * self.frame_rate_hz))
         config, models = _config(spec.name, self._description), _transformers().AutoModel
+        self.missing_frames = _missing_frames(config)
         size = 0
         if self.spec.layers <= _MAX_LAYERS:
             with torch.device("meta"):
@@ -242,6 +244,16 @@ def _config(name: str, description: str) -> Any:
         return _transformers().AutoConfig.for_model(architecture, **{**values, **_DETERMINISTIC})
     except Exception as error:  # transformers raises anything for a damaged configuration
         raise ConfigError(f"{name}: a configuration that cannot be used ({error}).") from error
+
+
+def _missing_frames(config: Any) -> int:
+    """Return how many frames depend on samples after the end of the input."""
+    if config.model_type == "moonshine":
+        return MoonshineOffline.missing_frames
+    covered, stride = 1, 1  # samples of a frame, and from one frame to the next
+    for kernel, step in zip(config.conv_kernel, config.conv_stride, strict=True):
+        covered, stride = covered + (kernel - 1) * stride, stride * step
+    return max(0, -(-(covered - stride) // stride))
 
 
 def _encoder_of(network: Any) -> Any:

@@ -201,6 +201,7 @@ class MoonshineOffline(_MoonshineEncoder, OfflineEncoder):
     """Moonshine's encoder as it was trained: over all of its samples at once."""
 
     most_frames = _MAX_FRAMES
+    missing_frames = -(-_OVERLAP // _FRAME)
 
     def layers(self, samples: Tensor, top: int = 0, last: int = 0) -> list[Tensor]:
         """Compute the frames of the stem and of each layer, the last layer normalised.

@@ -22,7 +22,7 @@ from wakeword.encoders.formats import Tensors, select_tensors
 from wakeword.encoders.spec import EncoderSpec, Source, StripReport
 
 _CONVOLUTIONS = [(512, 10, 5), *[(512, 3, 2)] * 4, *[(512, 2, 2)] * 2]  # channels, width, stride
-_MOST_FRAMES = 1500  # 30 s
+_MAX_FRAMES = 1500  # 30 s
 _HEAD_PREFIX = "aux."  # of the names of the transcription head's tensors
 _SIZES = {"base": (768, 12, 12), "large": (1024, 24, 16)}
 _PARLIAMENT = (
@@ -175,7 +175,8 @@ def _trunk(spec: EncoderSpec) -> nn.Module:
 class Wav2Vec2Offline(OfflineEncoder):
     """The network as it was trained: over all of its samples at once."""
 
-    most_frames = _MOST_FRAMES
+    most_frames = _MAX_FRAMES
+    missing_frames = 1  # a frame covers 400 samples, and the next one begins after 320
     trunk: Any  # torchaudio's own network
 
     def __init__(self, spec: EncoderSpec, output_layers: tuple[int, ...] = ()) -> None:

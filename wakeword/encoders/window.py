@@ -35,8 +35,8 @@ class WindowEncoder(Encoder):
 
     Args:
         offline: an encoder that takes all of its input at once.
-        window: in frames of the encoder, a whole number of feature frames; 0 is 1.92 s, or the hop
-            where that is longer.
+        window: in frames of the encoder, a whole number of feature frames; 0 is 1.92 s, or as long
+            as the hop needs where that is longer.
         hop: in frames of the encoder, a whole number of feature frames; None is 0.48 s.
 
     Raises:
@@ -50,15 +50,18 @@ class WindowEncoder(Encoder):
     def __init__(self, offline: OfflineEncoder, window: int = 0, hop: int | None = None) -> None:
         super().__init__(offline.spec, offline.output_layers)
         ratio = features_per_frame(offline.spec)
+        step, missing = ratio.denominator, offline.missing_frames
         hop = round(_HOP_MS / 10 / ratio) if hop is None else hop
-        window = window or max(round(_WINDOW_MS / 10 / ratio), hop)
-        require_frame_counts(window=window, hop=hop)
-        step = ratio.denominator
-        if not hop <= window <= offline.most_frames or hop % step or window % step:
+        require_frame_counts(hop=hop)
+        shortest = -(-(hop + missing) // step) * step
+        window = window or max(round(_WINDOW_MS / 10 / ratio), shortest)
+        require_frame_counts(window=window)
+        if not hop + missing <= window <= offline.most_frames or hop % step or window % step:
             multiples = f", both multiples of {step}" if step > 1 else ""
+            at_least = f"hop + {missing}" if missing else "hop"
             raise ConfigError(
-                f"window {window}, hop {hop}: expected 1 <= hop <= window <= {offline.most_frames} "
-                f"frames{multiples}."
+                f"window {window}, hop {hop}: expected {at_least} <= window <= "
+                f"{offline.most_frames} frames{multiples}."
             )
         # not a submodule: its weights are those of `trunk`, and a state dict names each once
         object.__setattr__(self, "offline", offline)

@@ -1,4 +1,4 @@
-"""An exported model against the one that it was made from: the same audio through both."""
+"""Comparison of an exported model with the model it was made from, on the same audio."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from wakeword import runtime
 from wakeword.audio.files import audio_info, iter_audio
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.detection.detector import Detector
-from wakeword.detection.streaming import StreamDetector
 from wakeword.detection.trigger import Scores, smooth, to_detections
 from wakeword.errors import CheckpointError
 from wakeword.model.network import WakeWordModel
@@ -23,20 +22,20 @@ from wakeword.progress import ProgressCallback
 
 NOISE_S = 30
 """Seconds of noise that are compared on without recordings."""
-_NEAR_S = 0.2
+_TOLERANCE_S = 0.2
 
 
 @dataclass(frozen=True)
 class ExportComparison:
-    """What both gave for the same audio, block by block, on one thread.
+    """Results of a model and its export on the same audio, block by block, on one thread.
 
     Attributes:
         seconds: of audio.
         difference: max |score − score|.
-        detections: how many the model and its export gave at the model's own thresholds.
-        shared: how many of them are the same word, no more than 0.2 s apart.
-        identical: whether all are the same words at the very same times.
-        real_time_factors: processor seconds for a second of audio, of the model and its export.
+        detections: number of detections of the model and of its export, at the model's thresholds.
+        shared: how many of them are the same keyword, no more than 0.2 s apart.
+        identical: whether all are the same keywords at the very same times.
+        real_time_factors: processor seconds per second of audio, of the model and of its export.
     """
 
     seconds: float
@@ -91,32 +90,38 @@ def compare_exported_file(
 def compare_export(
     model: WakeWordModel, exported: runtime.ExportedModel, recordings: Iterable[Iterable[Samples]]
 ) -> ExportComparison:
-    """Both over recordings, each a stream of its own that comes in pieces of any length."""
+    """Run a model and its export on recordings.
+
+    Args:
+        model: from `wakeword.load`.
+        exported: the same model from `wakeword.runtime.load`.
+        recordings: each a stream of its own, in pieces of any length at 16 kHz.
+    """
     seconds = difference = 0.0
-    counts, spent = np.zeros(2, int), np.zeros(2)
+    counts, spent_s = np.zeros(2, int), np.zeros(2)
     shared = 0
     identical = True
-    detectors: tuple[StreamDetector, ...] = (Detector(model), runtime.Detector(exported))
+    detectors = Detector(model), Detector(exported)
     trigger = detectors[0].trigger
     silence = np.zeros(model.first_block + model.block, dtype=np.float32)
     for recording in recordings:
-        logits: tuple[list[Scores], ...] = ([], [])
+        pieces: tuple[list[Scores], ...] = ([], [])
         for piece in chain(recording, [silence]):
             seconds += len(piece) / SAMPLE_RATE
             for i, detector in enumerate(detectors):
-                began = time.process_time()
-                logits[i].append(detector.logits(piece))
-                spent[i] += time.process_time() - began
-        joined = [np.concatenate(each) for each in logits]
-        scores = [smooth(each, trigger.smoothing) for each in joined]
+                start_s = time.process_time()
+                pieces[i].append(detector.logits(piece))
+                spent_s[i] += time.process_time() - start_s
+        logits = [np.concatenate(each) for each in pieces]
+        scores = [smooth(each, trigger.smoothing) for each in logits]
         difference = max(difference, float(np.abs(scores[0] - scores[1]).max()))
-        found = [
-            [(heard.keyword, heard.time) for heard in to_detections(trigger.run(each)[0], model)]
-            for each in joined
+        detections = [
+            [(found.keyword, found.time) for found in to_detections(trigger.run(each)[0], model)]
+            for each in logits
         ]
-        identical = identical and found[0] == found[1]
-        shared += _shared(*found)
-        counts += [len(each) for each in found]
+        identical = identical and detections[0] == detections[1]
+        shared += _shared(*detections)
+        counts += [len(each) for each in detections]
         for detector in detectors:
             detector.reset()
     return ExportComparison(
@@ -125,15 +130,19 @@ def compare_export(
         (int(counts[0]), int(counts[1])),
         shared,
         identical,
-        (float(spent[0] / seconds), float(spent[1] / seconds)),
+        (float(spent_s[0] / seconds), float(spent_s[1] / seconds)),
     )
 
 
 def _shared(some: list[tuple[str, float]], others: list[tuple[str, float]]) -> int:
-    """How many of some have one of the others to themselves that is the same within 0.2 s."""
-    left = list(others)
-    for word, time_s in some:
-        near = [each for each in left if each[0] == word and abs(each[1] - time_s) <= _NEAR_S]
+    """Return how many detections can be paired with one of the others within the tolerance."""
+    unpaired = list(others)
+    for keyword, time_s in some:
+        near = [
+            other
+            for other in unpaired
+            if other[0] == keyword and abs(other[1] - time_s) <= _TOLERANCE_S
+        ]
         if near:
-            left.remove(min(near, key=lambda each: abs(each[1] - time_s)))
-    return len(others) - len(left)
+            unpaired.remove(min(near, key=lambda other: abs(other[1] - time_s)))
+    return len(others) - len(unpaired)

@@ -1,8 +1,8 @@
-"""One ONNX file with front end, encoder, head and operating point, for `wakeword.runtime`.
+"""Export to ONNX: one file with front end, encoder, head and metadata, for `wakeword.runtime`.
 
-The graph takes a block of samples and the state, and gives logits and the next state. A stream's
-first block is longer and has no past: the file holds a graph for it and one for the blocks after
-it, over the same weights, and the input `first` chooses.
+The graph takes a block of samples and the state, and returns logits and the next state. The first
+block of a stream is longer and has no state: the file holds a graph for it and one for the blocks
+after it, over the same weights, and the input `first` chooses between them.
 """
 
 from __future__ import annotations
@@ -24,24 +24,27 @@ from torch import Tensor, nn
 from wakeword.errors import ConfigError
 from wakeword.model.network import WakeWordModel
 from wakeword.model.provenance import licence_notice
+from wakeword.model.state import replace_tensors, state_structure, state_tensors
 from wakeword.runtime import FORMAT
 from wakeword.storage import atomic_write
 
-_FOLDED = 1 << 28  # values: constants up to this size are computed when exporting
+_MAX_FOLDED = 1 << 28  # values: constants up to this size are computed when exporting
 
 Graph = Any  # onnx.ModelProto; the package is an extra
 
 
 def export_onnx(model: WakeWordModel, path: Path | str, *, int8: bool = False) -> None:
-    """Write a model as ONNX, whole or not at all.
+    """Write a model as an ONNX file, atomically.
 
     Args:
         model: from `wakeword.load`.
         path: of the file.
-        int8: weights of encoder and head in eight bits; the front end stays in float32.
+        int8: whether to store the weights of encoder and head in eight bits; the front end stays
+            in float32.
 
     Raises:
-        ConfigError: onnx, onnxscript or onnxruntime is not installed, or the path is not writable.
+        ConfigError: onnx, onnxscript or onnxruntime is not installed, the path cannot be written,
+            or the encoder's state cannot be held by a graph.
     """
     try:
         onnx = import_module("onnx")
@@ -52,23 +55,15 @@ def export_onnx(model: WakeWordModel, path: Path | str, *, int8: bool = False) -
             f"exporting needs {error.name}: pip install 'wakeword[export]'."
         ) from None
     first = torch.zeros(1, model.first_block)
-    following = torch.zeros(1, model.block)
-    with torch.inference_mode():
-        _, young = model(first)
-        _, state = model(following, young)
-        _, old = model(following, state)
-    if not _shape(young) == _shape(state) == _shape(old):
-        raise ConfigError(
-            f"{model.origin.encoder} ({model.encoder.streaming}) keeps a state that changes along "
-            "the stream in more than the values of its tensors: no graph can hold it."
-        )
-    beginning = _graph(_Step(model, None), (first,))
-    later = _graph(_Step(model, state), (following, *_tensors(state)))
+    later = torch.zeros(1, model.block)
+    state = _steady_state(model, first, later)
+    first_graph = _graph(_Step(model, None), (first,))
+    later_graph = _graph(_Step(model, state), (later, *state_tensors(state)))
     if int8:
-        beginning, later = _quantised(beginning), _quantised(later)
-    names = [f"state{i}" for i in range(len(_tensors(state)))]
-    whole_graph = _choosing(onnx, beginning, later, names, len(model.keywords))
-    about = {
+        first_graph, later_graph = _quantised(first_graph), _quantised(later_graph)
+    names = [f"state{i}" for i in range(len(state_tensors(state)))]
+    graph = _joined(onnx, first_graph, later_graph, names, len(model.keywords))
+    metadata = {
         "format": FORMAT,
         "keywords": list(model.keywords),
         "operating_point": asdict(model.operating_point),
@@ -79,18 +74,36 @@ def export_onnx(model: WakeWordModel, path: Path | str, *, int8: bool = False) -
         "block": model.block,
         "int8": int8,
     }
-    kept = {
-        "wakeword": json.dumps(about, sort_keys=True),
+    properties = {
+        "wakeword": json.dumps(metadata, sort_keys=True),
         "NOTICE": licence_notice(asdict(model.origin)),
     }
-    onnx.helper.set_model_props(whole_graph, kept)
-    onnx.checker.check_model(whole_graph)
+    onnx.helper.set_model_props(graph, properties)
+    onnx.checker.check_model(graph)
     with atomic_write(Path(path)) as part:
-        part.write_bytes(whole_graph.SerializeToString(deterministic=True))
+        part.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def _steady_state(model: WakeWordModel, first: Tensor, later: Tensor) -> Any:
+    """Return a state whose structure is the same after every block.
+
+    Raises ConfigError where the model has none.
+    """
+    with torch.inference_mode():
+        _, after_first = model(first)
+        _, state = model(later, after_first)
+        _, after_later = model(later, state)
+    structures = [state_structure(each) for each in (after_first, state, after_later)]
+    if not structures[0] == structures[1] == structures[2]:
+        raise ConfigError(
+            f"{model.origin.encoder} ({model.encoder.streaming}) keeps a state that changes along "
+            "the stream in more than the values of its tensors: no graph can hold it."
+        )
+    return state
 
 
 class _Step(nn.Module):
-    """A model as a function of tensors alone; what else its state holds is constant."""
+    """A model as a function of tensors alone; everything else in its state is constant."""
 
     def __init__(self, model: WakeWordModel, state: Any) -> None:
         super().__init__()
@@ -98,48 +111,28 @@ class _Step(nn.Module):
         self._example = state
 
     def forward(self, samples: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-        state = _with_tensors(self._example, iter(tensors))
+        """Map samples and the state's tensors to logits and the next state's tensors."""
+        state = replace_tensors(self._example, iter(tensors))
         logits, state = self.model(samples, state)
-        return logits, *_tensors(state)
-
-
-def _shape(state: Any) -> Any:
-    """What a graph takes for granted: the shapes of a state's tensors, and all else in it."""
-    if isinstance(state, tuple):
-        return tuple(_shape(each) for each in state)
-    return state.shape if isinstance(state, Tensor) else state
-
-
-def _tensors(state: Any) -> list[Tensor]:
-    """Those of a state that hold anything, in order."""
-    if isinstance(state, tuple):
-        return [tensor for each in state for tensor in _tensors(each)]
-    return [state] if isinstance(state, Tensor) and state.numel() else []
-
-
-def _with_tensors(example: Any, tensors: Iterator[Tensor]) -> Any:
-    """The example with other tensors in the places that `_tensors` takes them from."""
-    if isinstance(example, tuple):
-        values = [_with_tensors(each, tensors) for each in example]
-        return type(example)(*values) if hasattr(example, "_fields") else tuple(values)
-    return next(tensors) if _tensors(example) else example
+        return logits, *state_tensors(state)
 
 
 def _graph(step: _Step, inputs: tuple[Tensor, ...]) -> Graph:
-    inputs = tuple(tensor.clone() for tensor in inputs)  # what inference made cannot be traced
+    """Trace a model with example inputs."""
+    inputs = tuple(tensor.clone() for tensor in inputs)  # inference tensors cannot be traced
     with _quiet():
         program = torch.onnx.export(step.eval(), inputs, dynamo=True, verbose=False)
         assert program is not None
-        # weights as they are multiplied, and the front end's matrices, computed once and for all
-        limits = {"input_size_limit": _FOLDED, "output_size_limit": _FOLDED}
+        # transposed weights and the front end's matrices become constants
+        limits = {"input_size_limit": _MAX_FOLDED, "output_size_limit": _MAX_FOLDED}
         import_module("onnxscript.optimizer").optimize(program.model, **limits)
     return program.model_proto
 
 
 def _quantised(graph: Graph) -> Graph:
-    """Matrices of encoder and head in eight bits, what they are multiplied with as it comes.
+    """Store the matrices of encoder and head in eight bits; activations are quantised at run time.
 
-    Seven bits of the eight are used: without VNNI, sums of products of eight bits overflow.
+    Seven of the eight bits are used: without VNNI, sums of eight-bit products overflow.
     """
     onnx = import_module("onnx")
     quantization = import_module("onnxruntime.quantization")
@@ -164,7 +157,7 @@ def _quantised(graph: Graph) -> Graph:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter warns its own developers of."""
+    """Silence the exporter's warnings, which address its own developers."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -175,79 +168,94 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _choosing(
-    onnx: Any, beginning: Graph, later: Graph, states: Sequence[str], keywords: int
+def _joined(
+    onnx: Any, first: Graph, later: Graph, state_names: Sequence[str], keywords: int
 ) -> Graph:
-    """Both graphs as the branches of one, with each weight that they share held once."""
+    """Return one graph with both as its branches; weights that they share are held once."""
     helper = onnx.helper
     weights: dict[bytes, Any] = {}
-    branches = []
-    for prefix, graph in (("first", beginning.graph), ("later", later.graph)):
-        renamed = dict(zip((i.name for i in graph.input), ("samples", *states), strict=False))
-        used = {name for node in graph.node for name in node.input}
-        used |= {value.name for value in graph.output}
-        for weight in graph.initializer:
-            if weight.name in used:
-                renamed[weight.name] = _shared(weight, weights)
-        for name in {name for node in graph.node for name in node.output if name}:
-            renamed[name] = f"{prefix}.{name}"
-        nodes = []
-        for node in graph.node:
-            node = _copy(node)
-            node.name = f"{prefix}.{node.name}"
-            del node.metadata_props[:]  # where in whose source it was traced
-            _replace(node.input, renamed)
-            _replace(node.output, renamed)
-            nodes.append(node)
-        outputs = []
-        for i, value in enumerate(graph.output):
-            # an output must come from a node of the branch, also where it is an input or a weight
-            name = f"{prefix}.out{i}"
-            nodes.append(helper.make_node("Identity", [renamed[value.name]], [name]))
-            outputs.append(_named(value, name))
-        branches.append(helper.make_graph(nodes, prefix, [], outputs))
+    branches = [
+        _branch(helper, prefix, graph.graph, ("samples", *state_names), weights)
+        for prefix, graph in (("first", first), ("later", later))
+    ]
+    is_first = helper.make_tensor_value_info("first", onnx.TensorProto.BOOL, [])
     samples = helper.make_tensor_value_info("samples", onnx.TensorProto.FLOAT, [1, "samples"])
-    first = helper.make_tensor_value_info("first", onnx.TensorProto.BOOL, [])
-    before = [
-        _named(value, name) for value, name in zip(later.graph.input[1:], states, strict=True)
-    ]
-    after = [
-        _named(value, f"next_{name}")
-        for value, name in zip(later.graph.output[1:], states, strict=True)
-    ]
     logits = helper.make_tensor_value_info(
         "logits", onnx.TensorProto.FLOAT, [1, "frames", keywords]
     )
+    state_inputs = [
+        _named(value, name) for value, name in zip(later.graph.input[1:], state_names, strict=True)
+    ]
+    state_outputs = [
+        _named(value, f"next_{name}")
+        for value, name in zip(later.graph.output[1:], state_names, strict=True)
+    ]
     choice = helper.make_node(
         "If",
         ["first"],
-        ["logits", *(value.name for value in after)],
+        ["logits", *(value.name for value in state_outputs)],
         then_branch=branches[0],
         else_branch=branches[1],
     )
     graph = helper.make_graph(
-        [choice], "wakeword", [first, samples, *before], [logits, *after], [*weights.values()]
+        [choice],
+        "wakeword",
+        [is_first, samples, *state_inputs],
+        [logits, *state_outputs],
+        [*weights.values()],
     )
     return helper.make_model(graph, opset_imports=later.opset_import, ir_version=later.ir_version)
 
 
-def _shared(weight: Any, weights: dict[bytes, Any]) -> str:
-    """The name of the one copy of a weight."""
+def _branch(
+    helper: Any, prefix: str, graph: Any, inputs: Sequence[str], weights: dict[bytes, Any]
+) -> Any:
+    """Return a graph as a branch: names within it get a prefix, its weights move to `weights`."""
+    renamed = dict(zip((value.name for value in graph.input), inputs, strict=False))
+    used = {name for node in graph.node for name in node.input}
+    used |= {value.name for value in graph.output}
+    for weight in graph.initializer:
+        if weight.name in used:
+            renamed[weight.name] = _shared_name(weight, weights)
+    for name in {name for node in graph.node for name in node.output if name}:
+        renamed[name] = f"{prefix}.{name}"
+    nodes = []
+    for node in graph.node:
+        node = _copy(node)
+        node.name = f"{prefix}.{node.name}"
+        del node.metadata_props[:]  # places in the traced source
+        _rename(node.input, renamed)
+        _rename(node.output, renamed)
+        nodes.append(node)
+    outputs = []
+    for i, value in enumerate(graph.output):
+        # an output must come from a node of the branch, also where it is an input or a weight
+        name = f"{prefix}.out{i}"
+        nodes.append(helper.make_node("Identity", [renamed[value.name]], [name]))
+        outputs.append(_named(value, name))
+    return helper.make_graph(nodes, prefix, [], outputs)
+
+
+def _shared_name(weight: Any, weights: dict[bytes, Any]) -> str:
+    """Return the name of the one copy of a weight, which is added where it is new."""
     content = _named(weight, "").SerializeToString(deterministic=True)
     if content not in weights:
         weights[content] = _named(weight, f"weight{len(weights)}")
     return str(weights[content].name)
 
 
-def _replace(names: Any, renamed: dict[str, str]) -> None:
+def _rename(names: Any, renamed: dict[str, str]) -> None:
+    """Replace names in place."""
     names[:] = [renamed.get(name, name) for name in names]
 
 
 def _named(message: Any, name: str) -> Any:
+    """Return a copy of a protobuf message with another name."""
     message = _copy(message)
     message.name = name
     return message
 
 
 def _copy(message: Any) -> Any:
+    """Return a copy of a protobuf message."""
     return type(message).FromString(message.SerializeToString())

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The model file: one safetensors file with weights, settings, operating point and provenance."""
 
 from __future__ import annotations
 
@@ -24,73 +24,59 @@ from wakeword.model.provenance import Origin
 
 FORMAT = "wakeword/2"
 READABLE_FORMATS = ("wakeword/1", FORMAT)
-_MAX_FILE = 2_000_000_000  # bytes; no model here comes near
+_METADATA_KEY = "wakeword"
+_MIN_BYTES, _MAX_BYTES = 8, 2_000_000_000
 _MAX_KEYWORDS = 1000
-_MAX_ABOUT = 100_000  # characters
-_DTYPES = (torch.float16, torch.float32)  # that `save` writes
+_DTYPES = (torch.float16, torch.float32)  # those that `save_model` writes
 
 
 def save_model(model: WakeWordModel, path: Path | str) -> None:
-    """Write a model as one safetensors file, whole or not at all.
+    """Write a model as one safetensors file, atomically.
 
-    Encoder weights that float16 holds without loss (as recognisers ship them) are kept so.
+    Encoder weights that float16 holds without loss, as checkpoints ship them, are written in it.
+
+    Raises:
+        ConfigError: the path cannot be written.
     """
     tensors: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
         half = tensor.half()
         lossless = name.startswith("encoder.") and torch.equal(half.float(), tensor)
         tensors[name] = (half if lossless else tensor).contiguous()
-    about = {
+    metadata = {
         "format": FORMAT,
         "keywords": list(model.keywords),
         "encoder_settings": model.encoder.settings(),
         "operating_point": asdict(model.operating_point),
         "origin": asdict(model.origin),
     }
+    text = {_METADATA_KEY: json.dumps(metadata, sort_keys=True)}
     with storage.atomic_write(Path(path)) as part:
-        metadata = {"wakeword": json.dumps(about, sort_keys=True)}
-        part.write_bytes(safetensors.torch.save(tensors, metadata))
+        part.write_bytes(safetensors.torch.save(tensors, text))
 
 
 def load_model(path: Path | str) -> WakeWordModel:
-    """Read a model file; nothing in it is executed.
+    """Read a model file of this or an earlier version; nothing in it is executed.
 
-    Raises CheckpointError, saying what to do, for a missing, damaged, foreign or hostile file.
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        CheckpointError: a missing, damaged, foreign or hostile file; the message says what to do.
     """
     path = Path(path)
-    about = read_metadata(path)
+    metadata = read_metadata(path)
     try:
-        origin = Origin(**about["origin"])
-        point = OperatingPoint(**about["operating_point"])
-        keywords = [str(word) for word in about["keywords"]]
-        settings = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in about["encoder_settings"].items()
-        }
-        if len(keywords) > _MAX_KEYWORDS:
-            raise ValueError(f"{len(keywords)} keywords")
-        validate_operating_point(point, keywords)
-        _bounded(settings)
-        encoder = build_encoder(origin.encoder, origin.streaming, **settings)
-        head = build_head(
-            origin.head,
-            encoder.dim,
-            len(keywords),
-            len(encoder.output_layers),
-            encoder.frame_rate_hz,
-        )
-        model = WakeWordModel(encoder, head, keywords, origin, point)
-        tensors = safetensors.torch.load_file(path)
-        expected = model.state_dict()
-        wrong = set(expected) ^ set(tensors) or {
-            name for name, tensor in expected.items() if tensor.shape != tensors[name].shape
-        }
-        if wrong:
-            raise ValueError(f"tensors that do not fit, such as {sorted(wrong)[0]}")
-        if not all(t.dtype in _DTYPES and t.isfinite().all() for t in tensors.values()):
-            raise ValueError("weights that are not finite float16 or float32 numbers")
-        model.load_state_dict({n: t.float() for n, t in tensors.items()})
-    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        model = _build_model(metadata)
+        model.load_state_dict(_checked_weights(model, safetensors.torch.load_file(path)))
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        ConfigError,
+    ) as error:
         raise CheckpointError(
             f"{path}: a wakeword file whose content does not fit together ({error}). "
             "Train it again, or use the version of wakeword that wrote it."
@@ -108,35 +94,65 @@ def read_metadata(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such model file. {remedy}")
     size = path.stat().st_size
-    if not 8 <= size <= _MAX_FILE:
+    if not _MIN_BYTES <= size <= _MAX_BYTES:
         raise CheckpointError(f"{path}: {size} bytes, not a model. {remedy}")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            text = file.metadata() or {}
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
-            f"{path}: not a whole safetensors file ({error}): truncated, or another kind of file "
-            f"(pickles are never opened). {remedy}"
+            f"{path}: not a complete safetensors file ({error}): truncated, or another kind of "
+            f"file (pickles are never opened). {remedy}"
         ) from error
     try:
-        about = json.loads(metadata["wakeword"])
-        written_by = about["format"]
+        metadata = json.loads(text[_METADATA_KEY])
+        written_by = metadata["format"]
     except (KeyError, ValueError, TypeError, RecursionError):
         raise CheckpointError(
-            f"{path}: a safetensors file of something else, without wakeword's metadata. {remedy}"
+            f"{path}: a safetensors file of another program, without wakeword's metadata. {remedy}"
         ) from None
     if written_by not in READABLE_FORMATS:
         raise CheckpointError(
             f"{path}: written in format {written_by!r}; this version reads "
             f"{', '.join(READABLE_FORMATS)}. Update wakeword, or train the model again."
         )
-    return upgrade_metadata(about)
+    return upgrade_metadata(metadata)
 
 
-def _bounded(settings: Mapping[str, Any]) -> None:
-    """Numbers from a file that may be hostile: small enough to be built."""
-    for key in ("chunk", "left", "period", "normed", "window", "hop"):
-        if key in settings and not (type(settings[key]) is int and 0 < settings[key] <= 1500):
-            raise ValueError(f"{key} of {settings[key]!r}")
-    if len(str(settings.get("about", ""))) > _MAX_ABOUT:
-        raise ValueError("a description of its encoder that is too long")
+def _build_model(metadata: Mapping[str, Any]) -> WakeWordModel:
+    """Return the model that the metadata describe, with random weights.
+
+    Raises KeyError, TypeError, ValueError, AttributeError or ConfigError where they describe none.
+    """
+    origin = Origin(**metadata["origin"])
+    point = OperatingPoint(**metadata["operating_point"])
+    keywords = [str(keyword) for keyword in metadata["keywords"]]
+    if len(keywords) > _MAX_KEYWORDS:
+        raise ValueError(f"{len(keywords)} keywords")
+    validate_operating_point(point, keywords)
+    settings = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in metadata["encoder_settings"].items()
+    }
+    encoder = build_encoder(origin.encoder, origin.streaming, **settings)
+    head = build_head(
+        origin.head,
+        encoder.dim,
+        len(keywords),
+        len(encoder.output_layers),
+        encoder.frame_rate_hz,
+    )
+    return WakeWordModel(encoder, head, keywords, origin, point)
+
+
+def _checked_weights(model: WakeWordModel, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a file's tensors in float32. Raises ValueError where they are not the model's."""
+    expected = model.state_dict()
+    wrong = set(expected) ^ set(tensors) or {
+        name for name, tensor in expected.items() if tensor.shape != tensors[name].shape
+    }
+    if wrong:
+        raise ValueError(f"tensors that do not fit, such as {min(wrong)}")
+    if not all(t.dtype in _DTYPES and t.isfinite().all() for t in tensors.values()):
+        raise ValueError("weights that are not finite float16 or float32 numbers")
+    return {name: tensor.float() for name, tensor in tensors.items()}

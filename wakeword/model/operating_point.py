@@ -1,4 +1,4 @@
-"""TODO."""
+"""The operating point of a model: when a score becomes a detection."""
 
 from __future__ import annotations
 
@@ -8,16 +8,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """When a score becomes a detection; times in seconds, counted in frames."""
+    """When a score becomes a detection.
 
-    thresholds: Mapping[str, float]  # by keyword, 0 to 1
+    Attributes:
+        thresholds: score, 0 to 1, from which each keyword is detected.
+        smoothing_s: seconds of logits that are averaged.
+        refractory_s: seconds after a detection in which the same keyword is not detected again.
+        provenance: how the thresholds were found, in words.
+    """
+
+    thresholds: Mapping[str, float]
     smoothing_s: float = 0.12
     refractory_s: float = 1.0
-    provenance: str = ""  # how the thresholds were found
+    provenance: str = ""
 
 
 def validate_operating_point(point: OperatingPoint, keywords: Collection[str]) -> None:
-    """Of a file that may be hostile. Raises ValueError, or TypeError where it holds no numbers."""
+    """Check an operating point that may come from a hostile file.
+
+    Raises:
+        ValueError: thresholds of other keywords, or numbers out of range.
+        TypeError: a threshold or time is no number.
+    """
     if not keywords or set(point.thresholds) != set(keywords):
         raise ValueError("keywords and thresholds do not match")
     for value in (*point.thresholds.values(), point.smoothing_s, point.refractory_s):

@@ -1,4 +1,4 @@
-"""What a model is made of, and under which licences: recorded when it is trained."""
+"""Provenance of a model: what it was made of and under which licences, recorded in training."""
 
 from __future__ import annotations
 
@@ -7,27 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-def licence_notice(origin: Mapping[str, Any]) -> str:
-    """The notice that goes with a model, from its origin as its file keeps it."""
-    training = origin["training"]
-    lines = [
-        "This wake-word model was trained with wakeword (Apache-2.0).",
-        f"Encoder: {origin['encoder']}, licence {origin['licence']}"
-        + (", weights of its own (random to begin with)." if not origin["encoder_sha256"] else "."),
-    ]
-    if origin["encoder_sha256"]:
-        lines.append(f"Encoder weights: SHA-256 {origin['encoder_sha256']}.")
-    lines.append("Recordings that it learned from:")
-    lines += [
-        f"- {each['role']}: {each['clips']} from {each['source']}, licence {each['licence']}"
-        for each in training.get("data", [])
-    ] or ["- not recorded"]
-    return "\n".join(lines) + "\n"
-
-
 @dataclass(frozen=True)
 class Origin:
-    """Where a model comes from: kept in its file."""
+    """What a model was made of; its file keeps it.
+
+    Attributes:
+        encoder: name of the encoder.
+        streaming: its streaming mode.
+        encoder_sha256: hash of the encoder's checkpoint; "" for random weights.
+        licence: licence of the encoder's weights.
+        head: kind of head, see `heads.build_head`.
+        training: what the training records, such as strategy and data, in JSON's types.
+    """
 
     encoder: str
     streaming: str
@@ -35,3 +26,25 @@ class Origin:
     licence: str
     head: str
     training: Mapping[str, Any] = field(default_factory=dict)
+
+
+def licence_notice(origin: Mapping[str, Any]) -> str:
+    """Return the licence notice of a model.
+
+    Args:
+        origin: the fields of `Origin`, as its file keeps them.
+    """
+    training = origin["training"]
+    lines = [
+        "This wake-word model was trained with wakeword (Apache-2.0).",
+        f"Encoder: {origin['encoder']}, licence {origin['licence']}"
+        + (", trained from random weights." if not origin["encoder_sha256"] else "."),
+    ]
+    if origin["encoder_sha256"]:
+        lines.append(f"Encoder weights: SHA-256 {origin['encoder_sha256']}.")
+    lines.append("Recordings that it was trained on:")
+    lines += [
+        f"- {each['role']}: {each['clips']} from {each['source']}, licence {each['licence']}"
+        for each in training.get("data", [])
+    ] or ["- not recorded"]
+    return "\n".join(lines) + "\n"

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from wakeword.audio.samples import SAMPLE_RATE
-from wakeword.detection.streaming import StreamDetector
+from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 from wakeword.errors import ConfigError, WakewordError, unknown_name_message
 from wakeword.serve.metrics import ServerMetrics
 
 RATES_HZ = (8000, 192000)
 
-DetectorFactory = Callable[[int], StreamDetector]
+DetectorFactory = Callable[[int], Detector]
 """Sample rate in Hz → a new detector for one stream."""
 
 
@@ -117,7 +117,7 @@ class StreamSession:
 
     def __init__(
         self,
-        detectors: Iterable[StreamDetector],
+        detectors: Iterable[Detector],
         keywords: frozenset[str],
         metrics: ServerMetrics,
         rate: int,
@@ -140,7 +140,7 @@ class StreamSession:
         scores = [pair for detector in self._detectors for pair in detector.scores.items()]
         return {keyword: score for keyword, score in scores if keyword in self._keywords}
 
-    def _detect(self, step: Callable[[StreamDetector], list[Detection]]) -> list[Detection]:
+    def _detect(self, step: Callable[[Detector], list[Detection]]) -> list[Detection]:
         start_s = time.thread_time()
         detections = [each for detector in self._detectors for each in step(detector)]
         self._metrics.compute_s.inc(time.thread_time() - start_s)

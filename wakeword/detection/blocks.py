@@ -1,0 +1,146 @@
+"""From pieces of a stream, of any length and rate, to the blocks of samples that a model takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from wakeword.audio.resampling import StreamResampler
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.audio.silence_gate import SilenceGate
+from wakeword.detection.trigger import StreamModel
+from wakeword.errors import ConfigError
+
+AudioPiece = npt.NDArray[np.float32] | npt.NDArray[np.int16]
+"""(n,) samples of one channel, float32 in [-1, 1] or int16."""
+
+
+class Block(NamedTuple):
+    """Samples that a model takes in one step.
+
+    Attributes:
+        samples: (first_block,) or (block,) at 16 kHz.
+        is_first: whether the model starts here, without a state.
+    """
+
+    samples: Samples
+    is_first: bool
+
+
+class Gap(NamedTuple):
+    """A stretch of silence that no block covers.
+
+    Attributes:
+        end: sample of the stream, at 16 kHz, with which the next block begins.
+    """
+
+    end: int
+
+
+class BlockBuffer:
+    """Collects one stream into the blocks of a model.
+
+    A model's first block is longer than the others, because the first frames wait for the
+    look-ahead. However the stream is cut into pieces, the blocks are the same.
+
+    Args:
+        model: whose blocks are collected.
+        rate: of the stream, in Hz; samples are resampled to 16 kHz.
+
+    Attributes:
+        in_silence: whether the gate was closed at the end of the last piece.
+    """
+
+    def __init__(self, model: StreamModel, rate: int) -> None:
+        self._rate = rate
+        self._first_block, self._block = model.first_block, model.block
+        # after a gap, blocks begin where they would begin without one
+        self._grid = math.lcm(round(model.frame_s * SAMPLE_RATE), model.block)
+        self._resampler = StreamResampler(rate)
+        self._pending: Samples = np.zeros(0, dtype=np.float32)
+        self._position = 0  # samples of the stream before `_pending`
+        self._next_is_first = True
+        self.in_silence = False
+
+    def push(self, piece: AudioPiece) -> None:
+        """Append the next samples of the stream.
+
+        Raises:
+            ConfigError: samples of several channels.
+        """
+        self._append(self._resampled(piece))
+
+    def pop(self) -> Block | None:
+        """Return the next block and remove it, or None until all of its samples are there."""
+        size = self._first_block if self._next_is_first else self._block
+        if len(self._pending) < size:
+            return None
+        block = Block(self._pending[:size], self._next_is_first)
+        self._pending = self._pending[size:]
+        self._position += size
+        self._next_is_first = False
+        return block
+
+    def pop_all(self) -> Iterator[Block]:
+        """Yield every block that is complete, and remove it."""
+        while (block := self.pop()) is not None:
+            yield block
+
+    def push_gated(self, piece: AudioPiece, gate: SilenceGate) -> Iterator[Block | Gap]:
+        """Append the next samples; yield the blocks of those that the gate lets through.
+
+        While the gate is closed, samples are kept as far back as it states and then dropped.
+        """
+        for stretch, is_open in gate.feed(self._resampled(piece)):
+            self.in_silence = not is_open
+            if is_open:
+                self._append(stretch)
+                yield from self.pop_all()
+                continue
+            # one step after the other: what is dropped must not depend on the pieces
+            for step in np.split(stretch, len(stretch) // SilenceGate.STEP):
+                self._append(step)
+                if gap := self._drop_silence(round(gate.before_s * SAMPLE_RATE)):
+                    yield gap
+
+    def finish(self, gate: SilenceGate | None = None) -> None:
+        """End the stream: append what resampler and gate hold, and silence to fill the blocks."""
+        tail = self._resampler.feed(np.zeros(0, dtype=np.float32), last=True)
+        if gate:
+            tail = np.concatenate([gate.rest(), tail])
+        silence = np.zeros(self._first_block + self._block, dtype=np.float32)
+        self._resampler = StreamResampler(self._rate)
+        self._append(np.concatenate([tail, silence]))
+
+    def _append(self, samples: Samples) -> None:
+        self._pending = np.concatenate([self._pending, samples])
+
+    def _resampled(self, piece: AudioPiece) -> Samples:
+        """Return (n,) samples of any rate at 16 kHz. Raises ConfigError for several channels."""
+        samples = np.asarray(piece)
+        if samples.ndim != 1:
+            raise ConfigError(
+                f"samples of shape {samples.shape}: expected one channel, (n,). "
+                "Take one channel, samples[:, 0], or the mean of all."
+            )
+        if samples.dtype == np.int16:
+            samples = samples.astype(np.float32) / 32768.0
+        return self._resampler.feed(np.asarray(samples, dtype=np.float32))
+
+    def _drop_silence(self, keep: int) -> Gap | None:
+        """Drop all but the last `keep` samples once they are a second longer.
+
+        The model starts anew after the gap.
+        """
+        if len(self._pending) < keep + SAMPLE_RATE:
+            return None
+        end = self._position + len(self._pending)
+        start = (end - keep) // self._grid * self._grid
+        self._pending = self._pending[start - self._position :]
+        self._position = start
+        self._next_is_first = True
+        return Gap(start)
