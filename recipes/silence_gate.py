@@ -51,14 +51,14 @@ def main(corpus: Path, file: Path, gap: float) -> None:
         for gate in (None, SilenceGate()):
             detector = detector_factory.open_detector(file, None, gate=gate)
             computed = 0
-            logits = detector._logits
+            step = detector.model.step
 
-            def counted(block: Samples, logits=logits):
+            def counted(block: Samples, state=None, step=step):
                 nonlocal computed
                 computed += len(block)
-                return logits(block)
+                return step(block, state)
 
-            detector._logits = counted
+            detector.model.step = counted
             began = time.process_time()
             found = [
                 each.time

@@ -43,7 +43,7 @@ def emformer(folder: Path) -> tuple[str, Path]:
         f"transcriber.{name}": t for name, t in build_encoder(EMFORMER).trunk.state_dict().items()
     }
     statistics = {"mean": [0.0] * small.mels, "invstddev": [1.0] * small.mels}
-    (folder / Path(real.sources[0].beside).name).write_text(json.dumps(statistics), "utf-8")
+    (folder / Path(real.sources[0].companion).name).write_text(json.dumps(statistics), "utf-8")
     joiner = {"joiner.linear.weight": torch.randn(29, small.dim)}
     torch.save(tensors | joiner, folder / "emformer.pt")
     return EMFORMER, folder / "emformer.pt"

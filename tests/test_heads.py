@@ -119,7 +119,7 @@ def test_loudness_of_the_encoder_does_not_matter(kind: str) -> None:
     torch.testing.assert_close(module(100 * x + 7)[0], module(x)[0], atol=1e-3, rtol=1e-3)
 
 
-def test_unknown_names_teach() -> None:
+def test_unknown_names_raise() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'attention'"):
         build_head("atention", 16, 1)
 
@@ -140,7 +140,7 @@ def knows(*examples: Tensor) -> ExamplesHead:
     return module
 
 
-def test_an_example_is_found_where_it_ends_spoken_faster_or_slower() -> None:
+def test_an_example_is_detected_at_its_end_at_any_speed() -> None:
     word, other = frames(20)[0], frames(100, seed=1)[0]
     module = knows(frames(9, seed=2)[0], word)
     for said in (word, word[::2], word.repeat_interleave(2, 0)):
@@ -158,7 +158,7 @@ def test_examples_in_chunks_equal_offline(sizes: list[int]) -> None:
     torch.testing.assert_close(stream(module, x, [*sizes, 1]), module(x)[0], **CLOSE)
 
 
-def test_the_nearest_example_counts_and_none_is_far() -> None:
+def test_the_nearest_example_counts() -> None:
     first, second, x = frames(12)[0], frames(15, seed=1)[0], frames(60, seed=2)
     both = knows(first, second)(x)[0]
     alone = [knows(each)(x)[0] for each in (first, second)]

@@ -49,7 +49,7 @@ def feed(
     keeper.finish()
 
 
-def test_detections_and_near_misses_are_kept_with_their_sound(tmp_path: Path) -> None:
+def test_detections_and_near_threshold_scores_are_saved_with_their_audio(tmp_path: Path) -> None:
     keeper = TriggerCapture(tmp_path, RATE, {"ping": 0.8})
     feed(keeper, {20: 0.9, 21: 0.85, 50: 0.45, 51: 0.6, 52: 0.5, 80: 0.3, 98: 0.95}, {20, 98})
     assert keeper.saved == 3
@@ -66,7 +66,7 @@ def test_detections_and_near_misses_are_kept_with_their_sound(tmp_path: Path) ->
     assert cut == pytest.approx([2.9, 3.0, 2.3], abs=0.01)  # at the ends there is no more
 
 
-def test_a_near_miss_that_becomes_a_detection_is_one_clip(tmp_path: Path) -> None:
+def test_a_near_threshold_score_before_a_detection_is_one_clip(tmp_path: Path) -> None:
     keeper = TriggerCapture(tmp_path, RATE, {"ping": 0.8})
     feed(keeper, {50: 0.7, 51: 0.9, 52: 0.7, 60: 0.6}, {51})
     assert [about.detected for _, about in captured_clips(tmp_path)] == [True]
@@ -96,7 +96,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_listening(tmp_path: Pat
         TriggerCapture(tmp_path / "file", RATE, {"ping": 0.8})
 
 
-def test_listening_keeps_and_says_how_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listen_reports_the_number_of_saved_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector_factory, "open_detector", fake_detector.open_detector)
     quiet, loud = np.zeros(16_000), np.random.default_rng(0).uniform(-0.5, 0.5, 8_000)
     pcm = (np.concatenate([quiet, loud, quiet, loud]) * 32767).astype("<i2").tobytes()
@@ -114,7 +114,7 @@ def kept(folder: Path, count: int) -> list[Path]:
     return [clip for clip, _ in captured_clips(folder)]
 
 
-def test_one_key_labels_a_clip_and_what_is_skipped_comes_again(tmp_path: Path) -> None:
+def test_one_key_labels_a_clip_and_skipped_clips_stay(tmp_path: Path) -> None:
     clips = kept(tmp_path, 5)
     result = CliRunner().invoke(main, ["review", str(tmp_path)], input="yxnsdq")
     assert result.exit_code == 0, result.output
@@ -128,7 +128,7 @@ def test_one_key_labels_a_clip_and_what_is_skipped_comes_again(tmp_path: Path) -
     assert len(read_dataset(tmp_path / "reviewed" / "reviewed.jsonl").negatives) == 3
 
 
-def test_a_folder_that_is_not_there_teaches(tmp_path: Path) -> None:
+def test_review_of_a_missing_folder_raises(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["review", str(tmp_path / "none")])
     assert result.exit_code == 2 and "--save-triggers" in result.output
 
@@ -162,7 +162,7 @@ CLIPS = [Clip(Path(f"{i}.wav"), "ping") for i in range(40)]
         (0, 0, (14, 2), []),
     ],
 )
-def test_only_what_is_certainly_worse_counts(
+def test_only_significant_differences_count(
     before: int, after: int, false_accepts: tuple[int, int], worse: list[str]
 ) -> None:
     old = evaluation([i < before for i in range(40)], false_accepts[0])
@@ -220,7 +220,7 @@ def reviewed(folder: Path, words: str, others: str, count: int) -> Path:
     return manifest
 
 
-def test_good_labels_make_a_new_model_and_the_old_one_stays(
+def test_good_labels_make_a_new_model_and_keep_the_old_one(
     tiny: EncoderSpec, start: tuple[Path, Path], tmp_path: Path
 ) -> None:
     was = start[0].read_bytes()
@@ -239,7 +239,7 @@ def test_negatives_alone_are_enough(
     assert out.is_file()
 
 
-def test_a_model_that_became_worse_is_refused(
+def test_a_model_that_became_worse_is_rejected(
     tiny: EncoderSpec, start: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As wrong labels make it: it fires for everything but the word."""
@@ -257,7 +257,7 @@ def test_a_model_that_became_worse_is_refused(
     assert not out.exists() and out.with_suffix(".png").is_file()
 
 
-def test_a_training_goes_on_from_a_model_with_its_own_words_only(
+def test_continued_training_keeps_the_keywords_of_the_model(
     tiny: EncoderSpec, start: tuple[Path, Path], tmp_path: Path
 ) -> None:
     before = load_model(start[0])

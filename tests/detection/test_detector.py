@@ -47,7 +47,7 @@ def hear(detector: Detector, samples: Samples, sizes: list[int]) -> list[Detecti
 
 @pytest.mark.parametrize("threshold", [None, 0.0])
 @pytest.mark.parametrize("sizes", [[1], [160], [1280], [4001], [17, 5000, 3, 900]])
-def test_pieces_change_nothing(
+def test_any_pieces_detect_the_same(
     model: WakeWordModel, sizes: list[int], threshold: float | None
 ) -> None:
     samples = SOUND[: 8_000 if sizes == [1] else None]
@@ -59,7 +59,7 @@ def test_pieces_change_nothing(
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
-def test_pieces_change_nothing_at_other_rates(model: WakeWordModel, rate: int) -> None:
+def test_any_pieces_detect_the_same_at_other_rates(model: WakeWordModel, rate: int) -> None:
     samples = soxr.resample(SOUND, SAMPLE_RATE, rate)
     detector = Detector(model, threshold=0.0, rate=rate)
     whole = hear(detector, samples, [len(samples)])
@@ -70,7 +70,7 @@ def test_pieces_change_nothing_at_other_rates(model: WakeWordModel, rate: int) -
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
-def test_other_rates_are_resampled_as_a_file_would_be(model: WakeWordModel, rate: int) -> None:
+def test_other_rates_are_resampled_like_files(model: WakeWordModel, rate: int) -> None:
     samples = soxr.resample(SOUND, SAMPLE_RATE, rate)
     live = hear(Detector(model, rate=rate), samples, [1440])
     file = hear(Detector(model), resample(samples, rate, SAMPLE_RATE), [1280])
@@ -78,18 +78,18 @@ def test_other_rates_are_resampled_as_a_file_would_be(model: WakeWordModel, rate
 
 
 @pytest.mark.parametrize("rate", [0, -1, 999, 10**7])
-def test_a_rate_that_no_device_has_teaches(tiny: EncoderSpec, rate: int) -> None:
+def test_an_impossible_sample_rate_raises(tiny: EncoderSpec, rate: int) -> None:
     with pytest.raises(AudioError, match="sample rate"):
         Detector(tiny_family.model(), rate=rate)
 
 
-def test_int16_is_the_same_sound(model: WakeWordModel) -> None:
+def test_int16_equals_float32(model: WakeWordModel) -> None:
     pcm = np.round(SOUND * 32768).astype(np.int16)
     as_float = pcm.astype(np.float32) / 32768
     assert hear(Detector(model), pcm, [1280]) == hear(Detector(model), as_float, [1280]) != []
 
 
-def test_reset_starts_anew(model: WakeWordModel) -> None:
+def test_reset_starts_a_new_stream(model: WakeWordModel) -> None:
     detector = Detector(model, threshold=0.0)
     first = hear(detector, SOUND, [1280])
     detector.reset()
@@ -99,7 +99,7 @@ def test_reset_starts_anew(model: WakeWordModel) -> None:
     assert hear(detector, SOUND, [1280]) == first != []
 
 
-def test_detectors_of_one_model_do_not_meet(model: WakeWordModel) -> None:
+def test_detectors_of_one_model_are_independent(model: WakeWordModel) -> None:
     sounds = [SOUND, tiny_family.sound(2.5, seed=3)]
     alone = [hear(Detector(model, threshold=0.0), sound, [1600]) for sound in sounds]
     detectors = [Detector(model, threshold=0.0) for _ in sounds]
@@ -113,7 +113,7 @@ def test_detectors_of_one_model_do_not_meet(model: WakeWordModel) -> None:
     assert alone[0] != alone[1]
 
 
-def test_flush_is_silence_that_follows(model: WakeWordModel) -> None:
+def test_flush_equals_silence_that_follows(model: WakeWordModel) -> None:
     detector, patient = (Detector(model, threshold=0.0) for _ in range(2))
     flushed = detector.feed(SOUND[:20_000]) + detector.flush()
     waited = patient.feed(np.concatenate([SOUND[:20_000], np.zeros(SAMPLE_RATE, np.float32)]))
@@ -177,7 +177,7 @@ def test_scores_are_those_of_the_last_frame(model: WakeWordModel) -> None:
         ({"alexia": 0.5}, "Did you mean 'alexa'"),
     ],
 )
-def test_wrong_thresholds_teach(tiny: EncoderSpec, threshold: object, message: str) -> None:
+def test_wrong_thresholds_raise(tiny: EncoderSpec, threshold: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Detector(tiny_family.model(), threshold=threshold)  # type: ignore[arg-type]
 
@@ -199,14 +199,14 @@ def test_thresholds_come_from_the_model_unless_given(tiny: EncoderSpec) -> None:
         (torch.nn.Linear(1, 1), "takes a model, not Linear"),
     ],
 )
-def test_a_detector_without_a_model_teaches(given: object, message: str) -> None:
+def test_a_detector_without_a_model_raises(given: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Detector(given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int16])
 @pytest.mark.parametrize("shape", [(1000, 2), (1, 1000), ()])
-def test_samples_of_several_channels_teach(
+def test_samples_of_several_channels_raise(
     tiny: EncoderSpec, dtype: type, shape: tuple[int, ...]
 ) -> None:
     model = tiny_family.model()
@@ -263,7 +263,7 @@ def test_steps_of_a_batch_are_those_of_its_streams(model: WakeWordModel, head: s
 
 @pytest.mark.parametrize("head", ["linear", "conv", "gru", "attention"])
 @pytest.mark.parametrize("batch", [1, 3, 32])
-def test_a_pool_hears_what_single_detectors_hear(
+def test_a_pool_detects_what_single_detectors_detect(
     model: WakeWordModel, head: str, batch: int
 ) -> None:
     """Seven streams that begin and end at different times, in pieces of different sizes."""
@@ -304,7 +304,7 @@ def test_a_pool_resamples_each_stream_by_its_own_rate(model: WakeWordModel) -> N
         assert [d.time for d in heard[rate]] == [d.time for d in expected] != []
 
 
-def test_a_stream_that_is_not_open_teaches(model: WakeWordModel) -> None:
+def test_a_stream_that_is_not_open_raises(model: WakeWordModel) -> None:
     pool = DetectorPool(model)
     pool.open("kitchen")
     with pytest.raises(ConfigError, match="'kitchen' is open already"):
@@ -348,7 +348,7 @@ def test_threshold_0_gives_every_local_peak() -> None:
     assert fired(scores, threshold=0.0, refractory=100) == [1, 4]  # the last may still rise
 
 
-def test_keywords_fire_apart() -> None:
+def test_keywords_are_detected_independently() -> None:
     logits = np.array([[-9.0, 9.0], [9.0, 9.0], [-9.0, -9.0], [-9.0, 9.0]])
     events, _ = Trigger((0.5, 0.5), 1, 1).run(logits)
     assert [(event.frame, event.keyword) for event in events] == [(0, 1), (1, 0), (3, 1)]
@@ -360,7 +360,7 @@ def test_smoothing_is_the_mean_of_the_last_logits() -> None:
     np.testing.assert_allclose(smooth(logits, 3)[:, 0], 1 / (1 + np.exp(-mean)))
 
 
-def test_extreme_logits_stay_scores() -> None:
+def test_extreme_logits_give_valid_scores() -> None:
     scores = smooth(np.array([[1e30], [-1e30]]), 1)
     assert scores[0, 0] == 1.0 and 0.0 < scores[1, 0] < 1e-20
 
@@ -380,7 +380,7 @@ TRIGGERS = st.builds(
 
 @settings(max_examples=150)
 @given(TRIGGERS, LOGITS, st.lists(st.integers(0, 9), min_size=1, max_size=8))
-def test_trigger_runs_alike_in_any_pieces(
+def test_the_trigger_is_the_same_in_any_pieces(
     trigger: Trigger, logits: list[tuple[float, float]], sizes: list[int]
 ) -> None:
     frames = np.asarray(logits)
@@ -398,7 +398,7 @@ def test_trigger_runs_alike_in_any_pieces(
 
 @settings(max_examples=100)
 @given(LOGITS, st.sampled_from([0.1, 0.3, 0.5, 0.8]), st.integers(1, 5))
-def test_any_threshold_can_be_read_off_the_peaks(
+def test_any_threshold_can_be_derived_from_the_peaks(
     logits: list[tuple[float, float]], threshold: float, smoothing: int
 ) -> None:
     """Something fires at a threshold just when some peak reaches it."""

@@ -52,7 +52,7 @@ def weights() -> None:
 
 @pytest.mark.parametrize("streaming", ["chunked", "window"])
 @pytest.mark.parametrize("size", [400, 4001, len(SOUND)])
-def test_it_is_asked_about_what_was_heard_up_to_each_detection(
+def test_the_verifier_gets_the_audio_up_to_each_detection(
     tiny: EncoderSpec, streaming: str, size: int
 ) -> None:
     asked: list[Samples] = []
@@ -76,7 +76,7 @@ def test_it_is_asked_about_what_was_heard_up_to_each_detection(
         assert any(np.array_equal(samples, followed[e - len(samples) : e]) for e in ends)
 
 
-def test_it_is_asked_about_sound_from_behind_a_closed_gate(tiny: EncoderSpec) -> None:
+def test_the_verifier_gets_audio_from_after_a_closed_gate(tiny: EncoderSpec) -> None:
     asked: list[Samples] = []
     quiet = np.zeros(5 * SAMPLE_RATE, np.float32)
     detector = Detector(
@@ -97,7 +97,7 @@ def any_place(samples: Samples, stream: Samples) -> bool:
 
 
 @pytest.mark.usefixtures("untrained")
-def test_a_voice_is_most_like_itself() -> None:
+def test_a_speaker_is_identified() -> None:
     people = {"ada": [training.word(1)] * 3, "bob": [training.word(2)] * 3}
     known = SpeakerVerifier(people)
     before = np.concatenate([tiny_family.sound(0.5), np.zeros(SAMPLE_RATE // 5, np.float32)])
@@ -110,7 +110,7 @@ def test_a_voice_is_most_like_itself() -> None:
 
 
 @pytest.mark.usefixtures("weights")
-def test_the_network_is_the_package_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_network_equals_resemblyzers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "webrtcvad", ModuleType("webrtcvad"))  # not needed here
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its imports from scipy are old
@@ -127,7 +127,7 @@ def test_the_network_is_the_package_s_own(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("weights")
-def test_people_are_told_apart(corpus: Path) -> None:
+def test_speakers_are_told_apart(corpus: Path) -> None:
     with (corpus / "keywords.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "dev"]
     by_speaker: dict[str, list[Samples]] = {}
@@ -147,7 +147,7 @@ def test_people_are_told_apart(corpus: Path) -> None:
 
 
 @pytest.mark.usefixtures("untrained")
-def test_too_little_to_know_a_voice_by_teaches() -> None:
+def test_too_few_clips_of_a_speaker_raise() -> None:
     with pytest.raises(ConfigError, match="no speakers"):
         SpeakerVerifier({})
     with pytest.raises(ConfigError, match="2 clips by ada: expected 3 or more"):
@@ -155,7 +155,7 @@ def test_too_little_to_know_a_voice_by_teaches() -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"something else"])
-def test_missing_or_other_weights_teach(
+def test_missing_or_other_weights_raise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
     package = tmp_path / "resemblyzer"
@@ -170,7 +170,7 @@ def test_missing_or_other_weights_teach(
 
 
 @pytest.mark.usefixtures("untrained")
-def test_detect_for_some_voices_alone(
+def test_detect_for_some_speakers_only(
     tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_model(tiny_family.model(), tmp_path / "m.wakeword")

@@ -95,7 +95,7 @@ def cache(spec: EncoderSpec) -> Path:
 # ---------------------------------------------------------------- the download
 
 
-def test_a_download_is_fetched_proved_and_kept(home: Home) -> None:
+def test_a_download_is_verified_and_cached(home: Home) -> None:
     spec = tiny_family.spec(home.source)
     told: list[tuple[str, int, int]] = []
     found = checkpoints.find_checkpoint(spec, progress=lambda *each: told.append(each))
@@ -111,7 +111,7 @@ def test_a_download_is_fetched_proved_and_kept(home: Home) -> None:
     assert torch.equal(tensors["conv1.weight"], tiny_family.weights(spec)["conv1.weight"])
 
 
-def test_what_belongs_to_a_download_is_fetched_before_it(home: Home) -> None:
+def test_the_companion_of_a_checkpoint_is_downloaded_first(home: Home) -> None:
     companion = home.source.location.replace("tiny.pt", "statistics.json")
     assert companion != home.source.location
     spec = tiny_family.spec(replace(home.source, companion=companion))
@@ -129,7 +129,7 @@ def begun(home: Home, content: bytes) -> EncoderSpec:
 
 @pytest.mark.parametrize("ranges", [True, False])
 @pytest.mark.parametrize("have", [1, 5000])
-def test_a_killed_download_goes_on(home: Home, ranges: bool, have: int) -> None:
+def test_an_interrupted_download_resumes(home: Home, ranges: bool, have: int) -> None:
     home.ranges = ranges
     spec = begun(home, home.content[:have])
     told: list[int] = []
@@ -142,14 +142,14 @@ def test_a_killed_download_goes_on(home: Home, ranges: bool, have: int) -> None:
     assert told[-2:] == [len(home.content)] * 2
 
 
-def test_a_part_that_is_whole_is_taken(home: Home) -> None:
+def test_a_complete_part_is_used(home: Home) -> None:
     spec = begun(home, home.content)
     assert checkpoints.find_checkpoint(spec).path.read_bytes() == home.content
     assert files(cache(spec)) == ["tiny.pt"]
 
 
 @pytest.mark.parametrize("begin", [b"", b"something else"])
-def test_a_wrong_download_is_deleted(home: Home, begin: bytes) -> None:
+def test_a_download_with_another_hash_is_deleted(home: Home, begin: bytes) -> None:
     spec = tiny_family.spec(replace(home.source, sha256="0" * 64))
     if begin:
         cache(spec).mkdir(parents=True)
@@ -159,7 +159,7 @@ def test_a_wrong_download_is_deleted(home: Home, begin: bytes) -> None:
     assert files(cache(spec)) == []
 
 
-def test_a_lost_connection_keeps_what_came(home: Home) -> None:
+def test_a_lost_connection_keeps_the_part(home: Home) -> None:
     spec = tiny_family.spec(home.source)
     home.stop_after = 5000
     with pytest.raises(
@@ -181,7 +181,7 @@ def all_remedies(message: str, spec: EncoderSpec, url: str) -> bool:
 
 
 @pytest.mark.parametrize("status", [404, 403, 500])
-def test_no_such_file_names_every_remedy(home: Home, status: int) -> None:
+def test_an_error_for_a_missing_file_lists_every_remedy(home: Home, status: int) -> None:
     home.status = status
     spec = tiny_family.spec(PACKAGE, home.source)
     with pytest.raises(CheckpointError) as caught:
@@ -190,7 +190,7 @@ def test_no_such_file_names_every_remedy(home: Home, status: int) -> None:
     assert files(cache(spec)) == []
 
 
-def test_no_network_names_every_remedy(tiny: EncoderSpec) -> None:
+def test_an_error_without_network_lists_every_remedy(tiny: EncoderSpec) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refused
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/tiny.pt"
@@ -200,7 +200,7 @@ def test_no_network_names_every_remedy(tiny: EncoderSpec) -> None:
     assert all_remedies(str(caught.value), spec, url)
 
 
-def test_no_download_where_none_is_wanted(home: Home) -> None:
+def test_downloads_can_be_switched_off(home: Home) -> None:
     spec = tiny_family.spec(home.source)
     with pytest.raises(CheckpointError, match="downloads are switched off"):
         checkpoints.find_checkpoint(spec, download=False)
@@ -228,7 +228,7 @@ def everywhere(
     return spec
 
 
-def test_path_then_cache_then_package_then_home(
+def test_path_then_cache_then_package_then_download(
     everywhere: EncoderSpec, home: Home, tiny: EncoderSpec, tmp_path: Path
 ) -> None:
     spec = everywhere
@@ -253,7 +253,7 @@ def test_path_then_cache_then_package_then_home(
 
 
 @pytest.mark.parametrize("where", ["cache", "package"])
-def test_weights_that_were_tampered_with_are_refused(
+def test_weights_with_another_hash_are_rejected(
     everywhere: EncoderSpec, tmp_path: Path, where: str
 ) -> None:
     path = cache(everywhere) / "tiny.pt"
@@ -302,13 +302,13 @@ def test_code_in_a_checkpoint_never_runs(tiny: EncoderSpec, tmp_path: Path) -> N
     "content",
     [b"", b"\0", b"garbage" * 99, bytes(4096), b"\xff" * 4096, b"PK\3\4" + bytes(99), b"\x80\x02."],
 )
-def test_garbage_is_named(tiny: EncoderSpec, tmp_path: Path, name: str, content: bytes) -> None:
+def test_garbage_is_reported(tiny: EncoderSpec, tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     refused(tmp_path / name)
 
 
 @pytest.mark.parametrize("kind", tiny_family.FORMATS)
-def test_truncated_anywhere(tiny: EncoderSpec, tmp_path: Path, kind: str) -> None:
+def test_truncated_files_are_rejected(tiny: EncoderSpec, tmp_path: Path, kind: str) -> None:
     given = tiny_family.write(kind, tmp_path, tiny, tiny_family.weights(tiny))
     file = formats.weights_file(given)
     content = file.read_bytes()
@@ -320,7 +320,7 @@ def test_truncated_anywhere(tiny: EncoderSpec, tmp_path: Path, kind: str) -> Non
 @pytest.mark.parametrize("kind", tiny_family.FORMATS)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_flipped_bytes_load_or_are_refused(
+def test_flipped_bytes_load_or_are_rejected(
     tiny: EncoderSpec, tmp_path: Path, kind: str, data: st.DataObject
 ) -> None:
     intact = tmp_path / "intact"
@@ -351,12 +351,12 @@ def test_flipped_bytes_load_or_are_refused(
         {"model_state_dict": {3: torch.zeros(2)}},
     ],
 )
-def test_checkpoints_of_something_else(tiny: EncoderSpec, tmp_path: Path, content: object) -> None:
+def test_other_pytorch_files_are_rejected(tiny: EncoderSpec, tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "some.pt")
     refused(tmp_path / "some.pt")
 
 
-def test_safetensors_of_another_family(tiny: EncoderSpec, tmp_path: Path) -> None:
+def test_safetensors_of_another_family_are_rejected(tiny: EncoderSpec, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     tensors = {"wav2vec2.encoder.layers.0.attention.q_proj.weight": torch.zeros(4, 4)}
     safetensors.torch.save_file(tensors, path)
@@ -364,7 +364,7 @@ def test_safetensors_of_another_family(tiny: EncoderSpec, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5])
-def test_fused_weights_of_another_shape(tiny: EncoderSpec, tmp_path: Path, rows: int) -> None:
+def test_fused_weights_of_another_shape_are_rejected(tiny: EncoderSpec, tmp_path: Path, rows: int) -> None:
     named = tiny_family.ctranslate2_names(tiny, tiny_family.weights(tiny))
     named["encoder/layer_0/self_attention/linear_0/weight"] = torch.zeros(rows, tiny.dim)
     refused(
@@ -372,7 +372,7 @@ def test_fused_weights_of_another_shape(tiny: EncoderSpec, tmp_path: Path, rows:
     )
 
 
-def test_int8_weights_are_refused(tiny: EncoderSpec, tmp_path: Path) -> None:
+def test_int8_weights_are_rejected(tiny: EncoderSpec, tmp_path: Path) -> None:
     named = tiny_family.ctranslate2_names(tiny, tiny_family.weights(tiny))
     name = "encoder/layer_0/ffn/linear_0/weight"
     named[f"{name}_scale"] = 127 / named[name].abs().amax(dim=1)
@@ -382,7 +382,7 @@ def test_int8_weights_are_refused(tiny: EncoderSpec, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [0, 3, 7, 2**32 - 1])
-def test_other_versions_of_ctranslate2(tiny: EncoderSpec, tmp_path: Path, version: int) -> None:
+def test_other_versions_of_ctranslate2_are_rejected(tiny: EncoderSpec, tmp_path: Path, version: int) -> None:
     named = tiny_family.ctranslate2_names(tiny, tiny_family.weights(tiny))
     folder = tiny_family.write_ctranslate2(tmp_path / "some", named, version)
     refused(folder / "model.bin", f"version {version}")
@@ -398,7 +398,7 @@ def test_other_versions_of_ctranslate2(tiny: EncoderSpec, tmp_path: Path, versio
         ((1,) * 70, 0, bytes(4)),  # more dimensions than arrays have
     ],
 )
-def test_hostile_tensors_of_ctranslate2(
+def test_hostile_tensors_of_ctranslate2_are_rejected(
     tiny: EncoderSpec, tmp_path: Path, shape: tuple[int, ...], code: int, data: bytes
 ) -> None:
     head = struct.pack("<IHcII", 6, 1, b"\0", 3, 1) + struct.pack("<H2s", 2, b"a\0")
@@ -415,6 +415,6 @@ def test_hostile_tensors_of_ctranslate2(
         (lambda path: path.write_bytes(b"x"), "not a known checkpoint format"),
     ],
 )
-def test_wrong_paths_teach(tiny: EncoderSpec, tmp_path: Path, make, words: str) -> None:
+def test_wrong_paths_raise(tiny: EncoderSpec, tmp_path: Path, make, words: str) -> None:
     make(tmp_path / "some.weights")
     refused(tmp_path / "some.weights", words)

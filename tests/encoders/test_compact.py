@@ -66,7 +66,7 @@ def test_chunked_equals_offline(
     torch.testing.assert_close(stream(built, x, [*sizes, 1]), offline, **CLOSE)
 
 
-def test_the_hop_changes_nothing_but_when_frames_come(spec: EncoderSpec) -> None:
+def test_the_hop_does_not_change_the_frames(spec: EncoderSpec) -> None:
     x = features(120)
     torch.testing.assert_close(encoder(1)(x)[0], encoder(6)(x)[0], **CLOSE)
 
@@ -104,7 +104,7 @@ def test_a_state_is_a_value(spec: EncoderSpec) -> None:
 
 
 @pytest.mark.parametrize("sizes", [[120], [7, 1, 30]])
-def test_lower_stages_may_be_computed_once(spec: EncoderSpec, sizes: list[int]) -> None:
+def test_lower_layer_groups_may_be_computed_once(spec: EncoderSpec, sizes: list[int]) -> None:
     built, x = encoder(output_layers=(2, 3)), features(120)
     offline, _ = built(x)
     for depth in built.cacheable_depths():
@@ -114,7 +114,7 @@ def test_lower_stages_may_be_computed_once(spec: EncoderSpec, sizes: list[int]) 
             torch.testing.assert_close(upper, offline, **CLOSE)
 
 
-def test_stages_hold_every_parameter(spec: EncoderSpec) -> None:
+def test_layer_groups_hold_every_parameter(spec: EncoderSpec) -> None:
     built = encoder()
     staged = [
         id(p) for stage in built.layer_groups() for module in stage for p in module.parameters()
@@ -136,7 +136,7 @@ def test_loading_strips_the_transcription_head(spec: EncoderSpec, tmp_path: Path
 
 
 @pytest.mark.parametrize("fault", ["missing", "shape"])
-def test_another_encoder_is_refused(spec: EncoderSpec, tmp_path: Path, fault: str) -> None:
+def test_another_encoder_is_rejected(spec: EncoderSpec, tmp_path: Path, fault: str) -> None:
     tensors = encoder().trunk.state_dict()
     if fault == "missing":
         del tensors["stem.bias"]
@@ -151,19 +151,19 @@ def test_another_encoder_is_refused(spec: EncoderSpec, tmp_path: Path, fault: st
 @pytest.mark.parametrize(
     "given", [{"hop": 0}, {"output_layers": (4,)}, {"output_layers": (2, 1)}, {"chunk": 3}]
 )
-def test_settings_that_make_no_sense_are_refused(
+def test_impossible_settings_are_rejected(
     spec: EncoderSpec, given: dict[str, object]
 ) -> None:
     with pytest.raises(ConfigError):
         build_encoder("small", **given)
 
 
-def test_a_window_is_not_offered(spec: EncoderSpec) -> None:
+def test_the_compact_encoder_has_no_window_mode(spec: EncoderSpec) -> None:
     with pytest.raises(ConfigError, match=r"streaming mode of small.*chunked"):
         build_encoder("small", "window")
 
 
-def test_its_weights_are_inside_the_package(
+def test_the_weights_are_inside_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAKEWORD_CACHE", str(tmp_path))

@@ -91,7 +91,7 @@ def normed(x: Tensor) -> Tensor:
     return (x - mean) * scale
 
 
-def test_features_are_what_torchaudio_makes() -> None:
+def test_features_equal_torchaudios() -> None:
     sound = torch.from_numpy(tiny_family.sound(2.0))
     sound[8_000:12_000] *= 1e-4  # below e, where the logarithm is a line
     pipeline = torchaudio.pipelines.rnnt_pipeline
@@ -107,7 +107,7 @@ def test_features_are_what_torchaudio_makes() -> None:
 
 @pytest.mark.parametrize("sizes", [[1], [7, 1, 30], [1000]])
 @torch.no_grad()
-def test_a_stream_is_what_torchaudio_streams(encoder: EmformerEncoder, sizes: list[int]) -> None:
+def test_a_stream_equals_torchaudios_stream(encoder: EmformerEncoder, sizes: list[int]) -> None:
     """Longer than the left context, so that it is cut off; the lowest layer's too."""
     x = features(5.0)
     found = tiny_family.stream(encoder, x, sizes)
@@ -130,7 +130,7 @@ def test_a_stream_is_what_torchaudio_streams(encoder: EmformerEncoder, sizes: li
 
 
 @torch.no_grad()
-def test_all_at_once_is_what_torchaudio_trains_on(encoder: EmformerEncoder) -> None:
+def test_offline_equals_torchaudios_training(encoder: EmformerEncoder) -> None:
     x = features(3.0)[:, : 16 * 18 + 4]
     theirs = recogniser().transcriber
     reduced, lengths = theirs.time_reduction(
@@ -151,14 +151,14 @@ def test_look_ahead_holds_for_the_gradient(encoder: EmformerEncoder) -> None:
 
 
 @torch.no_grad()
-def test_two_streams_in_one_batch_do_not_meet(encoder: EmformerEncoder) -> None:
+def test_two_streams_in_one_batch_are_independent(encoder: EmformerEncoder) -> None:
     one, other = features(1.5), features(1.5).flip(1)
     both = encoder(torch.cat([one, other]))[0]
     for number, alone in enumerate((one, other)):
         torch.testing.assert_close(both[[number]], encoder(alone)[0])
 
 
-def test_is_read_trained_and_kept(tmp_path: Path) -> None:
+def test_a_checkpoint_is_read_trained_and_saved(tmp_path: Path) -> None:
     path = write(tmp_path / "hub")
     _, stripped, _ = load_encoder(SPEC.name, path=path)
     whole = recogniser().state_dict()
@@ -176,7 +176,7 @@ def test_is_read_trained_and_kept(tmp_path: Path) -> None:
     torch.testing.assert_close(parts, at_once, atol=1e-4, rtol=0)
 
 
-def test_its_sizes_are_those_of_the_published_one() -> None:
+def test_tensor_shapes_are_those_of_the_published_network() -> None:
     with torch.device("meta"):
         theirs = torchaudio.models.rnnt.emformer_rnnt_base(num_symbols=4097)
     shapes = {key: t.shape for key, t in theirs.transcriber.state_dict().items()}
@@ -203,7 +203,7 @@ def test_its_sizes_are_those_of_the_published_one() -> None:
 @pytest.mark.parametrize(
     "text", [None, "", "[]", '{"mean": [1]}', '{"mean": [1], "invstddev": [1]}', '{"mean": 3}']
 )
-def test_missing_or_other_statistics_teach(tmp_path: Path, text: str | None) -> None:
+def test_missing_or_other_statistics_raise(tmp_path: Path, text: str | None) -> None:
     path = write(tmp_path / "hub")
     path.with_name(STATISTICS).unlink()
     if text is not None:
@@ -212,6 +212,6 @@ def test_missing_or_other_statistics_teach(tmp_path: Path, text: str | None) -> 
         load_encoder(SPEC.name, path=path)
 
 
-def test_hops_are_what_it_was_trained_for() -> None:
+def test_the_hop_is_fixed() -> None:
     with pytest.raises(ConfigError, match="tiny-em has a fixed hop"):
         build_encoder(SPEC.name, **hop_settings(SPEC.name, "chunked", 320))

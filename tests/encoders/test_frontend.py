@@ -26,7 +26,7 @@ def reference(samples: Samples, padding: int) -> Tensor:
 
 
 @pytest.mark.parametrize("cut", [0, 1, 79, 12_345])
-def test_features_equal_whispers_on(recording: Samples, cut: int) -> None:
+def test_features_equal_whispers_on_recordings(recording: Samples, cut: int) -> None:
     samples = recording[: len(recording) - cut]
     expected = reference(samples, PAD)
     padded = np.concatenate([samples, np.zeros(PAD, np.float32)])
@@ -37,7 +37,7 @@ def test_features_equal_whispers_on(recording: Samples, cut: int) -> None:
     torch.testing.assert_close(features[0], expected[:frames], atol=1e-4, rtol=0.0)
 
 
-def test_fixed_level_is_whispers_with_another_floor(recording: Samples) -> None:
+def test_a_fixed_level_only_moves_the_floor(recording: Samples) -> None:
     """Over the higher of both floors the features are the same, up to nothing at all."""
     samples = torch.from_numpy(recording)[None]
     fixed, _ = LogMel()(samples)
@@ -68,7 +68,7 @@ def test_a_level_moves_the_floor_and_nothing_else() -> None:
     assert torch.equal(low.clamp_min(floor), high)
 
 
-def test_a_shout_to_come_changes_nothing_before_it() -> None:
+def test_later_audio_does_not_change_earlier_features() -> None:
     quiet = torch.from_numpy(tiny_family.sound(2.0))[None] / 30
     shout = quiet.clone()
     shout[:, 24_000:] *= 100
@@ -80,7 +80,7 @@ def test_a_shout_to_come_changes_nothing_before_it() -> None:
 
 
 @pytest.mark.parametrize("sizes", [[1], [160], [199, 1, 200], [401], [16_000, 3]])
-def test_chunked_equals_offline_on(recording: Samples, sizes: list[int]) -> None:
+def test_chunked_equals_offline_on_recordings(recording: Samples, sizes: list[int]) -> None:
     samples = torch.from_numpy(recording)[None, : 1000 if sizes == [1] else 32_000]
     offline, _ = LogMel()(samples)
     torch.testing.assert_close(stream(LogMel(), samples, sizes), offline, **CLOSE)
@@ -88,7 +88,7 @@ def test_chunked_equals_offline_on(recording: Samples, sizes: list[int]) -> None
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(0, 700), min_size=1, max_size=8), st.integers(1, 3000))
-def test_chunked_equals_offline_whatever_the_sizes(sizes: list[int], length: int) -> None:
+def test_chunked_equals_offline_for_any_sizes(sizes: list[int], length: int) -> None:
     samples = torch.from_numpy(np.stack([tiny_family.sound(0.2, seed=s) for s in (1, 2)]))
     samples = samples[:, :length]
     frontend = LogMel()
@@ -110,7 +110,7 @@ def test_a_state_is_a_value() -> None:
         assert torch.equal(state.pending, before)
 
 
-def test_what_is_fed_is_not_changed_and_not_kept() -> None:
+def test_input_samples_are_neither_changed_nor_kept() -> None:
     samples = torch.from_numpy(tiny_family.sound(1.0))[None]
     given = samples[:, :1000].clone()
     frontend = LogMel()
@@ -135,7 +135,7 @@ def test_look_ahead_is_as_declared() -> None:
         assert int(seen.min()) >= max(0, HOP * frame - 200)
 
 
-def test_a_frame_comes_as_soon_as_its_samples_are_there() -> None:
+def test_a_frame_comes_as_soon_as_its_samples_are_complete() -> None:
     samples = torch.from_numpy(tiny_family.sound(1.0))[None]
     for frames in (1, 2, 9):
         enough = HOP * (frames - 1) + 200

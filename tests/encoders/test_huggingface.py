@@ -23,7 +23,7 @@ KINDS = ("wav2vec2", "hubert", "wavlm", "moonshine")
 
 @pytest.mark.parametrize("normed", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_windows_are_what_transformers_makes_of_them(
+def test_windows_equal_transformers(
     tmp_path: Path, kind: str, normed: bool
 ) -> None:
     name = write(tmp_path / "net", kind, normed)
@@ -52,7 +52,7 @@ def test_windows_are_what_transformers_makes_of_them(
         torch.testing.assert_close(found, expected[tap][:, -5:], atol=1e-4, rtol=0)
 
 
-def test_trains_into_a_file_that_needs_no_hub(tmp_path: Path) -> None:
+def test_a_trained_model_loads_without_the_hub(tmp_path: Path) -> None:
     name = write(tmp_path / "net", mask_time_prob=0.5, layerdrop=0.5)
     data, out = training.write_data(tmp_path / "data"), tmp_path / "ping.wakeword"
     given = training.arguments(data, tmp_path, out, tmp_path / "work", "--strategy", "top:1")
@@ -72,14 +72,14 @@ def test_trains_into_a_file_that_needs_no_hub(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stages_hold_every_weight_once(tmp_path: Path, kind: str) -> None:
+def test_layer_groups_hold_every_parameter_once(tmp_path: Path, kind: str) -> None:
     encoder = build_encoder(write(tmp_path / "net", kind)).offline
     parts = [p for stage in encoder.layer_groups() for module in stage for p in module.parameters()]
     assert len(encoder.layer_groups()) == encoder.depth == 3
     assert sorted(map(id, parts)) == sorted(map(id, encoder.parameters()))
 
 
-def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
+def test_unusable_networks_raise(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such repository"):
         encoder_spec(f"hf:{tmp_path}/nothing")
     whisper = tmp_path / "whisper"
@@ -105,7 +105,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         {"hidden_size": None},
     ],
 )
-def test_a_hostile_description_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_hostile_description_is_rejected(tmp_path: Path, change: dict[str, object]) -> None:
     name = write(tmp_path / "net")
     description = json.loads(str(build_encoder(name).settings()["description"]))
     description["config"] |= change

@@ -132,7 +132,7 @@ def test_reads_both_formats(tmp_path: Path, format: str) -> None:
         assert float((encoder.trunk.state_dict()[name] - tensor).abs().max()) <= 0.51 * step
 
 
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "encoder_model.onnx", damage="layers.1.mlp.fc1.bias")
     with pytest.raises(CheckpointError, match=r"layers\.1\.mlp\.fc1\.bias should be \(128,\)"):
         load_encoder(SPEC.name, path=path)
@@ -143,7 +143,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         load_encoder(SPEC.name, path=path)
 
 
-def test_a_frame_is_what_its_window_gives() -> None:
+def test_window_frames_are_those_of_the_offline_encoder() -> None:
     """Hops of five frames are 120 ms; a window slides over silence, then over the sound."""
     encoder = build_encoder(SPEC.name, "window", window=40, hop=5, output_layers=(1, 2)).eval()
     samples = torch.from_numpy(tiny_family.sound(1.2))[None]
@@ -192,7 +192,7 @@ def by_hand(encoder: MoonshineChunked, samples: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("sizes", [[1], [7, 1, 30], [1000]])
-def test_exact_is_what_one_masked_pass_gives(sizes: list[int]) -> None:
+def test_chunked_streaming_equals_one_masked_pass(sizes: list[int]) -> None:
     encoder = exact()
     samples = torch.from_numpy(tiny_family.sound(7.0))[None]
     with torch.no_grad():
@@ -202,7 +202,7 @@ def test_exact_is_what_one_masked_pass_gives(sizes: list[int]) -> None:
     torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)
 
 
-def test_exact_layers_can_be_split() -> None:
+def test_layer_groups_can_run_apart() -> None:
     encoder = exact(output_layers=(1, 2))
     features = torch.from_numpy(tiny_family.sound(3.0))[None].reshape(1, -1, 160)
     with torch.no_grad():
@@ -222,12 +222,12 @@ def test_look_ahead_is_what_the_gradient_says() -> None:
     assert last + 1 - 21 * 384 == round(encoder.look_ahead_ms * 16)
 
 
-def test_chunks_are_whole_feature_frames() -> None:
+def test_chunks_are_multiples_of_feature_frames() -> None:
     with pytest.raises(ConfigError, match="a multiple of 5"):
         build_encoder(SPEC.name, "chunked", chunk=8)
 
 
-def test_windows_are_whole_feature_frames() -> None:
+def test_windows_are_multiples_of_feature_frames() -> None:
     with pytest.raises(ConfigError, match="multiples of 5"):
         build_encoder(SPEC.name, "window", window=41, hop=5)
     with pytest.raises(ConfigError, match="a multiple of 120"):
@@ -236,7 +236,7 @@ def test_windows_are_whole_feature_frames() -> None:
 
 
 @pytest.mark.parametrize("streaming", ["chunked", "window"])
-def test_trains_saves_and_detects(tmp_path: Path, streaming: str) -> None:
+def test_a_model_is_trained_saved_and_streamed(tmp_path: Path, streaming: str) -> None:
     data = training.write_data(tmp_path / "data")
     out = tmp_path / "ping.wakeword"
     weights_at = write_safetensors(tmp_path / "hub")
@@ -255,7 +255,7 @@ def test_trains_saves_and_detects(tmp_path: Path, streaming: str) -> None:
     torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0)
 
 
-def test_a_hostile_number_of_chunks_is_refused(tmp_path: Path) -> None:
+def test_a_hostile_number_of_chunks_is_rejected(tmp_path: Path) -> None:
     encoder = exact()
     head = build_head("linear", encoder.dim, 1, 1, encoder.frame_rate_hz)
     origin = Origin(SPEC.name, "chunked", "0" * 64, "MIT", "linear")

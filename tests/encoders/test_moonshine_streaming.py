@@ -61,7 +61,7 @@ def theirs(samples: Tensor) -> tuple[Tensor, ...]:
 
 @pytest.mark.parametrize("sizes", [[1], [7, 1, 30], [1000]])
 @pytest.mark.parametrize("hop", [1, 8])
-def test_a_stream_is_what_transformers_makes_of_the_whole(sizes: list[int], hop: int) -> None:
+def test_a_stream_equals_transformers_offline(sizes: list[int], hop: int) -> None:
     samples = sound(3.0)
     expected = theirs(samples)
     with torch.no_grad():
@@ -73,7 +73,7 @@ def test_a_stream_is_what_transformers_makes_of_the_whole(sizes: list[int], hop:
         torch.testing.assert_close(ours, whole, atol=1e-4, rtol=0)
 
 
-def test_lower_taps_wait_for_less() -> None:
+def test_lower_output_layers_have_less_look_ahead() -> None:
     assert encoder(hop=4, output_layers=(1, 2)).look_ahead_ms == (3 + 6) * 20
     assert encoder(hop=4, output_layers=(2, 4)).look_ahead_ms == (3 + 6) * 20
     assert encoder(hop=4).look_ahead_ms == (3 + 12) * 20
@@ -89,7 +89,7 @@ def test_look_ahead_holds_for_the_gradient() -> None:
     assert last + 1 == (20 + 12) * 320 + 80 <= (21 * 20 + encoder(hop=1).look_ahead_ms) * 16
 
 
-def test_layers_can_be_split() -> None:
+def test_layer_groups_can_run_apart() -> None:
     forward_layers = encoder(output_layers=(4, 6))
     features = sound(2.0).reshape(1, -1, 160)
     with torch.no_grad():
@@ -99,7 +99,7 @@ def test_layers_can_be_split() -> None:
             torch.testing.assert_close(forward_layers(below, start=depth)[0], whole)
 
 
-def test_two_streams_in_one_batch_do_not_meet() -> None:
+def test_two_streams_in_one_batch_are_independent() -> None:
     one, other = sound(1.5), sound(1.5).flip(1)
     with torch.no_grad():
         both = encoder()(torch.cat([one, other]).reshape(2, -1, 160))[0]
@@ -115,7 +115,7 @@ def write(folder: Path) -> Path:
     return folder
 
 
-def test_is_read_trained_and_exported(tmp_path: Path) -> None:
+def test_a_checkpoint_is_read_trained_and_streamed(tmp_path: Path) -> None:
     loaded, stripped, _ = load_encoder(SPEC.name, path=write(tmp_path / "hub"))
     assert (stripped.stripped_tensors, stripped.stripped_parameters) == (1, 15)
     assert loaded.streaming == "chunked"
@@ -131,7 +131,7 @@ def test_is_read_trained_and_exported(tmp_path: Path) -> None:
     torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0)
 
 
-def test_its_sizes_are_those_of_the_published_one() -> None:
+def test_tensor_shapes_are_those_of_the_published_network() -> None:
     modeling = pytest.importorskip(MODELING)
     config = modeling.MoonshineStreamingConfig().encoder_config
     with torch.device("meta"):
@@ -143,6 +143,6 @@ def test_its_sizes_are_those_of_the_published_one() -> None:
     ]
 
 
-def test_wrong_hops_teach() -> None:
+def test_wrong_hops_raise() -> None:
     with pytest.raises(ConfigError, match="hop of 0"):
         MoonshineStreamingEncoder(SPEC, hop=0)

@@ -40,7 +40,7 @@ def small(name: str) -> EncoderSpec:
 
 @pytest.mark.parametrize("hop_ms", [120, 480, 1920])
 @pytest.mark.parametrize(("name", "streaming"), EVERY_MODE)
-def test_every_encoder_has_the_hop_that_is_asked_for(
+def test_every_encoder_gets_the_requested_hop(
     name: str, streaming: str, hop_ms: int
 ) -> None:
     spec = small(name)
@@ -61,17 +61,17 @@ def test_every_encoder_has_the_hop_that_is_asked_for(
 
 
 @pytest.mark.parametrize(("name", "streaming"), EVERY_MODE)
-def test_no_hop_leaves_every_encoder_its_own(name: str, streaming: str) -> None:
+def test_without_a_hop_every_encoder_keeps_its_default(name: str, streaming: str) -> None:
     assert hop_settings(name, streaming, None) == {}
 
 
 @pytest.mark.parametrize("hop_ms", [0, -40, 20, 50, 2040, 10**9])
-def test_wrong_hops_teach(tiny: EncoderSpec, hop_ms: int) -> None:
+def test_wrong_hops_raise(tiny: EncoderSpec, hop_ms: int) -> None:
     with pytest.raises(ConfigError, match="expected 40 to 2000, a multiple of 40"):
         hop_settings("tiny", "chunked", hop_ms)
 
 
-def test_a_hop_of_an_unknown_mode_teaches(tiny: EncoderSpec) -> None:
+def test_a_hop_of_an_unknown_mode_raises(tiny: EncoderSpec) -> None:
     with pytest.raises(ConfigError, match=r"streaming mode of tiny 'chunkd'.*'chunked'"):
         hop_settings("tiny", "chunkd", 80)
 

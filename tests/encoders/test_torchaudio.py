@@ -69,7 +69,7 @@ def test_the_plain_import_is_taken_where_it_works(monkeypatch: pytest.MonkeyPatc
     assert _import_torchaudio() is plain
 
 
-def test_other_trouble_is_not_hidden() -> None:
+def test_other_import_errors_are_not_hidden() -> None:
     """Only a library that cannot be loaded is worked around; a missing package is not."""
     done = run("import sys; sys.modules['torchaudio'] = None; import wakeword.encoders._torchaudio")
     assert done.returncode == 1

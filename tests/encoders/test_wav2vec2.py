@@ -42,7 +42,7 @@ def write(path: Path, of: EncoderSpec) -> Path:
 
 
 @pytest.mark.parametrize("name", [each.name for each in SPECS])
-def test_is_built_as_torchaudio_builds_what_it_publishes(
+def test_the_network_is_built_as_torchaudio_builds_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
@@ -62,7 +62,7 @@ def test_is_built_as_torchaudio_builds_what_it_publishes(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_windows_are_what_torchaudio_makes_of_them(tmp_path: Path, kind: str) -> None:
+def test_windows_equal_torchaudios(tmp_path: Path, kind: str) -> None:
     of = spec(kind)
     path = write(tmp_path / "tiny.pth", of)
     output_layers = {"window": 20, "hop": 4, "output_layers": (1, 2)}
@@ -84,7 +84,7 @@ def test_windows_are_what_torchaudio_makes_of_them(tmp_path: Path, kind: str) ->
         torch.testing.assert_close(found, layer[:, -4:], atol=1e-5, rtol=0)
 
 
-def test_stages_hold_every_weight_once() -> None:
+def test_layer_groups_hold_every_parameter_once() -> None:
     encoder = Wav2Vec2Offline(spec("wavlm"))
     parts = [p for stage in encoder.layer_groups() for module in stage for p in module.parameters()]
     assert len(encoder.layer_groups()) == encoder.depth
@@ -92,19 +92,19 @@ def test_stages_hold_every_weight_once() -> None:
     assert len(parts) == len(list(encoder.parameters()))
 
 
-def test_another_checkpoint_is_refused(tmp_path: Path) -> None:
+def test_another_checkpoint_is_rejected(tmp_path: Path) -> None:
     path = write(tmp_path / "tiny.pth", spec("wav2vec2"))
     with pytest.raises(CheckpointError, match="not the encoder of tiny-wavlm"):
         load_encoder("tiny-wavlm", path=path)
 
 
-def test_what_is_not_free_says_so() -> None:
+def test_non_commercial_licences_are_stated() -> None:
     licences = {each.name: each.licence for each in list_encoders()}
     assert licences["voxpopuli-base-en"] == "CC-BY-NC-4.0"
     assert licences["wav2vec2-base-960h"] == "MIT"
 
 
-def test_trains_with_its_top_layer(tmp_path: Path) -> None:
+def test_a_model_is_trained_with_its_top_layer(tmp_path: Path) -> None:
     of = spec("wav2vec2-large")
     data, out = training.write_data(tmp_path / "data"), tmp_path / "ping.wakeword"
     more = ("--strategy", "top:1", "--layers", "1,2")

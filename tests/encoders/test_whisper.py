@@ -76,7 +76,7 @@ def test_layers_equal_the_reference(tiny: EncoderSpec, frames: int) -> None:
         torch.testing.assert_close(mine, theirs, **CLOSE)
 
 
-def test_real_layers_equal_the_reference_on(recording, whisper_tiny_en) -> None:
+def test_real_layers_equal_the_reference(recording, whisper_tiny_en) -> None:
     encoder, _ = whisper_tiny_en
     ours = WhisperOffline(encoder.spec)
     ours.trunk.load_state_dict(encoder.trunk.state_dict())
@@ -90,7 +90,7 @@ def test_real_layers_equal_the_reference_on(recording, whisper_tiny_en) -> None:
         torch.testing.assert_close(mine, theirs, **CLOSE)
 
 
-def test_exact_with_one_chunk_for_all_is_whisper(tiny: EncoderSpec) -> None:
+def test_one_chunk_for_all_frames_equals_whisper(tiny: EncoderSpec) -> None:
     encoder = exact(tiny, chunk=50, left=1, period=POSITIONS)
     mel = features(101)
     mel[:, 100] = 0  # what the reference pads its end with
@@ -108,7 +108,7 @@ def test_sinusoids_equal_the_reference() -> None:
 
 
 @pytest.mark.parametrize("kind", tiny_family.FORMATS)
-def test_every_format_gives_the_same_tensors(tiny: EncoderSpec, tmp_path: Path, kind: str) -> None:
+def test_every_format_holds_the_same_tensors(tiny: EncoderSpec, tmp_path: Path, kind: str) -> None:
     weights = tiny_family.weights(tiny)
     encoder, stripped, _ = load_encoder(
         "tiny", path=tiny_family.write(kind, tmp_path, tiny, weights)
@@ -141,7 +141,7 @@ def test_real_weights_are_stripped_as_stated(whisper_tiny_en) -> None:
 
 @pytest.mark.parametrize("kind", tiny_family.FORMATS)
 @pytest.mark.parametrize("other", [{"dim": 48}, {"layers": 3}])
-def test_weights_of_another_size_are_refused(
+def test_weights_of_another_size_are_rejected(
     tiny: EncoderSpec, tmp_path: Path, kind: str, other: dict[str, int]
 ) -> None:
     bigger = tiny_family.spec(**other)
@@ -155,7 +155,7 @@ def test_weights_of_another_size_are_refused(
 
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("output_layers", [(), (1, 2)])
-def test_exact_chunked_equals_offline(
+def test_chunked_streaming_equals_offline(
     tiny: EncoderSpec, sizes: list[int], output_layers: tuple[int, ...]
 ) -> None:
     encoder = exact(tiny, output_layers=output_layers)
@@ -172,7 +172,7 @@ def test_exact_chunked_equals_offline(
     left=st.integers(1, 20),
     start=st.integers(0, 5000),
 )
-def test_exact_chunked_equals_offline_whatever_the_sizes(
+def test_chunked_streaming_equals_offline_for_any_sizes(
     tiny: EncoderSpec, sizes: list[int], chunk: int, left: int, start: int
 ) -> None:
     encoder = exact(tiny, chunk, left)
@@ -185,7 +185,7 @@ def test_exact_chunked_equals_offline_whatever_the_sizes(
 
 
 @pytest.mark.parametrize("sizes", [[13], [150, 1, 49]])
-def test_real_exact_chunked_equals_offline_on(recording, whisper_tiny_en, sizes) -> None:
+def test_real_chunked_streaming_equals_offline(recording, whisper_tiny_en, sizes) -> None:
     encoder, _ = whisper_tiny_en
     with torch.no_grad():
         mel, _ = LogMel()(torch.from_numpy(recording)[None, :48_000])
@@ -193,7 +193,7 @@ def test_real_exact_chunked_equals_offline_on(recording, whisper_tiny_en, sizes)
         torch.testing.assert_close(stream(encoder, mel, sizes), offline, **CLOSE)
 
 
-def test_rows_of_a_batch_do_not_meet(tiny: EncoderSpec) -> None:
+def test_rows_of_a_batch_are_independent(tiny: EncoderSpec) -> None:
     encoder = exact(tiny)
     x = features(80, batch=3)
     together, _ = encoder(x)
@@ -222,7 +222,7 @@ def test_a_state_is_a_value(tiny: EncoderSpec, make) -> None:
 
 
 @pytest.mark.parametrize("make", [exact, window])
-def test_interleaved_streams_do_not_meet(tiny: EncoderSpec, make) -> None:
+def test_interleaved_streams_are_independent(tiny: EncoderSpec, make) -> None:
     encoder = make(tiny)
     inputs = [features(120, seed=seed) for seed in (1, 2)]
     alone = [stream(encoder, x, [10]) for x in inputs]
@@ -264,7 +264,7 @@ def test_look_ahead_is_as_declared(tiny: EncoderSpec, make: str, size: int) -> N
     assert max(reach) * feature_ms == encoder.look_ahead_ms
 
 
-def test_what_is_out_of_reach_changes_nothing(tiny: EncoderSpec) -> None:
+def test_frames_beyond_the_left_context_change_nothing(tiny: EncoderSpec) -> None:
     """A frame of the last layer sees `left` frames a layer; what is before has no effect."""
     encoder = exact(tiny, chunk=2, left=4)
     x = features(100)
@@ -313,7 +313,7 @@ def test_streams_begin_at_any_position(tiny: EncoderSpec, first: int) -> None:
 
 
 @pytest.mark.parametrize("period", [37, 160])
-def test_a_long_stream_does_not_age(tiny: EncoderSpec, period: int) -> None:
+def test_a_long_stream_equals_one_that_began_later(tiny: EncoderSpec, period: int) -> None:
     """Past Whisper's 1500 positions, frames equal those of a stream that began shortly before."""
     encoder = exact(tiny, chunk=4, left=6, period=period)
     x = features(2 * 1560)
@@ -330,7 +330,7 @@ def test_a_long_stream_does_not_age(tiny: EncoderSpec, period: int) -> None:
 
 @pytest.mark.parametrize("output_layers", [(), (1,), (2,), (1, 2)])
 @pytest.mark.parametrize("sizes", [[200], [1, 5, 30]])
-def test_split_stages_equal_the_whole(
+def test_layer_groups_run_apart_equal_the_whole_encoder(
     tiny: EncoderSpec, output_layers: tuple[int, ...], sizes: list[int]
 ) -> None:
     encoder = exact(tiny, output_layers=output_layers)
@@ -344,7 +344,7 @@ def test_split_stages_equal_the_whole(
 
 
 @pytest.mark.parametrize("output_layers", [(), (1, 2)])
-def test_finished_frames_pass_the_last_split_unchanged(
+def test_finished_frames_pass_the_last_depth_unchanged(
     tiny: EncoderSpec, output_layers: tuple[int, ...]
 ) -> None:
     encoder = exact(tiny, output_layers=output_layers)
@@ -352,7 +352,7 @@ def test_finished_frames_pass_the_last_split_unchanged(
     assert torch.equal(encoder(whole, start=encoder.depth)[0], whole)
 
 
-def test_taps_are_layers_side_by_side(tiny: EncoderSpec) -> None:
+def test_output_layers_are_concatenated(tiny: EncoderSpec) -> None:
     x = features(101)
     both, _ = exact(tiny, output_layers=(1, 2))(x)
     for i in (1, 2):
@@ -363,7 +363,7 @@ def test_taps_are_layers_side_by_side(tiny: EncoderSpec) -> None:
 
 @pytest.mark.parametrize("streaming", ["chunked", "window"])
 @pytest.mark.parametrize("output_layers", [(0,), (3,), (2, 1), (1, 1), (-1, 2)])
-def test_wrong_taps_teach(
+def test_wrong_output_layers_raise(
     tiny: EncoderSpec, streaming: str, output_layers: tuple[int, ...]
 ) -> None:
     with pytest.raises(ConfigError, match="expected numbers from 1 to 2"):
@@ -384,7 +384,7 @@ def test_wrong_taps_teach(
         ("window", {"window": 2000}),
     ],
 )
-def test_wrong_sizes_teach(tiny: EncoderSpec, streaming: str, wrong: dict[str, int]) -> None:
+def test_wrong_sizes_raise(tiny: EncoderSpec, streaming: str, wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigError):
         build_encoder("tiny", streaming, **wrong)
 
@@ -398,7 +398,7 @@ def test_wrong_sizes_teach(tiny: EncoderSpec, streaming: str, wrong: dict[str, i
         ("tiny", "window", {"chunk": 3}, "chunk"),
     ],
 )
-def test_unknown_names_teach(
+def test_unknown_names_raise(
     tiny: EncoderSpec, name: str, streaming: str, given: dict[str, int], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -430,7 +430,7 @@ def test_window_chunked_equals_offline(
     torch.testing.assert_close(stream(encoder, x, sizes), offline, **CLOSE)
 
 
-def test_window_runs_the_untouched_encoder_on_the_last_window(tiny: EncoderSpec) -> None:
+def test_a_window_is_encoded_by_the_offline_encoder(tiny: EncoderSpec) -> None:
     encoder = window(tiny, size=10, hop=4)
     x = features(48)
     frames, _ = encoder(x)
@@ -447,7 +447,7 @@ def test_a_window_is_never_shorter_than_its_hop(tiny: EncoderSpec, hop: int, exp
     assert build_encoder("tiny", "window", hop=hop).settings()["window"] == expected
 
 
-def test_window_splits_at_its_ends_only(tiny: EncoderSpec) -> None:
+def test_a_window_caches_features_and_finished_frames_only(tiny: EncoderSpec) -> None:
     encoder = window(tiny)
     assert encoder.cacheable_depths() == [0, encoder.depth]
     with pytest.raises(ValueError):

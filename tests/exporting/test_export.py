@@ -91,7 +91,7 @@ def heard(detector: Detector, sizes: list[int]) -> list[tuple[str, float]]:
     return [(each.keyword, each.time) for each in found + detector.flush()]
 
 
-def test_the_file_gives_what_the_model_gives(pair: tuple[WakeWordModel, Path]) -> None:
+def test_an_export_equals_its_model(pair: tuple[WakeWordModel, Path]) -> None:
     model, path = pair
     exported = runtime.load(path)
     found = compare_export(model, exported, [[SOUND[:9001], SOUND[9001:]], [SOUND[5000:]]])
@@ -102,7 +102,7 @@ def test_the_file_gives_what_the_model_gives(pair: tuple[WakeWordModel, Path]) -
 
 
 @pytest.mark.parametrize("sizes", [[1280], [1, 4001, 160]])
-def test_its_detector_is_ours(pair: tuple[WakeWordModel, Path], sizes: list[int]) -> None:
+def test_both_detectors_detect_the_same(pair: tuple[WakeWordModel, Path], sizes: list[int]) -> None:
     model, path = pair
     detector = runtime.Detector(runtime.load(path))
     expected = heard(Detector(model), [len(SOUND)])
@@ -111,7 +111,7 @@ def test_its_detector_is_ours(pair: tuple[WakeWordModel, Path], sizes: list[int]
     assert heard(detector, sizes) == expected
 
 
-def test_detectors_on_one_model_do_not_meet(pair: tuple[WakeWordModel, Path]) -> None:
+def test_detectors_of_one_export_are_independent(pair: tuple[WakeWordModel, Path]) -> None:
     model = runtime.load(pair[1])
     expected = heard(runtime.Detector(model), [1600])
     one, other = runtime.Detector(model), runtime.Detector(model)
@@ -131,7 +131,7 @@ def test_samples_of_another_rate_and_kind(pair: tuple[WakeWordModel, Path]) -> N
     assert expected and [(e.keyword, e.time) for e in theirs.feed(pcm)] == expected
 
 
-def test_a_comparison_notices(pair: tuple[WakeWordModel, Path]) -> None:
+def test_a_comparison_reports_other_weights(pair: tuple[WakeWordModel, Path]) -> None:
     """A model with other weights is told from the file's."""
     model = copy.deepcopy(pair[0])
     with torch.no_grad():
@@ -160,14 +160,14 @@ def test_shared_detections_are_counted_once(
 FRONT_END = 4 * (400 * 2 * 201 + 201 * 80 + 400)  # bytes
 
 
-def test_weights_are_held_once(pair: tuple[WakeWordModel, Path]) -> None:
+def test_weights_are_stored_once(pair: tuple[WakeWordModel, Path]) -> None:
     """Two graphs, one set of weights; the table of positions only as far as it is used."""
     model, path = pair
     parameters = sum(each.numel() for each in model.parameters())
     assert path.stat().st_size < FRONT_END + 4.4 * parameters + 200_000
 
 
-def test_eight_bits_are_smaller_and_near(
+def test_int8_is_smaller_and_close(
     tiny: EncoderSpec, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model = tiny_family.model()
@@ -251,7 +251,7 @@ def broken(path: Path, out: Path, fault: str) -> Path:
         *("keywords", "threshold", "block", "nonsense", "short", "more words"),
     ],
 )
-def test_files_that_are_not_ours_are_refused(
+def test_foreign_files_are_rejected(
     pair: tuple[WakeWordModel, Path], tmp_path: Path, fault: str
 ) -> None:
     path = broken(pair[1], tmp_path / "bad.onnx", fault)
@@ -302,7 +302,7 @@ def test_a_step_is_the_models_own(pair: tuple[WakeWordModel, Path]) -> None:
     ("begins", "goes_on"),
     [(0, lambda seen: seen + 1), (torch.zeros(1), lambda seen: torch.cat([seen, seen]))],
 )
-def test_a_state_that_no_graph_can_hold_is_refused(
+def test_a_state_that_no_graph_can_hold_raises(
     tiny: EncoderSpec,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -325,7 +325,7 @@ def test_a_state_that_no_graph_can_hold_is_refused(
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
-def test_what_is_not_installed_is_named(
+def test_a_missing_package_is_named(
     tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -334,13 +334,13 @@ def test_what_is_not_installed_is_named(
     assert not list(tmp_path.glob("m.onnx*"))
 
 
-def test_the_runtime_names_what_it_misses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_runtime_without_onnxruntime_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ConfigError, match=r"wakeword\[runtime\]"):
         runtime.load(tmp_path / "m.onnx")
 
 
-def test_the_commands(model_file: Path, tmp_path: Path) -> None:
+def test_export_verify_and_bench_commands(model_file: Path, tmp_path: Path) -> None:
     """Export, verify, another model refused, a difference told by the exit code, and bench."""
     speech = tmp_path / "speech.wav"
     save_audio(speech, SOUND)
@@ -365,7 +365,7 @@ def test_the_commands(model_file: Path, tmp_path: Path) -> None:
     assert engines[:2] == ["this model", str(exported)]
 
 
-def test_detect_hears_with_either_file(pair: tuple[WakeWordModel, Path], tmp_path: Path) -> None:
+def test_detect_takes_either_file(pair: tuple[WakeWordModel, Path], tmp_path: Path) -> None:
     model, path = pair
     save_model(model, tmp_path / "m.wakeword")
     save_audio(tmp_path / "speech.wav", SOUND)
@@ -381,7 +381,7 @@ def test_detect_hears_with_either_file(pair: tuple[WakeWordModel, Path], tmp_pat
     assert found[0] and found[0] == found[1]
 
 
-def test_a_recording_that_is_missing_is_named_first(model_file: Path, tmp_path: Path) -> None:
+def test_a_missing_recording_is_reported_before_the_export(model_file: Path, tmp_path: Path) -> None:
     missing = str(tmp_path / "none.wav")
     out = CliRunner().invoke(main, ["export", str(model_file), "--audio", missing])
     assert out.exit_code == 2 and "none.wav" in out.output

@@ -134,7 +134,7 @@ def test_round_trip(
 
 
 @pytest.mark.parametrize("streaming", ["chunked", "window"])
-def test_encoder_weights_are_kept_once_and_as_they_shipped(
+def test_encoder_weights_are_stored_once_in_float16(
     tiny: EncoderSpec, tmp_path: Path, streaming: str
 ) -> None:
     save_model(tiny_family.model(streaming), tmp_path / "some.wakeword")
@@ -144,7 +144,7 @@ def test_encoder_weights_are_kept_once_and_as_they_shipped(
         assert tensor.dtype == (torch.float16 if name.startswith("encoder.") else torch.float32)
 
 
-def test_what_float16_cannot_hold_stays_float32(tiny: EncoderSpec, tmp_path: Path) -> None:
+def test_values_that_float16_cannot_hold_stay_float32(tiny: EncoderSpec, tmp_path: Path) -> None:
     model = tiny_family.model()
     with torch.no_grad():
         model.encoder.trunk.conv1.weight[0, 0, 0] += 1e-6
@@ -254,17 +254,17 @@ def test_pickles_are_never_opened(tmp_path: Path, save: Callable[[object, Path],
         struct.pack("<Q", 30_000) + b"[" * 30_000,
     ],
 )
-def test_other_files(tmp_path: Path, data: bytes) -> None:
+def test_other_files_are_rejected(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "some.wakeword").write_bytes(data)
     refused(tmp_path / "some.wakeword", "wakeword train")
 
 
-def test_no_file_and_a_folder(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_rejected(tmp_path: Path) -> None:
     refused(tmp_path / "nothing.wakeword", "no such model file")
     refused(tmp_path, "no such model file")
 
 
-def test_safetensors_of_something_else(tmp_path: Path) -> None:
+def test_other_safetensors_files_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "some.wakeword"
     safetensors.torch.save_file({"weight": torch.zeros(3)}, path, {"format": "pt"})
     refused(path, "another program")
@@ -287,7 +287,7 @@ def test_safetensors_of_something_else(tmp_path: Path) -> None:
         '{"format": ["wakeword/1"]}',
     ],
 )
-def test_hostile_metadata(model_file: Path, text: str) -> None:
+def test_hostile_metadata_is_rejected(model_file: Path, text: str) -> None:
     tensors, _ = contents(model_file)
     rewrite(model_file, text, tensors)
     refused(model_file)
@@ -362,7 +362,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
-def test_metadata_that_does_not_fit(model_file: Path, change: Callable[[About], None]) -> None:
+def test_inconsistent_metadata_is_rejected(model_file: Path, change: Callable[[About], None]) -> None:
     tensors, about = contents(model_file)
     change(about)
     rewrite(model_file, about, tensors)
@@ -383,14 +383,14 @@ def test_metadata_that_does_not_fit(model_file: Path, change: Callable[[About], 
     ],
     ids=lambda value: f"{value.dtype} {value.tolist()[0]} × {len(value)}",
 )
-def test_weights_that_do_not_fit(model_file: Path, value: torch.Tensor) -> None:
+def test_inconsistent_weights_are_rejected(model_file: Path, value: torch.Tensor) -> None:
     tensors, about = contents(model_file)
     rewrite(model_file, about, {**tensors, "head.out.bias": value})
     refused(model_file)
 
 
 @pytest.mark.parametrize("change", ["missing", "strange", "strange inner"])
-def test_tensors_that_do_not_fit(model_file: Path, change: str) -> None:
+def test_missing_or_unknown_tensors_are_rejected(model_file: Path, change: str) -> None:
     tensors, about = contents(model_file)
     if change == "missing":
         del tensors["encoder.trunk.conv1.weight"]
@@ -401,7 +401,7 @@ def test_tensors_that_do_not_fit(model_file: Path, change: str) -> None:
     refused(model_file, "tensors that do not fit")
 
 
-def test_truncated_anywhere(model_file: Path) -> None:
+def test_truncated_files_are_rejected(model_file: Path) -> None:
     data = model_file.read_bytes()
     lengths = [*range(0, 40), *np.linspace(40, len(data) - 1, 60, dtype=int)]
     for length in lengths:
@@ -422,7 +422,7 @@ def loads_or_is_refused(path: Path) -> None:
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_flipped_bytes_are_refused_or_harmless(model_file: Path, data: st.DataObject) -> None:
+def test_flipped_bytes_are_rejected_or_harmless(model_file: Path, data: st.DataObject) -> None:
     intact = model_file.with_suffix(".intact")
     if not intact.exists():
         intact.write_bytes(model_file.read_bytes())
@@ -463,7 +463,7 @@ PLACES = [
 
 @settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(PLACES), JSON)
-def test_any_json_anywhere_is_refused_or_harmless(
+def test_any_json_anywhere_is_rejected_or_harmless(
     model_file: Path, place: tuple[str, ...], value: object
 ) -> None:
     intact = model_file.with_suffix(".intact")

@@ -53,7 +53,7 @@ def test_ingredients_are_counted_by_role_source_and_licence(tmp_path: Path) -> N
     ]
 
 
-def test_training_records_and_the_command_says(tiny: EncoderSpec, tmp_path: Path) -> None:
+def test_training_records_provenance_for_the_license_command(tiny: EncoderSpec, tmp_path: Path) -> None:
     data = training.write_data(tmp_path / "data")
     weights = training.write_weights(tmp_path / "weights")
     file = tmp_path / "ping.wakeword"
@@ -76,13 +76,13 @@ def test_exports_carry_the_notice(tiny: EncoderSpec, tmp_path: Path) -> None:
     assert "- not recorded" in kept["NOTICE"]
 
 
-def test_random_weights_are_nobodys() -> None:
+def test_the_notice_of_random_weights_names_no_checkpoint() -> None:
     origin = {"encoder": "x", "licence": "MIT", "encoder_sha256": "", "training": {}}
     notice = licence_notice(origin)
     assert "trained from random weights" in notice and "SHA-256" not in notice
 
 
-def test_a_record_that_is_none_is_refused(tiny: EncoderSpec, tmp_path: Path) -> None:
+def test_damaged_provenance_is_rejected(tiny: EncoderSpec, tmp_path: Path) -> None:
     model = tiny_family.model()
     model.origin = replace(model.origin, training={"data": [3]})
     save_model(model, tmp_path / "m.wakeword")
