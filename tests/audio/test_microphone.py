@@ -354,8 +354,7 @@ def test_options_that_do_not_fit_teach(detector, sd, arguments, said):
 
 def test_a_terminal_on_stdin_is_not_sound(detector, monkeypatch):
     from wakeword.cli import listen
-    from wakeword.cli import detector_factory
-from wakeword.cli.listen import open_source
+    from wakeword.cli.listen import open_source
 
     monkeypatch.setattr(
         listen, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True), stdout=None)
@@ -444,8 +443,7 @@ def test_exec_does_not_hold_up_the_sound_or_print_into_the_detections(detector, 
                 times.append(time.monotonic())
                 yield block
 
-    from wakeword.cli import detector_factory
-from wakeword.cli.listen import Runner
+    from wakeword.cli.listen import Runner
 
     console = Console(stderr=True)
     sound = Sound(io.BytesIO(pcm(1, 0.1, 1, 0.1, 1, 0.1)))
@@ -479,8 +477,7 @@ def test_a_terminal_gets_the_meter_and_a_pipe_keeps_its_lines(capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a single process")
 def test_ctrl_c_ends_with_a_summary_and_lines_come_at_once(tmp_path):
     environment = {**os.environ, "PYTHONPATH": fake_detector.python_path(tmp_path)}
-    command = [sys.executable, "-c", "from wakeword.cli import detector_factory
-from wakeword.cli.listen import listen; listen()", "m", "-"]
+    command = [sys.executable, "-c", "from wakeword.cli.listen import listen; listen()", "m", "-"]
     with subprocess.Popen(
         command,
         env=environment,

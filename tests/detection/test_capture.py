@@ -96,7 +96,9 @@ def test_a_folder_that_cannot_be_written_is_named_before_listening(tmp_path: Pat
         TriggerCapture(tmp_path / "file", RATE, {"ping": 0.8})
 
 
-def test_listen_reports_the_number_of_saved_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listen_reports_the_number_of_saved_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(detector_factory, "open_detector", fake_detector.open_detector)
     quiet, loud = np.zeros(16_000), np.random.default_rng(0).uniform(-0.5, 0.5, 8_000)
     pcm = (np.concatenate([quiet, loud, quiet, loud]) * 32767).astype("<i2").tobytes()

@@ -351,7 +351,9 @@ def test_flipped_bytes_load_or_are_rejected(
         {"model_state_dict": {3: torch.zeros(2)}},
     ],
 )
-def test_other_pytorch_files_are_rejected(tiny: EncoderSpec, tmp_path: Path, content: object) -> None:
+def test_other_pytorch_files_are_rejected(
+    tiny: EncoderSpec, tmp_path: Path, content: object
+) -> None:
     torch.save(content, tmp_path / "some.pt")
     refused(tmp_path / "some.pt")
 
@@ -364,7 +366,9 @@ def test_safetensors_of_another_family_are_rejected(tiny: EncoderSpec, tmp_path:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5])
-def test_fused_weights_of_another_shape_are_rejected(tiny: EncoderSpec, tmp_path: Path, rows: int) -> None:
+def test_fused_weights_of_another_shape_are_rejected(
+    tiny: EncoderSpec, tmp_path: Path, rows: int
+) -> None:
     named = tiny_family.ctranslate2_names(tiny, tiny_family.weights(tiny))
     named["encoder/layer_0/self_attention/linear_0/weight"] = torch.zeros(rows, tiny.dim)
     refused(
@@ -382,7 +386,9 @@ def test_int8_weights_are_rejected(tiny: EncoderSpec, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [0, 3, 7, 2**32 - 1])
-def test_other_versions_of_ctranslate2_are_rejected(tiny: EncoderSpec, tmp_path: Path, version: int) -> None:
+def test_other_versions_of_ctranslate2_are_rejected(
+    tiny: EncoderSpec, tmp_path: Path, version: int
+) -> None:
     named = tiny_family.ctranslate2_names(tiny, tiny_family.weights(tiny))
     folder = tiny_family.write_ctranslate2(tmp_path / "some", named, version)
     refused(folder / "model.bin", f"version {version}")

@@ -151,9 +151,7 @@ def test_another_encoder_is_rejected(spec: EncoderSpec, tmp_path: Path, fault: s
 @pytest.mark.parametrize(
     "given", [{"hop": 0}, {"output_layers": (4,)}, {"output_layers": (2, 1)}, {"chunk": 3}]
 )
-def test_impossible_settings_are_rejected(
-    spec: EncoderSpec, given: dict[str, object]
-) -> None:
+def test_impossible_settings_are_rejected(spec: EncoderSpec, given: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         build_encoder("small", **given)
 

@@ -14,7 +14,9 @@ from wakeword.encoders.convolution import convolve_valid
 @pytest.mark.parametrize("dilation", [1, 2, 5])
 @pytest.mark.parametrize("length", [0, 1, 8, 21, 40, 140])
 @torch.no_grad()
-def test_valid_convolution_equals_torchs(size: int, stride: int, dilation: int, length: int) -> None:
+def test_valid_convolution_equals_torchs(
+    size: int, stride: int, dilation: int, length: int
+) -> None:
     torch.manual_seed(0)
     conv = nn.Conv1d(6, 4, size, stride=stride, dilation=dilation)
     x = torch.randn(2, length, 6)

@@ -23,9 +23,7 @@ KINDS = ("wav2vec2", "hubert", "wavlm", "moonshine")
 
 @pytest.mark.parametrize("normed", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_windows_equal_transformers(
-    tmp_path: Path, kind: str, normed: bool
-) -> None:
+def test_windows_equal_transformers(tmp_path: Path, kind: str, normed: bool) -> None:
     name = write(tmp_path / "net", kind, normed)
     of = encoder_spec(name)
     assert (of.layers, of.dim, of.licence) == (2, 32, "apache-2.0")

@@ -40,9 +40,7 @@ def small(name: str) -> EncoderSpec:
 
 @pytest.mark.parametrize("hop_ms", [120, 480, 1920])
 @pytest.mark.parametrize(("name", "streaming"), EVERY_MODE)
-def test_every_encoder_gets_the_requested_hop(
-    name: str, streaming: str, hop_ms: int
-) -> None:
+def test_every_encoder_gets_the_requested_hop(name: str, streaming: str, hop_ms: int) -> None:
     spec = small(name)
     if name in FIXED_HOP:
         with pytest.raises(ConfigError, match=f"{spec.name} has a fixed hop"):

@@ -334,7 +334,9 @@ def test_a_missing_package_is_named(
     assert not list(tmp_path.glob("m.onnx*"))
 
 
-def test_the_runtime_without_onnxruntime_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_runtime_without_onnxruntime_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ConfigError, match=r"wakeword\[runtime\]"):
         runtime.load(tmp_path / "m.onnx")
@@ -381,7 +383,9 @@ def test_detect_takes_either_file(pair: tuple[WakeWordModel, Path], tmp_path: Pa
     assert found[0] and found[0] == found[1]
 
 
-def test_a_missing_recording_is_reported_before_the_export(model_file: Path, tmp_path: Path) -> None:
+def test_a_missing_recording_is_reported_before_the_export(
+    model_file: Path, tmp_path: Path
+) -> None:
     missing = str(tmp_path / "none.wav")
     out = CliRunner().invoke(main, ["export", str(model_file), "--audio", missing])
     assert out.exit_code == 2 and "none.wav" in out.output

@@ -362,7 +362,9 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
-def test_inconsistent_metadata_is_rejected(model_file: Path, change: Callable[[About], None]) -> None:
+def test_inconsistent_metadata_is_rejected(
+    model_file: Path, change: Callable[[About], None]
+) -> None:
     tensors, about = contents(model_file)
     change(about)
     rewrite(model_file, about, tensors)

@@ -53,7 +53,9 @@ def test_ingredients_are_counted_by_role_source_and_licence(tmp_path: Path) -> N
     ]
 
 
-def test_training_records_provenance_for_the_license_command(tiny: EncoderSpec, tmp_path: Path) -> None:
+def test_training_records_provenance_for_the_license_command(
+    tiny: EncoderSpec, tmp_path: Path
+) -> None:
     data = training.write_data(tmp_path / "data")
     weights = training.write_weights(tmp_path / "weights")
     file = tmp_path / "ping.wakeword"

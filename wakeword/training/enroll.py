@@ -12,14 +12,14 @@ from torch import Tensor
 
 from wakeword.audio.activity import word_bounds
 from wakeword.audio.samples import SAMPLE_RATE, Samples
-from wakeword.encoders.registry import DEFAULT_ENCODER, streaming_modes
+from wakeword.encoders.registry import DEFAULT_ENCODER, resolve_encoder, streaming_modes
+from wakeword.encoders.resolved import ResolvedEncoder
 from wakeword.errors import ConfigError
 from wakeword.heads import ExamplesHead, build_head
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.model.provenance import Origin
 from wakeword.progress import ProgressCallback
-from wakeword.training.resolved_encoder import ResolvedEncoder, resolve_encoder
 
 _SILENCE_BEFORE_S = 1.5  # a stream has a past before a keyword
 _SILENCE_AFTER_S = 0.5  # for an encoder with look-ahead

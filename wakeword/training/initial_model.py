@@ -11,13 +11,14 @@ from typing import Any
 import torch
 
 from wakeword.encoders.base import Encoder
+from wakeword.encoders.registry import resolve_encoder
+from wakeword.encoders.resolved import ResolvedEncoder
 from wakeword.heads import build_head
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.model.provenance import Origin
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig
-from wakeword.training.resolved_encoder import ResolvedEncoder, resolve_encoder
 from wakeword.training.strategy import Strategy, add_low_rank, freeze
 
 _TOP_LAYERS = 3  # layers that the head mixes by default
