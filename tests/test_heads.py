@@ -1,4 +1,4 @@
-"""One suite for every head: shapes, streams, and no look into the future."""
+"""Every head: shapes, streaming and causality."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def test_receptive_field_is_as_declared(kind: str) -> None:
     x = frames(200).requires_grad_()
     logits, _ = module(x)
     (gradient,) = torch.autograd.grad(logits[0, 99].sum(), x)
-    seen = int((gradient[0].abs().sum(dim=1) > 0).nonzero().min())
+    first = int((gradient[0].abs().sum(dim=1) > 0).nonzero().min())
     if module.receptive_field:
-        assert 200 - seen == module.receptive_field
+        assert 200 - first == module.receptive_field
     else:
-        assert 200 - seen > 150  # unbounded
+        assert 200 - first > 150  # unbounded
 
 
 @ALL
@@ -124,11 +124,11 @@ def test_unknown_names_raise() -> None:
         build_head("atention", 16, 1)
 
 
-# ---------------------------------------------------------------- examples, and nothing learned
+# ---------------------------------------------------------------- the examples head
 
 
-def knows(*examples: Tensor) -> ExamplesHead:
-    """A head of one word for frames of 16 numbers; its logit is minus the cost."""
+def examples_head(*examples: Tensor) -> ExamplesHead:
+    """A head with examples of one keyword, frames of 16 values; its logit is minus the cost."""
     module = cast(ExamplesHead, build_head("examples", 16, 1, frame_rate_hz=25.0)).eval()
     module.requires_grad_(False)
     for i, example in enumerate(examples):
@@ -142,10 +142,10 @@ def knows(*examples: Tensor) -> ExamplesHead:
 
 def test_an_example_is_detected_at_its_end_at_any_speed() -> None:
     word, other = frames(20)[0], frames(100, seed=1)[0]
-    module = knows(frames(9, seed=2)[0], word)
-    for said in (word, word[::2], word.repeat_interleave(2, 0)):
-        costs = -module(torch.cat([other, said, other])[None])[0][0, :, 0]
-        assert abs(int(costs.argmin()) - (99 + len(said))) <= 1
+    module = examples_head(frames(9, seed=2)[0], word)
+    for spoken in (word, word[::2], word.repeat_interleave(2, 0)):
+        costs = -module(torch.cat([other, spoken, other])[None])[0][0, :, 0]
+        assert abs(int(costs.argmin()) - (99 + len(spoken))) <= 1
         assert costs.min() < 0.06 and costs[:95].min() > 0.4
     turned = -module(torch.cat([other, word.flip(0), other])[None])[0]
     assert turned.min() > 0.4
@@ -154,13 +154,13 @@ def test_an_example_is_detected_at_its_end_at_any_speed() -> None:
 @settings(max_examples=15)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=6))
 def test_examples_in_chunks_equal_offline(sizes: list[int]) -> None:
-    module, x = knows(frames(12)[0], frames(30, seed=1)[0]), frames(90, 2, seed=2)
+    module, x = examples_head(frames(12)[0], frames(30, seed=1)[0]), frames(90, 2, seed=2)
     torch.testing.assert_close(stream(module, x, [*sizes, 1]), module(x)[0], **CLOSE)
 
 
 def test_the_nearest_example_counts() -> None:
     first, second, x = frames(12)[0], frames(15, seed=1)[0], frames(60, seed=2)
-    both = knows(first, second)(x)[0]
-    alone = [knows(each)(x)[0] for each in (first, second)]
+    both = examples_head(first, second)(x)[0]
+    alone = [examples_head(each)(x)[0] for each in (first, second)]
     torch.testing.assert_close(both, torch.maximum(*alone), **CLOSE)
-    assert knows()(x)[0].max() < -10
+    assert examples_head()(x)[0].max() < -10

@@ -1,4 +1,4 @@
-"""A second stage: what it is asked, and whose voice it lets pass."""
+"""Speaker verification: what the second stage gets, and whom it accepts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SOUND = tiny_family.sound(6.0)
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network of random weights in the place of the one that is a package."""
+    """Replaces the packaged network by one with random weights."""
 
     def made() -> _Network:
         torch.manual_seed(0)
@@ -55,58 +55,63 @@ def weights() -> None:
 def test_the_verifier_gets_the_audio_up_to_each_detection(
     tiny: EncoderSpec, streaming: str, size: int
 ) -> None:
-    asked: list[Samples] = []
+    verified: list[Samples] = []
 
-    def stands(samples: Samples) -> bool:
-        asked.append(samples)
-        return len(asked) % 2 == 0
+    def accept(samples: Samples) -> bool:
+        verified.append(samples)
+        return len(verified) % 2 == 0
 
     model = tiny_family.model(streaming)
     every = [*(plain := Detector(model)).feed(SOUND), *plain.flush()]
-    detector = Detector(model, verify=stands)
+    detector = Detector(model, verify=accept)
     found = [e for at in range(0, len(SOUND), size) for e in detector.feed(SOUND[at : at + size])]
     found += detector.flush()
     assert len(every) >= 4 and found == every[1::2]
     followed = np.concatenate([SOUND, np.zeros(SAMPLE_RATE, np.float32)])  # as flush has it
-    for samples, each in zip(asked, every, strict=True):
+    for samples, each in zip(verified, every, strict=True):
         time = round(each.time * SAMPLE_RATE)
         later = model.block + model.first_block
         ends = [e for e in range(time, min(time + later, len(followed)) + 1) if e >= len(samples)]
-        assert len(samples) in (2 * SAMPLE_RATE, min(ends))  # all there was
+        assert len(samples) in (2 * SAMPLE_RATE, min(ends))  # everything up to then
         assert any(np.array_equal(samples, followed[e - len(samples) : e]) for e in ends)
 
 
 def test_the_verifier_gets_audio_from_after_a_closed_gate(tiny: EncoderSpec) -> None:
-    asked: list[Samples] = []
+    verified: list[Samples] = []
     quiet = np.zeros(5 * SAMPLE_RATE, np.float32)
     detector = Detector(
-        tiny_family.model(), gate=SilenceGate(), verify=lambda s: asked.append(s) or False
+        tiny_family.model(), gate=SilenceGate(), verify=lambda s: verified.append(s) or False
     )
     stream = np.concatenate([SOUND, quiet, SOUND])
     assert [*detector.feed(stream), *detector.flush()] == []
-    assert asked and all(any_place(samples, stream) for samples in asked)
+    assert verified and all(any_place(samples, stream) for samples in verified)
 
 
 def any_place(samples: Samples, stream: Samples) -> bool:
-    """Whether a piece of sound is in a stream, as it is."""
+    """Whether a piece of audio occurs in a stream."""
     starts = np.flatnonzero(stream[: len(stream) - len(samples) + 1] == samples[0])
     return any(np.array_equal(stream[i : i + len(samples)], samples) for i in starts)
 
 
-# ---------------------------------------------------------------- voices
+# ---------------------------------------------------------------- speakers
 
 
 @pytest.mark.usefixtures("untrained")
 def test_a_speaker_is_identified() -> None:
-    people = {"ada": [training.word(1)] * 3, "bob": [training.word(2)] * 3}
-    known = SpeakerVerifier(people)
+    speakers = {"ada": [training.word(1)] * 3, "bob": [training.word(2)] * 3}
+    known = SpeakerVerifier(speakers)
     before = np.concatenate([tiny_family.sound(0.5), np.zeros(SAMPLE_RATE // 5, np.float32)])
-    for name, clips in people.items():
-        said, cosine = known.identify(np.concatenate([before, clips[0]]))  # the span ends the rest
-        assert said == name and known.identify(clips[0]) == (name, pytest.approx(cosine, abs=1e-3))
+    for name, clips in speakers.items():
+        name_found, similarity = known.identify(
+            np.concatenate([before, clips[0]])
+        )  # the span ends the rest
+        assert name_found == name and known.identify(clips[0]) == (
+            name,
+            pytest.approx(similarity, abs=1e-3),
+        )
         assert known(clips[0])
     known.threshold = 1.01
-    assert not known(people["ada"][0])
+    assert not known(speakers["ada"][0])
 
 
 @pytest.mark.usefixtures("weights")

@@ -1,4 +1,4 @@
-"""Weights are found where they are, proved, fetched whole; what is damaged or hostile is named."""
+"""Checkpoints: found, verified and downloaded; damaged or hostile ones are rejected."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from wakeword.errors import CheckpointError
 
 
 @dataclass
-class Home:
-    """A web server on this machine with one file, and what it was asked."""
+class Server:
+    """A local web server with one file, and the Range headers of its requests."""
 
     content: bytes
     ranges: bool = True
@@ -64,9 +64,9 @@ class Home:
 
 
 @pytest.fixture
-def home(tiny: EncoderSpec, tmp_path: Path) -> Iterator[Home]:
-    path = tiny_family.write("pytorch", tmp_path / "home", tiny, tiny_family.weights(tiny))
-    served = Home(path.read_bytes())
+def server(tiny: EncoderSpec, tmp_path: Path) -> Iterator[Server]:
+    path = tiny_family.write("pytorch", tmp_path / "server", tiny, tiny_family.weights(tiny))
+    served = Server(path.read_bytes())
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -92,36 +92,36 @@ def cache(spec: EncoderSpec) -> Path:
     return storage.cache_dir() / "encoders" / spec.name
 
 
-# ---------------------------------------------------------------- the download
+# ---------------------------------------------------------------- download
 
 
-def test_a_download_is_verified_and_cached(home: Home) -> None:
-    spec = tiny_family.spec(home.source)
-    told: list[tuple[str, int, int]] = []
-    found = checkpoints.find_checkpoint(spec, progress=lambda *each: told.append(each))
-    assert found.path.read_bytes() == home.content
-    assert found.sha256 == home.source.sha256
+def test_a_download_is_verified_and_cached(server: Server) -> None:
+    spec = tiny_family.spec(server.source)
+    calls: list[tuple[str, int, int]] = []
+    found = checkpoints.find_checkpoint(spec, progress=lambda *each: calls.append(each))
+    assert found.path.read_bytes() == server.content
+    assert found.sha256 == server.source.sha256
     assert files(cache(spec)) == ["tiny.pt"]
-    assert told[0][0] == "downloading tiny"
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
-    assert told[-1][1:] == (len(home.content), len(home.content))
+    assert calls[0][0] == "downloading tiny"
+    assert [done for _, done, _ in calls] == sorted(done for _, done, _ in calls)
+    assert calls[-1][1:] == (len(server.content), len(server.content))
     assert checkpoints.find_checkpoint(spec).origin == "cache"
-    assert len(home.asked) == 1
+    assert len(server.asked) == 1
     tensors, _ = checkpoints.read_checkpoint(found, spec)
     assert torch.equal(tensors["conv1.weight"], tiny_family.weights(spec)["conv1.weight"])
 
 
-def test_the_companion_of_a_checkpoint_is_downloaded_first(home: Home) -> None:
-    companion = home.source.location.replace("tiny.pt", "statistics.json")
-    assert companion != home.source.location
-    spec = tiny_family.spec(replace(home.source, companion=companion))
+def test_the_companion_of_a_checkpoint_is_downloaded_first(server: Server) -> None:
+    companion = server.source.location.replace("tiny.pt", "statistics.json")
+    assert companion != server.source.location
+    spec = tiny_family.spec(replace(server.source, companion=companion))
     found = checkpoints.find_checkpoint(spec)
     assert files(cache(spec)) == ["statistics.json", "tiny.pt"]
-    assert found.path.name == "tiny.pt" and len(home.asked) == 2
+    assert found.path.name == "tiny.pt" and len(server.asked) == 2
 
 
-def begun(home: Home, content: bytes) -> EncoderSpec:
-    spec = tiny_family.spec(home.source)
+def begun(server: Server, content: bytes) -> EncoderSpec:
+    spec = tiny_family.spec(server.source)
     cache(spec).mkdir(parents=True)
     (cache(spec) / "tiny.pt.part").write_bytes(content)
     return spec
@@ -129,28 +129,28 @@ def begun(home: Home, content: bytes) -> EncoderSpec:
 
 @pytest.mark.parametrize("ranges", [True, False])
 @pytest.mark.parametrize("have", [1, 5000])
-def test_an_interrupted_download_resumes(home: Home, ranges: bool, have: int) -> None:
-    home.ranges = ranges
-    spec = begun(home, home.content[:have])
-    told: list[int] = []
+def test_an_interrupted_download_resumes(server: Server, ranges: bool, have: int) -> None:
+    server.ranges = ranges
+    spec = begun(server, server.content[:have])
+    calls: list[int] = []
     found = checkpoints.find_checkpoint(
-        spec, progress=lambda _, done, total: told.extend((done, total))
+        spec, progress=lambda _, done, total: calls.extend((done, total))
     )
-    assert home.asked == [f"bytes={have}-"]
-    assert found.path.read_bytes() == home.content
+    assert server.asked == [f"bytes={have}-"]
+    assert found.path.read_bytes() == server.content
     assert files(cache(spec)) == ["tiny.pt"]
-    assert told[-2:] == [len(home.content)] * 2
+    assert calls[-2:] == [len(server.content)] * 2
 
 
-def test_a_complete_part_is_used(home: Home) -> None:
-    spec = begun(home, home.content)
-    assert checkpoints.find_checkpoint(spec).path.read_bytes() == home.content
+def test_a_complete_part_is_used(server: Server) -> None:
+    spec = begun(server, server.content)
+    assert checkpoints.find_checkpoint(spec).path.read_bytes() == server.content
     assert files(cache(spec)) == ["tiny.pt"]
 
 
 @pytest.mark.parametrize("begin", [b"", b"something else"])
-def test_a_download_with_another_hash_is_deleted(home: Home, begin: bytes) -> None:
-    spec = tiny_family.spec(replace(home.source, sha256="0" * 64))
+def test_a_download_with_another_hash_is_deleted(server: Server, begin: bytes) -> None:
+    spec = tiny_family.spec(replace(server.source, sha256="0" * 64))
     if begin:
         cache(spec).mkdir(parents=True)
         (cache(spec) / "tiny.pt.part").write_bytes(begin)
@@ -159,17 +159,17 @@ def test_a_download_with_another_hash_is_deleted(home: Home, begin: bytes) -> No
     assert files(cache(spec)) == []
 
 
-def test_a_lost_connection_keeps_the_part(home: Home) -> None:
-    spec = tiny_family.spec(home.source)
-    home.stop_after = 5000
+def test_a_lost_connection_keeps_the_part(server: Server) -> None:
+    spec = tiny_family.spec(server.source)
+    server.stop_after = 5000
     with pytest.raises(
         CheckpointError, match=r"closed after 5000 of (.|\n)*Any one of these helps"
     ):
         checkpoints.find_checkpoint(spec)
     assert files(cache(spec)) == ["tiny.pt.part"]
-    home.stop_after = None
-    assert checkpoints.find_checkpoint(spec).path.read_bytes() == home.content
-    assert home.asked == [None, "bytes=5000-"]
+    server.stop_after = None
+    assert checkpoints.find_checkpoint(spec).path.read_bytes() == server.content
+    assert server.asked == [None, "bytes=5000-"]
 
 
 PACKAGE = Source("package", "no_such_package:model/model.bin", "0" * 64, "ctranslate2")
@@ -181,18 +181,18 @@ def all_remedies(message: str, spec: EncoderSpec, url: str) -> bool:
 
 
 @pytest.mark.parametrize("status", [404, 403, 500])
-def test_an_error_for_a_missing_file_lists_every_remedy(home: Home, status: int) -> None:
-    home.status = status
-    spec = tiny_family.spec(PACKAGE, home.source)
+def test_an_error_for_a_missing_file_lists_every_remedy(server: Server, status: int) -> None:
+    server.status = status
+    spec = tiny_family.spec(PACKAGE, server.source)
     with pytest.raises(CheckpointError) as caught:
         checkpoints.find_checkpoint(spec)
-    assert all_remedies(str(caught.value), spec, home.source.location)
+    assert all_remedies(str(caught.value), spec, server.source.location)
     assert files(cache(spec)) == []
 
 
 def test_an_error_without_network_lists_every_remedy(tiny: EncoderSpec) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, not listening: refused
+        taken.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/tiny.pt"
         spec = tiny_family.spec(PACKAGE, Source("url", url, "0" * 64, "pytorch"))
         with pytest.raises(CheckpointError, match=r"the download failed \(.*refused") as caught:
@@ -200,21 +200,21 @@ def test_an_error_without_network_lists_every_remedy(tiny: EncoderSpec) -> None:
     assert all_remedies(str(caught.value), spec, url)
 
 
-def test_downloads_can_be_switched_off(home: Home) -> None:
-    spec = tiny_family.spec(home.source)
+def test_downloads_can_be_switched_off(server: Server) -> None:
+    spec = tiny_family.spec(server.source)
     with pytest.raises(CheckpointError, match="downloads are switched off"):
         checkpoints.find_checkpoint(spec, download=False)
-    assert home.asked == []
+    assert server.asked == []
 
 
-# ---------------------------------------------------------------- who comes first
+# ---------------------------------------------------------------- order of sources
 
 
 @pytest.fixture
 def everywhere(
-    home: Home, tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> EncoderSpec:
-    """Weights in a package, in the cache and at home, all the same encoder."""
+    """Weights in a package, in the cache and on the server, all of the same encoder."""
     packaged = tmp_path / "site" / "tiny_weights"
     model = tiny_family.write("ctranslate2", packaged / "model", tiny, tiny_family.weights(tiny))
     (packaged / "__init__.py").touch()
@@ -222,14 +222,14 @@ def everywhere(
     importlib.invalidate_caches()
     digest = storage.sha256(model / "model.bin")
     package = Source("package", "tiny_weights:model/model.bin", digest, "ctranslate2")
-    spec = tiny_family.spec(package, home.source)
+    spec = tiny_family.spec(package, server.source)
     cache(spec).mkdir(parents=True)
-    (cache(spec) / "tiny.pt").write_bytes(home.content)
+    (cache(spec) / "tiny.pt").write_bytes(server.content)
     return spec
 
 
 def test_path_then_cache_then_package_then_download(
-    everywhere: EncoderSpec, home: Home, tiny: EncoderSpec, tmp_path: Path
+    everywhere: EncoderSpec, server: Server, tiny: EncoderSpec, tmp_path: Path
 ) -> None:
     spec = everywhere
     own = tiny_family.write("safetensors", tmp_path / "own", tiny, tiny_family.weights(tiny))
@@ -246,10 +246,10 @@ def test_path_then_cache_then_package_then_download(
         == checkpoints.locate_weights(spec)
         == "package tiny_weights"
     )
-    spec = replace(spec, sources=(PACKAGE, home.source))
+    spec = replace(spec, sources=(PACKAGE, server.source))
     assert checkpoints.locate_weights(spec) == ""
-    assert home.asked == []
-    assert checkpoints.find_checkpoint(spec).origin == home.source.location
+    assert server.asked == []
+    assert checkpoints.find_checkpoint(spec).origin == server.source.location
 
 
 @pytest.mark.parametrize("where", ["cache", "package"])
@@ -270,7 +270,7 @@ def test_weights_with_another_hash_are_rejected(
 # ---------------------------------------------------------------- damaged, foreign, hostile
 
 
-def refused(path: Path, *words: str) -> None:
+def rejects(path: Path, *words: str) -> None:
     with pytest.raises(CheckpointError) as caught:
         load_encoder("tiny", path=path)
     message = str(caught.value)
@@ -279,7 +279,7 @@ def refused(path: Path, *words: str) -> None:
 
 
 class Trap:
-    """Unpickled, it would touch a file."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -293,7 +293,7 @@ def test_code_in_a_checkpoint_never_runs(tiny: EncoderSpec, tmp_path: Path) -> N
     torch.save(content, tmp_path / "zip.pt")
     (tmp_path / "bare.pt").write_bytes(pickle.dumps(content, protocol=2))
     for name in ("zip.pt", "bare.pt"):
-        refused(tmp_path / name, "more than tensors")
+        rejects(tmp_path / name, "more than tensors")
     assert not (tmp_path / "trapped").exists()
 
 
@@ -304,7 +304,7 @@ def test_code_in_a_checkpoint_never_runs(tiny: EncoderSpec, tmp_path: Path) -> N
 )
 def test_garbage_is_reported(tiny: EncoderSpec, tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    refused(tmp_path / name)
+    rejects(tmp_path / name)
 
 
 @pytest.mark.parametrize("kind", tiny_family.FORMATS)
@@ -314,7 +314,7 @@ def test_truncated_files_are_rejected(tiny: EncoderSpec, tmp_path: Path, kind: s
     content = file.read_bytes()
     for length in [*range(0, 60, 3), *np.linspace(60, len(content) - 1, 25, dtype=int)]:
         file.write_bytes(content[:length])
-        refused(file)
+        rejects(file)
 
 
 @pytest.mark.parametrize("kind", tiny_family.FORMATS)
@@ -355,14 +355,14 @@ def test_other_pytorch_files_are_rejected(
     tiny: EncoderSpec, tmp_path: Path, content: object
 ) -> None:
     torch.save(content, tmp_path / "some.pt")
-    refused(tmp_path / "some.pt")
+    rejects(tmp_path / "some.pt")
 
 
 def test_safetensors_of_another_family_are_rejected(tiny: EncoderSpec, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     tensors = {"wav2vec2.encoder.layers.0.attention.q_proj.weight": torch.zeros(4, 4)}
     safetensors.torch.save_file(tensors, path)
-    refused(path, "not the encoder of tiny", "missing", "wakeword encoders")
+    rejects(path, "not the encoder of tiny", "missing", "wakeword encoders")
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5])
@@ -371,7 +371,7 @@ def test_fused_weights_of_another_shape_are_rejected(
 ) -> None:
     named = tiny_family.ctranslate2_names(tiny, tiny_family.weights(tiny))
     named["encoder/layer_0/self_attention/linear_0/weight"] = torch.zeros(rows, tiny.dim)
-    refused(
+    rejects(
         tiny_family.write_ctranslate2(tmp_path / "some", named) / "model.bin", "not the encoder"
     )
 
@@ -382,7 +382,7 @@ def test_int8_weights_are_rejected(tiny: EncoderSpec, tmp_path: Path) -> None:
     named[f"{name}_scale"] = 127 / named[name].abs().amax(dim=1)
     named[name] = (named[name] * named[f"{name}_scale"][:, None]).round().to(torch.int8)
     path = tiny_family.write_ctranslate2(tmp_path / "some", named) / "model.bin"
-    refused(path, "quantised", "float16")
+    rejects(path, "quantised", "float16")
 
 
 @pytest.mark.parametrize("version", [0, 3, 7, 2**32 - 1])
@@ -391,17 +391,17 @@ def test_other_versions_of_ctranslate2_are_rejected(
 ) -> None:
     named = tiny_family.ctranslate2_names(tiny, tiny_family.weights(tiny))
     folder = tiny_family.write_ctranslate2(tmp_path / "some", named, version)
-    refused(folder / "model.bin", f"version {version}")
+    rejects(folder / "model.bin", f"version {version}")
 
 
 @pytest.mark.parametrize(
     ("shape", "code", "data"),
     [
-        ((2,), 9, bytes(8)),  # a number type that does not exist
-        ((2,), 0, bytes(7)),  # not whole numbers
+        ((2,), 9, bytes(8)),  # an unknown data type
+        ((2,), 0, bytes(7)),  # an incomplete number
         ((3,), 0, bytes(8)),
         ((2**31, 2**31, 4), 0, bytes(8)),
-        ((1,) * 70, 0, bytes(4)),  # more dimensions than arrays have
+        ((1,) * 70, 0, bytes(4)),  # more dimensions than numpy allows
     ],
 )
 def test_hostile_tensors_of_ctranslate2_are_rejected(
@@ -410,7 +410,7 @@ def test_hostile_tensors_of_ctranslate2_are_rejected(
     head = struct.pack("<IHcII", 6, 1, b"\0", 3, 1) + struct.pack("<H2s", 2, b"a\0")
     body = struct.pack(f"<B{len(shape)}IBI", len(shape), *shape, code, len(data)) + data
     (tmp_path / "model.bin").write_bytes(head + body)
-    refused(tmp_path / "model.bin")
+    rejects(tmp_path / "model.bin")
 
 
 @pytest.mark.parametrize(
@@ -423,4 +423,4 @@ def test_hostile_tensors_of_ctranslate2_are_rejected(
 )
 def test_wrong_paths_raise(tiny: EncoderSpec, tmp_path: Path, make, words: str) -> None:
     make(tmp_path / "some.weights")
-    refused(tmp_path / "some.weights", words)
+    rejects(tmp_path / "some.weights", words)

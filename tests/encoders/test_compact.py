@@ -1,4 +1,4 @@
-"""Our own encoder: its stream, its reach, its checkpoint."""
+"""The compact encoder: stream, receptive field and checkpoint."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ from wakeword.errors import CheckpointError, ConfigError
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 MELS, DIM, LAYERS = 8, 12, 3
-REACH = (CONTEXT - 1) * sum(
-    GAPS[:LAYERS]
-)  # frames before its own that a frame sees, beside the stem
+CONTEXT_FRAMES = (CONTEXT - 1) * sum(GAPS[:LAYERS])  # frames of left context above the stem
 
 
 @pytest.fixture
@@ -79,18 +77,18 @@ def test_the_first_hop_comes_when_declared(spec: EncoderSpec) -> None:
         assert built(x)[0].shape[1] == built.hop_frames == hop
 
 
-def test_reach_by_gradient_is_as_declared(spec: EncoderSpec) -> None:
+def test_receptive_field_is_as_declared(spec: EncoderSpec) -> None:
     built = encoder()
     x = features(200).requires_grad_()
     frame = 40
     built(x)[0][0, frame].sum().backward()
     assert x.grad is not None
-    seen = x.grad[0].abs().sum(dim=1).nonzero()
+    touched = x.grad[0].abs().sum(dim=1).nonzero()
     own_end = FEATURES_PER_FRAME * (frame + 1)
-    assert 10 * (int(seen.max()) + 1 - own_end) == built.look_ahead_ms == 0
-    assert own_end - int(seen.min()) == FEATURES_PER_FRAME * (
-        REACH + 2
-    )  # the stem sees one frame more
+    assert 10 * (int(touched.max()) + 1 - own_end) == built.look_ahead_ms == 0
+    assert own_end - int(touched.min()) == FEATURES_PER_FRAME * (
+        CONTEXT_FRAMES + 2
+    )  # the stem takes one frame more
 
 
 def test_a_state_is_a_value(spec: EncoderSpec) -> None:
@@ -116,10 +114,10 @@ def test_lower_layer_groups_may_be_computed_once(spec: EncoderSpec, sizes: list[
 
 def test_layer_groups_hold_every_parameter(spec: EncoderSpec) -> None:
     built = encoder()
-    staged = [
-        id(p) for stage in built.layer_groups() for module in stage for p in module.parameters()
+    grouped = [
+        id(p) for group in built.layer_groups() for module in group for p in module.parameters()
     ]
-    assert sorted(staged) == sorted(id(p) for p in built.parameters())
+    assert sorted(grouped) == sorted(id(p) for p in built.parameters())
     assert len(built.layer_groups()) == built.depth
 
 
@@ -170,7 +168,7 @@ def test_the_weights_are_inside_the_package(
     assert locate_weights("wakeword-stream") == "package wakeword.encoders"
     assert sha256 == built.spec.sources[0].sha256
     assert sum(p.numel() for p in built.parameters()) == stripped.kept_parameters == 1_010_112
-    assert stripped.stripped_parameters == 193 * 29  # the CTC head: letters, and none
+    assert stripped.stripped_parameters == 193 * 29  # the CTC head: letters and blank
     speech = torch.randn(1, 400, 80, generator=torch.Generator().manual_seed(0))
     frames, _ = built(speech)
     assert frames.shape == (1, 100, 3 * 192) and frames.std() > 0.1

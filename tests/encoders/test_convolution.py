@@ -1,4 +1,4 @@
-"""The convolution as one matrix is torch's own."""
+"""Convolution as a matrix product equals torch's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emformer: a stream gives what torchaudio gives, segment by segment and at once."""
+"""Emformer: a stream equals torchaudio's, segment by segment and offline."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _registered() -> None:
 
 
 def recogniser(of: EncoderSpec = SPEC) -> torch.nn.Module:
-    """torchaudio's transducer of the published make, smaller."""
+    """torchaudio's transducer of the published architecture, smaller."""
     torch.manual_seed(0)
     built = torchaudio.models.rnnt.emformer_rnnt_model(
         input_dim=of.mels,
@@ -93,7 +93,7 @@ def normed(x: Tensor) -> Tensor:
 
 def test_features_equal_torchaudios() -> None:
     sound = torch.from_numpy(tiny_family.sound(2.0))
-    sound[8_000:12_000] *= 1e-4  # below e, where the logarithm is a line
+    sound[8_000:12_000] *= 1e-4  # below e, where the piecewise logarithm is linear
     pipeline = torchaudio.pipelines.rnnt_pipeline
     mel = torchaudio.transforms.MelSpectrogram(16_000, n_fft=400, n_mels=80, hop_length=160)
     expected = pipeline._piecewise_linear_log(mel(sound).T * pipeline._gain)
@@ -108,7 +108,7 @@ def test_features_equal_torchaudios() -> None:
 @pytest.mark.parametrize("sizes", [[1], [7, 1, 30], [1000]])
 @torch.no_grad()
 def test_a_stream_equals_torchaudios_stream(encoder: EmformerEncoder, sizes: list[int]) -> None:
-    """Longer than the left context, so that it is cut off; the lowest layer's too."""
+    """The audio is longer than the left context; the lowest layer is compared too."""
     x = features(5.0)
     found = tiny_family.stream(encoder, x, sizes)
     theirs = recogniser().transcriber
@@ -141,7 +141,7 @@ def test_offline_equals_torchaudios_training(encoder: EmformerEncoder) -> None:
 
 
 def test_look_ahead_holds_for_the_gradient(encoder: EmformerEncoder) -> None:
-    """The first frame of a segment waits for it and sees the four features after it."""
+    """The first frame of a segment waits for it and depends on the four features after it."""
     assert encoder.look_ahead_ms == 160 and encoder.first_features == 20
     x = features(2.0).requires_grad_()
     encoder(x)[0][0, 20, 40].backward()

@@ -1,4 +1,4 @@
-"""The features are Whisper's own, as a stream; nothing later changes what is out."""
+"""Front ends: Whisper's own features, as a stream that later audio does not change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAD = 16_000  # of silence; Whisper itself appends 30 s
 
 
 def reference(samples: Samples, padding: int) -> Tensor:
-    """openai-whisper's features of the sound and silence after it, (frames, mels)."""
+    """openai-whisper's features of samples and silence after them, (frames, mels)."""
     whisper_audio = pytest.importorskip("whisper.audio")
     features: Tensor = whisper_audio.log_mel_spectrogram(torch.from_numpy(samples), padding=padding)
     return features.T
@@ -32,13 +32,13 @@ def test_features_equal_whispers_on_recordings(recording: Samples, cut: int) -> 
     padded = np.concatenate([samples, np.zeros(PAD, np.float32)])
     features, _ = LogMel(level=None)(torch.from_numpy(padded)[None])
     frames = features.shape[1]
-    assert len(expected) - frames <= 1  # the last one of ours still waits for its samples
+    assert len(expected) - frames <= 1  # our last frame still waits for its samples
     assert frames >= len(samples) // HOP
     torch.testing.assert_close(features[0], expected[:frames], atol=1e-4, rtol=0.0)
 
 
 def test_a_fixed_level_only_moves_the_floor(recording: Samples) -> None:
-    """Over the higher of both floors the features are the same, up to nothing at all."""
+    """Above the higher of both floors the features are the same."""
     samples = torch.from_numpy(recording)[None]
     fixed, _ = LogMel()(samples)
     own, _ = LogMel(level=None)(samples)
@@ -123,16 +123,16 @@ def test_input_samples_are_neither_changed_nor_kept() -> None:
 
 
 def test_look_ahead_is_as_declared() -> None:
-    """From the middle of a frame's window, which is where the frame stands."""
+    """Measured from the middle of a frame's window, where the frame begins."""
     frontend = LogMel()
     torch.manual_seed(0)
     samples = torch.randn(1, 4000).requires_grad_()
     features, _ = frontend(samples)
     for frame in (0, 5, 20):
         (gradient,) = torch.autograd.grad(features[0, frame].sum(), samples, retain_graph=True)
-        seen = gradient[0].nonzero()[:, 0]
-        assert int(seen.max()) + 1 - HOP * (frame + 1) == frontend.look_ahead_ms * 16
-        assert int(seen.min()) >= max(0, HOP * frame - 200)
+        touched = gradient[0].nonzero()[:, 0]
+        assert int(touched.max()) + 1 - HOP * (frame + 1) == frontend.look_ahead_ms * 16
+        assert int(touched.min()) >= max(0, HOP * frame - 200)
 
 
 def test_a_frame_comes_as_soon_as_its_samples_are_complete() -> None:

@@ -1,4 +1,4 @@
-"""Networks of Hugging Face: read from a folder, run as transformers runs them, kept in one file."""
+"""Networks of Hugging Face: equal to transformers', and saved in one model file."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def test_windows_equal_transformers(tmp_path: Path, kind: str, normed: bool) -> 
         frames = tiny_family.stream(encoder, samples.reshape(1, -1, 160), [3, 1, 40])
         expected = theirs(last, output_hidden_states=True).hidden_states
     assert frames.shape == (1, 30, 64)
-    for tap in (1, 2):
-        found = frames[:, -5:, (tap - 1) * 32 : tap * 32]
-        torch.testing.assert_close(found, expected[tap][:, -5:], atol=1e-4, rtol=0)
+    for layer in (1, 2):
+        found = frames[:, -5:, (layer - 1) * 32 : layer * 32]
+        torch.testing.assert_close(found, expected[layer][:, -5:], atol=1e-4, rtol=0)
 
 
 def test_a_trained_model_loads_without_the_hub(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_trained_model_loads_without_the_hub(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_layer_groups_hold_every_parameter_once(tmp_path: Path, kind: str) -> None:
     encoder = build_encoder(write(tmp_path / "net", kind)).offline
-    parts = [p for stage in encoder.layer_groups() for module in stage for p in module.parameters()]
+    parts = [p for group in encoder.layer_groups() for module in group for p in module.parameters()]
     assert len(encoder.layer_groups()) == encoder.depth == 3
     assert sorted(map(id, parts)) == sorted(map(id, encoder.parameters()))
 

@@ -1,4 +1,4 @@
-"""Moonshine's encoder equals transformers' own, is read from both its formats, and trains."""
+"""Moonshine: equal to transformers', read from both formats, trained and streamed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write_safetensors(folder: Path) -> Path:
 
 
 def write_onnx(path: Path, damage: str = "") -> Path:
-    """Weights as the published file has them: matrices in eight bits, renamed by the exporter."""
+    """Weights laid out as in the published file: eight-bit matrices, renamed by the exporter."""
     onnx = pytest.importorskip("onnx")
     nodes, held = [], []
 
@@ -144,7 +144,7 @@ def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
 
 
 def test_window_frames_are_those_of_the_offline_encoder() -> None:
-    """Hops of five frames are 120 ms; a window slides over silence, then over the sound."""
+    """Hops of five frames are 120 ms; a window slides over silence, then over the samples."""
     encoder = build_encoder(SPEC.name, "window", window=40, hop=5, output_layers=(1, 2)).eval()
     samples = torch.from_numpy(tiny_family.sound(1.2))[None]
     with torch.no_grad():
@@ -159,14 +159,14 @@ def test_window_frames_are_those_of_the_offline_encoder() -> None:
             )
 
 
-def exact(**more: object) -> MoonshineChunked:
+def chunked(**more: object) -> MoonshineChunked:
     encoder = MoonshineChunked(SPEC, **{"chunk": 5, "left": 7, "norm_chunks": 3, **more})
     encoder.trunk.load_state_dict(weights())
     return encoder.eval()
 
 
-def by_hand(encoder: MoonshineChunked, samples: Tensor) -> Tensor:
-    """The last layer of the whole stream: one long attention under a mask, absolute positions."""
+def reference(encoder: MoonshineChunked, samples: Tensor) -> Tensor:
+    """The last layer of the whole stream: one masked attention with absolute positions."""
     trunk, chunk = encoder.trunk, encoder.chunk
     hop, frames, sounds = chunk * 384, [], []
     for at in range(0, samples.shape[1] - hop - 511 + 1, hop):
@@ -178,13 +178,13 @@ def by_hand(encoder: MoonshineChunked, samples: Tensor) -> Tensor:
     x = torch.cat(frames, dim=1)
     number = torch.arange(x.shape[1])
     first = number[:, None] // chunk * chunk
-    seen = (number >= first - encoder.left) & (number < first + chunk)
-    turns = _rotary_tables(x.shape[1], 14, x)
+    visible = (number >= first - encoder.left) & (number < first + chunk)
+    rotary = _rotary_tables(x.shape[1], 14, x)
     for layer in trunk.layers:
         attn, y = layer.self_attn, layer.input_layernorm(x)
         q, k, v = (split_heads(part(y), 2) for part in (attn.q_proj, attn.k_proj, attn.v_proj))
         y = F.scaled_dot_product_attention(
-            _rotate(q, *turns), _rotate(k, *turns), v, attn_mask=seen
+            _rotate(q, *rotary), _rotate(k, *rotary), v, attn_mask=visible
         )
         x = x + attn.o_proj(y.transpose(1, 2).flatten(2))
         x = x + layer.mlp(layer.post_attention_layernorm(x))
@@ -193,17 +193,17 @@ def by_hand(encoder: MoonshineChunked, samples: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("sizes", [[1], [7, 1, 30], [1000]])
 def test_chunked_streaming_equals_one_masked_pass(sizes: list[int]) -> None:
-    encoder = exact()
+    encoder = chunked()
     samples = torch.from_numpy(tiny_family.sound(7.0))[None]
     with torch.no_grad():
-        expected = by_hand(encoder, samples)
+        expected = reference(encoder, samples)
         found = tiny_family.stream(encoder, samples.reshape(1, -1, 160), sizes)
     assert found.shape == expected.shape == (1, 290, 32)
     torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)
 
 
 def test_layer_groups_can_run_apart() -> None:
-    encoder = exact(output_layers=(1, 2))
+    encoder = chunked(output_layers=(1, 2))
     features = torch.from_numpy(tiny_family.sound(3.0))[None].reshape(1, -1, 160)
     with torch.no_grad():
         whole = encoder(features)[0]
@@ -213,7 +213,7 @@ def test_layer_groups_can_run_apart() -> None:
 
 
 def test_look_ahead_is_what_the_gradient_says() -> None:
-    encoder = exact(chunk=10, norm_chunks=2)
+    encoder = chunked(chunk=10, norm_chunks=2)
     samples = torch.from_numpy(tiny_family.sound(2.0))[None].requires_grad_()
     frames = encoder(samples.reshape(1, -1, 160))[0]
     frames[0, 20].sum().backward()  # the first of a chunk waits longest
@@ -256,7 +256,7 @@ def test_a_model_is_trained_saved_and_streamed(tmp_path: Path, streaming: str) -
 
 
 def test_a_hostile_number_of_chunks_is_rejected(tmp_path: Path) -> None:
-    encoder = exact()
+    encoder = chunked()
     head = build_head("linear", encoder.dim, 1, 1, encoder.frame_rate_hz)
     origin = Origin(SPEC.name, "chunked", "0" * 64, "MIT", "linear")
     point = OperatingPoint({"ping": 0.5})

@@ -1,4 +1,4 @@
-"""Moonshine's streaming encoder: a stream gives what transformers gives of the whole recording."""
+"""Moonshine streaming: a stream equals transformers' offline encoder."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def sound(seconds: float) -> Tensor:
 
 
 def theirs(samples: Tensor) -> tuple[Tensor, ...]:
-    """transformers' own: before the layers, after each, the last one normed."""
+    """transformers' outputs: before the layers and after each, the last one normalised."""
     modeling = pytest.importorskip(MODELING)
     config = modeling.MoonshineStreamingConfig().encoder_config
     config.hidden_size, config.intermediate_size, config.head_dim = 32, 128, 16
@@ -65,11 +65,14 @@ def test_a_stream_equals_transformers_offline(sizes: list[int], hop: int) -> Non
     samples = sound(3.0)
     expected = theirs(samples)
     with torch.no_grad():
-        forward_layers = encoder(hop=hop, output_layers=(2, 5, 6))
-        found = tiny_family.stream(forward_layers, samples.reshape(1, -1, 160), sizes)
+        two_outputs = encoder(hop=hop, output_layers=(2, 5, 6))
+        found = tiny_family.stream(two_outputs, samples.reshape(1, -1, 160), sizes)
     assert found.shape == (1, (150 - 12) // hop * hop, 96)
-    for number, tap in enumerate((2, 5, 6)):
-        ours, whole = found[..., number * 32 : number * 32 + 32], expected[tap][:, : found.shape[1]]
+    for number, layer in enumerate((2, 5, 6)):
+        ours, whole = (
+            found[..., number * 32 : number * 32 + 32],
+            expected[layer][:, : found.shape[1]],
+        )
         torch.testing.assert_close(ours, whole, atol=1e-4, rtol=0)
 
 
@@ -80,7 +83,7 @@ def test_lower_output_layers_have_less_look_ahead() -> None:
 
 
 def test_look_ahead_holds_for_the_gradient() -> None:
-    """With hops of one frame: 12 frames of layers, of the last of which 5 ms are heard."""
+    """With hops of one frame: 12 frames of layers, the last of which depend on 5 ms of samples."""
     samples = sound(1.0).requires_grad_()
     frames = encoder(hop=1)(samples.reshape(1, -1, 160))[0]
     frames[0, 20].sum().backward()
@@ -90,13 +93,13 @@ def test_look_ahead_holds_for_the_gradient() -> None:
 
 
 def test_layer_groups_can_run_apart() -> None:
-    forward_layers = encoder(output_layers=(4, 6))
+    two_outputs = encoder(output_layers=(4, 6))
     features = sound(2.0).reshape(1, -1, 160)
     with torch.no_grad():
-        whole = forward_layers(features)[0]
-        for depth in forward_layers.cacheable_depths()[1:]:
-            below = forward_layers(features, stop=depth)[0]
-            torch.testing.assert_close(forward_layers(below, start=depth)[0], whole)
+        whole = two_outputs(features)[0]
+        for depth in two_outputs.cacheable_depths()[1:]:
+            below = two_outputs(features, stop=depth)[0]
+            torch.testing.assert_close(two_outputs(below, start=depth)[0], whole)
 
 
 def test_two_streams_in_one_batch_are_independent() -> None:

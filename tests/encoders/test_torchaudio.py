@@ -1,4 +1,4 @@
-"""torchaudio's pure-torch parts are there even where its native extension cannot be loaded."""
+"""torchaudio's pure-torch parts work without its native extension."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""wav2vec 2.0 and its kin: built, read and run as torchaudio does it, and streamed by window."""
+"""wav2vec 2.0 and its relatives: equal to torchaudio's, and streamed over a window."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 def write(path: Path, of: EncoderSpec) -> Path:
     torch.manual_seed(0)
     state = wav2vec2._trunk(of).state_dict()
-    letters = {"aux.weight": torch.zeros(29, of.dim), "aux.bias": torch.zeros(29)}
-    torch.save({**state, **letters}, path)
+    output_layer = {"aux.weight": torch.zeros(29, of.dim), "aux.bias": torch.zeros(29)}
+    torch.save({**state, **output_layer}, path)
     return path
 
 
@@ -79,14 +79,14 @@ def test_windows_equal_torchaudios(tmp_path: Path, kind: str) -> None:
         assert frames.shape == (1, 40, 64)
         last = samples[:, -20 * 320 :]
         expected, _ = theirs.extract_features(last)
-    for tap, layer in enumerate(expected):
-        found = frames[:, -4:, tap * 32 : tap * 32 + 32]
+    for number, layer in enumerate(expected):
+        found = frames[:, -4:, number * 32 : number * 32 + 32]
         torch.testing.assert_close(found, layer[:, -4:], atol=1e-5, rtol=0)
 
 
 def test_layer_groups_hold_every_parameter_once() -> None:
     encoder = Wav2Vec2Offline(spec("wavlm"))
-    parts = [p for stage in encoder.layer_groups() for module in stage for p in module.parameters()]
+    parts = [p for group in encoder.layer_groups() for module in group for p in module.parameters()]
     assert len(encoder.layer_groups()) == encoder.depth
     assert {id(p) for p in parts} == {id(p) for p in encoder.parameters()}
     assert len(parts) == len(list(encoder.parameters()))

@@ -1,4 +1,4 @@
-"""The encoder equals Whisper's own, layer by layer; streamed, it equals itself."""
+"""Whisper: equal to openai-whisper layer by layer; streams equal its offline pass."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def features(frames: int, batch: int = 1, seed: int = 0) -> Tensor:
     return torch.randn(batch, frames, 80, generator=generator) * 0.5
 
 
-def exact(spec: EncoderSpec, chunk: int = 4, left: int = 6, **more: object) -> nn.Module:
+def chunked(spec: EncoderSpec, chunk: int = 4, left: int = 6, **more: object) -> nn.Module:
     encoder = WhisperChunked(spec, chunk=chunk, left=left, **{"period": 37, **more})
     encoder.trunk.load_state_dict(tiny_family.weights(spec))
     return encoder.eval().requires_grad_(False)
@@ -91,7 +91,7 @@ def test_real_layers_equal_the_reference(recording, whisper_tiny_en) -> None:
 
 
 def test_one_chunk_for_all_frames_equals_whisper(tiny: EncoderSpec) -> None:
-    encoder = exact(tiny, chunk=50, left=1, period=POSITIONS)
+    encoder = chunked(tiny, chunk=50, left=1, period=POSITIONS)
     mel = features(101)
     mel[:, 100] = 0  # what the reference pads its end with
     frames, _ = encoder(mel)
@@ -150,7 +150,7 @@ def test_weights_of_another_size_are_rejected(
         checkpoints.read_checkpoint(checkpoints.find_checkpoint(bigger, path), bigger)
 
 
-# ---------------------------------------------------------------- exact streaming
+# ---------------------------------------------------------------- chunked streaming
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -158,7 +158,7 @@ def test_weights_of_another_size_are_rejected(
 def test_chunked_streaming_equals_offline(
     tiny: EncoderSpec, sizes: list[int], output_layers: tuple[int, ...]
 ) -> None:
-    encoder = exact(tiny, output_layers=output_layers)
+    encoder = chunked(tiny, output_layers=output_layers)
     x = features(203, batch=3)
     offline, _ = encoder(x)
     assert offline.shape == (3, 100, tiny.dim * max(1, len(output_layers)))
@@ -175,7 +175,7 @@ def test_chunked_streaming_equals_offline(
 def test_chunked_streaming_equals_offline_for_any_sizes(
     tiny: EncoderSpec, sizes: list[int], chunk: int, left: int, start: int
 ) -> None:
-    encoder = exact(tiny, chunk, left)
+    encoder = chunked(tiny, chunk, left)
     x = features(90)
     first = torch.tensor([start])
     offline, _ = encoder(x, encoder.initial_state(first))
@@ -194,7 +194,7 @@ def test_real_chunked_streaming_equals_offline(recording, whisper_tiny_en, sizes
 
 
 def test_rows_of_a_batch_are_independent(tiny: EncoderSpec) -> None:
-    encoder = exact(tiny)
+    encoder = chunked(tiny)
     x = features(80, batch=3)
     together, _ = encoder(x)
     for row in range(3):
@@ -207,7 +207,7 @@ def flat(state: object) -> list[Tensor]:
     return [t for part in state for t in flat(part)] if isinstance(state, tuple) else []
 
 
-@pytest.mark.parametrize("make", [exact, window])
+@pytest.mark.parametrize("make", [chunked, window])
 def test_a_state_is_a_value(tiny: EncoderSpec, make) -> None:
     """Fed twice from one state, the same comes out; the state is as it was."""
     encoder = make(tiny)
@@ -221,7 +221,7 @@ def test_a_state_is_a_value(tiny: EncoderSpec, make) -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, flat(state), strict=True))
 
 
-@pytest.mark.parametrize("make", [exact, window])
+@pytest.mark.parametrize("make", [chunked, window])
 def test_interleaved_streams_are_independent(tiny: EncoderSpec, make) -> None:
     encoder = make(tiny)
     inputs = [features(120, seed=seed) for seed in (1, 2)]
@@ -238,7 +238,7 @@ def test_interleaved_streams_are_independent(tiny: EncoderSpec, make) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 4, 8])
 def test_the_first_hop_comes_when_declared(tiny: EncoderSpec, chunk: int) -> None:
-    for encoder in (exact(tiny, chunk), window(tiny, 10, chunk)):
+    for encoder in (chunked(tiny, chunk), window(tiny, 10, chunk)):
         x = features(encoder.first_features)
         assert encoder(x[:, :-1])[0].shape[1] == 0
         assert encoder(x)[0].shape[1] == encoder.hop_frames == chunk
@@ -257,7 +257,7 @@ def last_feature_seen(encoder: nn.Module, frame: int, x: Tensor) -> int:
 @pytest.mark.parametrize("make", ["chunked", "window"])
 def test_look_ahead_is_as_declared(tiny: EncoderSpec, make: str, size: int) -> None:
     """In feature frames of 10 ms: the most that any frame sees after its own end."""
-    encoder = exact(tiny, size) if make == "chunked" else window(tiny, 10, size)
+    encoder = chunked(tiny, size) if make == "chunked" else window(tiny, 10, size)
     x = features(60)
     feature_ms = 10
     reach = [last_feature_seen(encoder, u, x) + 1 - 2 * (u + 1) for u in range(2 * size)]
@@ -266,7 +266,7 @@ def test_look_ahead_is_as_declared(tiny: EncoderSpec, make: str, size: int) -> N
 
 def test_frames_beyond_the_left_context_change_nothing(tiny: EncoderSpec) -> None:
     """A frame of the last layer sees `left` frames a layer; what is before has no effect."""
-    encoder = exact(tiny, chunk=2, left=4)
+    encoder = chunked(tiny, chunk=2, left=4)
     x = features(100)
     changed = x.clone()
     changed[:, :20] = features(20, seed=9)
@@ -285,7 +285,7 @@ def test_frames_beyond_the_left_context_change_nothing(tiny: EncoderSpec) -> Non
 def test_positions_count_to_the_period_and_start_again(
     tiny: EncoderSpec, period: int, sizes: list[int]
 ) -> None:
-    encoder = exact(tiny, period=period)
+    encoder = chunked(tiny, period=period)
     table = encoder.trunk.positional_embedding
     x = features(400)
 
@@ -302,7 +302,7 @@ def test_positions_count_to_the_period_and_start_again(
 
 @pytest.mark.parametrize("first", [0, 1, 777])
 def test_streams_begin_at_any_position(tiny: EncoderSpec, first: int) -> None:
-    encoder = exact(tiny)
+    encoder = chunked(tiny)
     x = features(60).repeat(2, 1, 1)
     both, _ = encoder(x, encoder.initial_state(torch.tensor([first, first + 3 * encoder.period])))
     assert torch.equal(both[0], both[1])
@@ -315,7 +315,7 @@ def test_streams_begin_at_any_position(tiny: EncoderSpec, first: int) -> None:
 @pytest.mark.parametrize("period", [37, 160])
 def test_a_long_stream_equals_one_that_began_later(tiny: EncoderSpec, period: int) -> None:
     """Past Whisper's 1500 positions, frames equal those of a stream that began shortly before."""
-    encoder = exact(tiny, chunk=4, left=6, period=period)
+    encoder = chunked(tiny, chunk=4, left=6, period=period)
     x = features(2 * 1560)
     offline, _ = encoder(x)
     torch.testing.assert_close(stream(encoder, x, [500, 3]), offline, **CLOSE)
@@ -325,7 +325,7 @@ def test_a_long_stream_equals_one_that_began_later(tiny: EncoderSpec, period: in
     torch.testing.assert_close(late[:, settled:], offline[:, start + settled :], **CLOSE)
 
 
-# ---------------------------------------------------------------- stages and taps
+# ---------------------------------------------------------------- layer groups and output layers
 
 
 @pytest.mark.parametrize("output_layers", [(), (1,), (2,), (1, 2)])
@@ -333,7 +333,7 @@ def test_a_long_stream_equals_one_that_began_later(tiny: EncoderSpec, period: in
 def test_layer_groups_run_apart_equal_the_whole_encoder(
     tiny: EncoderSpec, output_layers: tuple[int, ...], sizes: list[int]
 ) -> None:
-    encoder = exact(tiny, output_layers=output_layers)
+    encoder = chunked(tiny, output_layers=output_layers)
     x = features(101)
     whole, _ = encoder(x)
     assert encoder.cacheable_depths()[0] == 0 and encoder.cacheable_depths()[-1] == encoder.depth
@@ -347,18 +347,18 @@ def test_layer_groups_run_apart_equal_the_whole_encoder(
 def test_finished_frames_pass_the_last_depth_unchanged(
     tiny: EncoderSpec, output_layers: tuple[int, ...]
 ) -> None:
-    encoder = exact(tiny, output_layers=output_layers)
+    encoder = chunked(tiny, output_layers=output_layers)
     whole, _ = encoder(features(101))
     assert torch.equal(encoder(whole, start=encoder.depth)[0], whole)
 
 
 def test_output_layers_are_concatenated(tiny: EncoderSpec) -> None:
     x = features(101)
-    both, _ = exact(tiny, output_layers=(1, 2))(x)
+    both, _ = chunked(tiny, output_layers=(1, 2))(x)
     for i in (1, 2):
-        one, _ = exact(tiny, output_layers=(i,))(x)
+        one, _ = chunked(tiny, output_layers=(i,))(x)
         assert torch.equal(both[..., (i - 1) * tiny.dim : i * tiny.dim], one)
-    assert torch.equal(both[..., tiny.dim :], exact(tiny)(x)[0])
+    assert torch.equal(both[..., tiny.dim :], chunked(tiny)(x)[0])
 
 
 @pytest.mark.parametrize("streaming", ["chunked", "window"])
@@ -435,10 +435,10 @@ def test_a_window_is_encoded_by_the_offline_encoder(tiny: EncoderSpec) -> None:
     x = features(48)
     frames, _ = encoder(x)
     before = torch.full((1, 2 * (10 - 4), 80), LogMel().silence)
-    heard = torch.cat([before, x], dim=1)
+    padded = torch.cat([before, x], dim=1)
     for hop in range(6):
         end = before.shape[1] + 2 * 4 * (hop + 1)
-        by_hand = encoder.offline.forward_layers(heard[:, end - 20 : end])[:, -4:]
+        by_hand = encoder.offline.forward_layers(padded[:, end - 20 : end])[:, -4:]
         torch.testing.assert_close(frames[:, 4 * hop : 4 * hop + 4], by_hand, **CLOSE)
 
 

@@ -1,4 +1,4 @@
-"""A tiny member of the Whisper family: its constants, its weights in three formats, its sounds."""
+"""A tiny member of the Whisper family: its constants, its weights in three formats, its audio."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from wakeword.audio.samples import Samples
+from wakeword.detection.detector import Detector
+from wakeword.detection.trigger import Detection
 from wakeword.encoders.registry import build_encoder
 from wakeword.encoders.spec import EncoderSpec, Source
 from wakeword.encoders.whisper import _Trunk
@@ -44,7 +46,7 @@ def weights(of: EncoderSpec, seed: int = 0) -> dict[str, Tensor]:
 
 
 def decoder(of: EncoderSpec) -> dict[str, Tensor]:
-    """The transcription head that loading throws away, under OpenAI's names."""
+    """The transcription head that loading removes, under OpenAI's names."""
     named = {
         "token_embedding.weight": torch.zeros(7, of.dim),
         "positional_embedding": torch.zeros(5, of.dim),
@@ -90,7 +92,7 @@ def write_hugging_face(folder: Path, of: EncoderSpec, tensors: dict[str, Tensor]
 
 
 def ctranslate2_names(of: EncoderSpec, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as CTranslate2 lays them out: queries, keys and values as one."""
+    """The tensors in CTranslate2's layout: queries, keys and values as one."""
     norm = {"weight": "layer_norm/gamma", "bias": "layer_norm/beta"}
     named = {"encoder/position_encodings/encodings": tensors["positional_embedding"]}
     for kind in ("weight", "bias"):
@@ -139,7 +141,7 @@ FORMATS = ("pytorch", "ctranslate2", "safetensors")
 
 
 def write(kind: str, folder: Path, of: EncoderSpec, tensors: dict[str, Tensor]) -> Path:
-    """A checkpoint of one of the FORMATS: what a user would give as its path."""
+    """A checkpoint of one of the FORMATS: the path that a user would give."""
     folder.mkdir(parents=True, exist_ok=True)
     if kind == "pytorch":
         return write_openai(folder / "tiny.pt", of, tensors)
@@ -172,7 +174,7 @@ def model(
 
 
 def sound(seconds: float = 2.0, seed: int = 0, rate: int = 16_000) -> Samples:
-    """Something with syllables, pauses and a changing colour."""
+    """Synthetic audio with syllables, pauses and a changing spectrum."""
     rng = np.random.default_rng(seed)
     time_s = np.arange(round(rate * seconds)) / rate
     wave = np.zeros(time_s.size)
@@ -194,9 +196,16 @@ def pieces(total: int, sizes: list[int]) -> list[int]:
 
 
 def stream(module: object, x: Tensor, sizes: list[int], state: object = None) -> Tensor:
-    """`module` fed piece by piece along dimension 1; what came out, joined."""
+    """`module` fed piece by piece along dimension 1; its outputs, joined."""
     out = []
     for part in torch.split(x, pieces(x.shape[1], sizes), dim=1):
         y, state = module(part, state)  # type: ignore[operator]
         out.append(y)
     return torch.cat(out, dim=1)
+
+
+def detections(detector: Detector, samples: Samples, sizes: list[int]) -> list[Detection]:
+    """All detections of a stream that is fed in pieces, its end included."""
+    ends = np.cumsum(pieces(len(samples), sizes))[:-1]
+    found = [each for piece in np.split(samples, ends) for each in detector.feed(piece)]
+    return found + detector.flush()

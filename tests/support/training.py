@@ -26,7 +26,7 @@ def write_weights(folder: Path) -> Path:
 
 
 def word(seed: int) -> Samples:
-    """A made-up word: a rising tone, then a falling one, in a drawn voice, in 1.5 s."""
+    """A synthetic keyword of 1.5 s: a rising tone, then a falling one, in a random voice."""
     rng = np.random.default_rng(seed)
     base_hz = rng.uniform(180, 320)
     glide = np.concatenate([np.linspace(1, 2, 4000), np.linspace(2, 0.7, 4000)])
@@ -38,15 +38,15 @@ def word(seed: int) -> Samples:
 
 
 def write_data(folder: Path, clips: int = 16, label: str = "ping") -> Path:
-    """A manifest of words and other sounds by four speakers, one of whom is for dev."""
+    """A manifest of keywords and other audio by four speakers, one of them for dev."""
     rows = []
     for i in range(clips):
-        sounds = (label, word(i)), ("", tiny_family.sound(2.5, seed=100 + i))
-        for said, samples in sounds:
-            path = folder / f"{said or 'other'}-{i}.wav"
+        recordings = (label, word(i)), ("", tiny_family.sound(2.5, seed=100 + i))
+        for keyword, samples in recordings:
+            path = folder / f"{keyword or 'other'}-{i}.wav"
             save_audio(path, samples)
             row = {"audio_filepath": path.name, "duration": len(samples) / SAMPLE_RATE}
-            row |= {"label": said, "speaker": f"s{i % 4}{said}"}
+            row |= {"label": keyword, "speaker": f"s{i % 4}{keyword}"}
             rows.append(row | {"split": "dev" if i % 4 == 3 else "train"})
     manifest = folder / "data.jsonl"
     manifest.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
@@ -61,7 +61,7 @@ def arguments(data: Path, weights: Path, output: Path, work: Path, *more: str) -
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    if os.environ.get("TRAINING_WITHOUT_DROPOUT"):  # which every process draws for itself
+    if os.environ.get("TRAINING_WITHOUT_DROPOUT"):  # which is random in every process
         torch.nn.Dropout.forward = lambda _, x: x
     register_encoder(tiny_family.spec())
     from wakeword.cli import main

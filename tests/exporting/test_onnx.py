@@ -1,4 +1,4 @@
-"""The exported file gives what its model gives, and its runtime needs no torch."""
+"""An exported file equals its model, and its runtime needs no torch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from wakeword.detection.detector import Detector
 from wakeword.encoders.registry import build_encoder, temporarily_registered
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import CheckpointError, ConfigError
-from wakeword.exporting.compare import _shared, compare_export
+from wakeword.exporting.compare import compare_export
 from wakeword.exporting.onnx import export_onnx
 from wakeword.heads import build_head
 from wakeword.model.file import save_model
@@ -37,8 +37,8 @@ from wakeword.model.provenance import Origin
 SOUND = tiny_family.sound(4.0)
 
 
-def drawn(name: str, kind: str, seed: int, **settings: int) -> WakeWordModel:
-    """Of an encoder known here alone, with a head of a kind, at random."""
+def random_model(name: str, kind: str, seed: int, **settings: int) -> WakeWordModel:
+    """A model with random weights, of an encoder that only these tests register."""
     torch.manual_seed(seed)
     encoder = build_encoder(name, output_layers=(1, 2), **settings)
     head = build_head(kind, encoder.dim, 1, 2, encoder.frame_rate_hz)
@@ -48,8 +48,8 @@ def drawn(name: str, kind: str, seed: int, **settings: int) -> WakeWordModel:
     return WakeWordModel(encoder, head, ["alexa"], origin, point).eval()
 
 
-def talkative(model: WakeWordModel) -> WakeWordModel:
-    """The model with thresholds in the middle of its own scores, so that it has much to say."""
+def with_median_thresholds(model: WakeWordModel) -> WakeWordModel:
+    """The model with thresholds at the median of its scores, so that it detects often."""
     with torch.inference_mode():
         logits, _ = model(torch.from_numpy(SOUND)[None])
     middle = logits[0].quantile(0.5, dim=0).sigmoid().tolist()
@@ -59,10 +59,10 @@ def talkative(model: WakeWordModel) -> WakeWordModel:
 
 
 MODELS = {
-    "exact, convolutions": tiny_family.model,
+    "chunked, convolutions": tiny_family.model,
     "window, recurrent": lambda: tiny_family.model("window", "gru", ("alexa",)),
-    "compact, attention": lambda: drawn("small", "attention", 0, hop=3),
-    "emformer, convolutions": lambda: drawn("segments", "conv", 2),
+    "compact, attention": lambda: random_model("small", "attention", 0, hop=3),
+    "emformer, convolutions": lambda: random_model("segments", "conv", 2),
 }
 
 
@@ -76,19 +76,14 @@ def pair(
         "segments", "emformer", (), "MIT", "nothing", 0, 80, 16, 2, 2, 25.0, "piecewise-log-mel"
     )
     with temporarily_registered(tiny_family.spec(), compact, segments):
-        model = talkative(MODELS[request.param]())
+        model = with_median_thresholds(MODELS[request.param]())
         path = tmp_path_factory.mktemp("exported") / "model.onnx"
         export_onnx(model, path)
         yield model, path
 
 
-def heard(detector: Detector, sizes: list[int]) -> list[tuple[str, float]]:
-    found = []
-    at = 0
-    for size in tiny_family.pieces(len(SOUND), sizes):
-        found += detector.feed(SOUND[at : at + size])
-        at += size
-    return [(each.keyword, each.time) for each in found + detector.flush()]
+def found_in_sound(detector: Detector, sizes: list[int]) -> list[tuple[str, float]]:
+    return [(each.keyword, each.time) for each in tiny_family.detections(detector, SOUND, sizes)]
 
 
 def test_an_export_equals_its_model(pair: tuple[WakeWordModel, Path]) -> None:
@@ -105,15 +100,15 @@ def test_an_export_equals_its_model(pair: tuple[WakeWordModel, Path]) -> None:
 def test_both_detectors_detect_the_same(pair: tuple[WakeWordModel, Path], sizes: list[int]) -> None:
     model, path = pair
     detector = runtime.Detector(runtime.load(path))
-    expected = heard(Detector(model), [len(SOUND)])
-    assert expected and heard(detector, sizes) == expected
+    expected = found_in_sound(Detector(model), [len(SOUND)])
+    assert expected and found_in_sound(detector, sizes) == expected
     detector.reset()
-    assert heard(detector, sizes) == expected
+    assert found_in_sound(detector, sizes) == expected
 
 
 def test_detectors_of_one_export_are_independent(pair: tuple[WakeWordModel, Path]) -> None:
     model = runtime.load(pair[1])
-    expected = heard(runtime.Detector(model), [1600])
+    expected = found_in_sound(runtime.Detector(model), [1600])
     one, other = runtime.Detector(model), runtime.Detector(model)
     found = []
     for at in range(0, len(SOUND), 1600):
@@ -132,7 +127,7 @@ def test_samples_of_another_rate_and_kind(pair: tuple[WakeWordModel, Path]) -> N
 
 
 def test_a_comparison_reports_other_weights(pair: tuple[WakeWordModel, Path]) -> None:
-    """A model with other weights is told from the file's."""
+    """A model with other weights differs from the file."""
     model = copy.deepcopy(pair[0])
     with torch.no_grad():
         model.head.out.weight.neg_()
@@ -140,28 +135,11 @@ def test_a_comparison_reports_other_weights(pair: tuple[WakeWordModel, Path]) ->
     assert found.difference > 0.1 and not found.identical
 
 
-@pytest.mark.parametrize(
-    ("some", "others", "expected"),
-    [
-        ([("a", 1.0)], [("a", 1.15)], 1),
-        ([("a", 1.0)], [("a", 1.25)], 0),
-        ([("a", 1.0)], [("b", 1.0)], 0),
-        ([("a", 1.0), ("a", 1.1)], [("a", 1.05)], 1),
-        ([("a", 1.0), ("a", 1.3)], [("a", 1.15), ("a", 1.31)], 2),
-        ([], [("a", 1.0)], 0),
-    ],
-)
-def test_shared_detections_are_counted_once(
-    some: list[tuple[str, float]], others: list[tuple[str, float]], expected: int
-) -> None:
-    assert _shared(some, others) == _shared(others, some) == expected
-
-
 FRONT_END = 4 * (400 * 2 * 201 + 201 * 80 + 400)  # bytes
 
 
 def test_weights_are_stored_once(pair: tuple[WakeWordModel, Path]) -> None:
-    """Two graphs, one set of weights; the table of positions only as far as it is used."""
+    """Two graphs share one set of weights, and unused positions are left out."""
     model, path = pair
     parameters = sum(each.numel() for each in model.parameters())
     assert path.stat().st_size < FRONT_END + 4.4 * parameters + 200_000
@@ -202,7 +180,7 @@ print(json.dumps([name for name in heavy if name in sys.modules]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     found, heavy = map(json.loads, done.stdout.splitlines())
-    assert [tuple(each) for each in found] == heard(Detector(model), [len(SOUND)])
+    assert [tuple(each) for each in found] == found_in_sound(Detector(model), [len(SOUND)])
     assert heavy == []
 
 
@@ -300,7 +278,7 @@ def test_a_step_is_the_models_own(pair: tuple[WakeWordModel, Path]) -> None:
 
 @pytest.mark.parametrize(
     ("begins", "goes_on"),
-    [(0, lambda seen: seen + 1), (torch.zeros(1), lambda seen: torch.cat([seen, seen]))],
+    [(0, lambda count: count + 1), (torch.zeros(1), lambda count: torch.cat([count, count]))],
 )
 def test_a_state_that_no_graph_can_hold_raises(
     tiny: EncoderSpec,
@@ -314,9 +292,9 @@ def test_a_state_that_no_graph_can_hold_raises(
     remembers = model.encoder.forward
 
     def counts(x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
-        inner, seen = (None, begins) if state is None else state
+        inner, count = (None, begins) if state is None else state
         frames, inner = remembers(x, inner)
-        return frames, (inner, goes_on(seen))
+        return frames, (inner, goes_on(count))
 
     monkeypatch.setattr(model.encoder, "forward", counts)
     with pytest.raises(ConfigError, match="no graph can hold it"):
@@ -343,7 +321,7 @@ def test_the_runtime_without_onnxruntime_raises(
 
 
 def test_export_verify_and_bench_commands(model_file: Path, tmp_path: Path) -> None:
-    """Export, verify, another model refused, a difference told by the exit code, and bench."""
+    """Export, verify, rejection of another model, exit code of a difference, and bench."""
     speech = tmp_path / "speech.wav"
     save_audio(speech, SOUND)
     out = CliRunner().invoke(main, ["export", str(model_file), "--audio", str(speech)])
