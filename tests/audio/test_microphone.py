@@ -24,7 +24,6 @@ from rich.console import Console
 from wakeword.audio.files import save_audio
 from wakeword.audio.microphone import Device, Microphone, list_devices
 from wakeword.audio.pcm import RawPcm
-from wakeword.cli import detector_factory
 from wakeword.cli.listen import Meter, Session, listen
 from wakeword.errors import AudioError, ConfigError
 
@@ -298,7 +297,7 @@ def pcm(*parts, rate=16_000, channels=1):
 
 @pytest.fixture
 def detector(monkeypatch):
-    monkeypatch.setattr(detector_factory, "open_detector", fake_detector.open_detector)
+    monkeypatch.setattr("wakeword.cli.listen.open_detector", fake_detector.open_detector)
 
 
 def invoke(*arguments, data=b""):

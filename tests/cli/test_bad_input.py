@@ -108,7 +108,7 @@ def model_missing(place: Path) -> list[str]:
     return ["detect", str(place / "no.wakeword"), str(wav(place / "a.wav", np.zeros(16_000)))]
 
 
-@case("not a whole safetensors file")
+@case("not a complete safetensors file")
 def model_truncated(place: Path) -> list[str]:
     whole = Path(model(place)).read_bytes()
     Path(model(place)).write_bytes(whole[: len(whole) // 2])
@@ -125,7 +125,7 @@ def model_is_a_pickle(place: Path) -> list[str]:
     return detect(place, wav(place / "a.wav", np.zeros(16_000)))
 
 
-@case("of something else")
+@case("of another program")
 def model_of_something_else(place: Path) -> list[str]:
     safetensors.torch.save_file({"x": torch.zeros(3)}, model(place))
     return detect(place, wav(place / "a.wav", np.zeros(16_000)))
@@ -258,7 +258,7 @@ def weights_missing(place: Path) -> list[str]:
     return train(place, folders(place), "--weights", str(place / "no.pt"))
 
 
-@case("not a whole safetensors file")
+@case("not a complete safetensors file")
 def weights_truncated(place: Path) -> list[str]:
     arguments = train(place, folders(place))
     file = place / "weights" / "model.safetensors"

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from wakeword.audio.files import load_audio, save_audio
-from wakeword.cli import detector_factory, main
+from wakeword.cli import main
 from wakeword.data.readers import read_dataset
 from wakeword.detection.capture import CapturedClip, TriggerCapture, captured_clips
 from wakeword.detection.trigger import Detection
@@ -82,7 +82,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_listening(tmp_path: Pat
 def test_listen_reports_the_number_of_saved_clips(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detector_factory, "open_detector", fake_detector.open_detector)
+    monkeypatch.setattr("wakeword.cli.listen.open_detector", fake_detector.open_detector)
     quiet, loud = np.zeros(16_000), np.random.default_rng(0).uniform(-0.5, 0.5, 8_000)
     pcm = (np.concatenate([quiet, loud, quiet, loud]) * 32767).astype("<i2").tobytes()
     arguments = ["listen", "m.wakeword", "-", "--save-triggers", str(tmp_path / "kept")]

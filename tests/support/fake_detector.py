@@ -60,8 +60,8 @@ def python_path(folder: Path) -> str:
     here = Path(__file__).parent
     (folder / "sitecustomize.py").write_text(
         "import signal, fake_detector\n"
-        "from wakeword.cli import detector_factory\n"
-        "detector_factory.open_detector = fake_detector.open_detector\n"
+        "from wakeword.cli import listen\n"
+        "listen.open_detector = fake_detector.open_detector\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     )
     return (";" if sys.platform == "win32" else ":").join(map(str, (folder, here, here.parents[1])))
