@@ -1,10 +1,13 @@
-"""local-wake, enrolled with a few recordings: the distance to the nearest of them.
+"""local-wake, enrolled with a few recordings: the score is minus the distance to the nearest.
 
-As its `listen` does it: the latest sound against every example by dynamic time warping of speech
-embeddings. Two of its settings are not its defaults. The buffer is not 2 s but one embedding longer
-than the longest example ("similar to or slightly larger", it says: examples are matched from end
-to end, and with 2 s it hears next to nothing). The step is 0.24 s instead of 0.25 s, which is three
-embeddings: so they are computed once over the stream (by its own function), the same vectors.
+Like its `listen` command, it compares the latest audio with every example by dynamic time warping
+of speech embeddings. Two settings are not its defaults:
+
+- The buffer is one embedding longer than the longest example instead of 2 s. Its manual advises
+  "similar to or slightly larger": examples are matched from end to end, and a buffer of 2 s hardly
+  detects anything.
+- The step is 0.24 s instead of 0.25 s. That is three embeddings, so that they are computed once
+  over the stream, by the package's own function; the vectors are the same.
 """
 
 from __future__ import annotations
@@ -12,42 +15,43 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-import common
+import engine_io
 import numpy as np
 
-for name in ("sounddevice", "silero_vad"):  # for its recorder, which is not needed here
+for name in ("sounddevice", "silero_vad"):  # imported for its recorder, which is not needed here
     sys.modules[name] = ModuleType(name)
 sys.modules["silero_vad"].load_silero_vad = None
 sys.modules["silero_vad"].get_speech_timestamps = None
 
 import lwake.features as engine  # noqa: E402
-from embedding import HOP, SEEN, SIZE, weights  # noqa: E402
+from embedding import HOP, RECEPTIVE_FIELD, SIZE, weights  # noqa: E402
 
-STEP = 3  # embeddings in 0.24 s
-BLOCK = 20 * common.RATE
+STEP = 3  # embeddings, 0.24 s
+BLOCK = 20 * engine_io.SAMPLE_RATE
 
 
 def main() -> None:
-    job = common.job()
+    """Score a stream by its distance to the examples."""
+    job = engine_io.read_job()
     examples = [engine.extract_embedding_features(path=path) for path in job["examples"]]
-    windows = max(example.shape[1] for example in examples) + 1
-    stream = common.Stream(job["audio"])
-    sound = np.zeros(0, dtype=np.float32)
-    past = np.zeros((SIZE, 0), dtype=np.float32)
+    buffer_size = max(example.shape[1] for example in examples) + 1  # embeddings
+    stream = engine_io.AudioStream(job["audio"])
+    samples = np.zeros(0, dtype=np.float32)
+    embeddings = np.zeros((SIZE, 0), dtype=np.float32)
     scores: list[tuple[float, float]] = []
     for block in stream.blocks(BLOCK):
-        sound = np.concatenate([sound, block.astype(np.float32) / 32768])
-        count = (len(sound) - SEEN) // HOP + 1
-        used = sound[: (count - 1) * HOP + SEEN]
-        past = np.concatenate([past, engine.extract_embedding_features(y=used)], axis=1)
-        sound = sound[count * HOP :]
-        while past.shape[1] >= windows:
-            now = past[:, :windows]
-            nearest = min(engine.dtw_cosine_normalized_distance(now, e) for e in examples)
-            end = (len(scores) * STEP + windows - 1) * HOP + SEEN
-            scores.append((end / common.RATE, -nearest))
-            past = past[:, STEP:]
-    common.write(stream, [weights(), *job["examples"]], scores=scores)
+        samples = np.concatenate([samples, block.astype(np.float32) / 32768])
+        count = (len(samples) - RECEPTIVE_FIELD) // HOP + 1
+        used = samples[: (count - 1) * HOP + RECEPTIVE_FIELD]
+        embeddings = np.concatenate([embeddings, engine.extract_embedding_features(y=used)], axis=1)
+        samples = samples[count * HOP :]
+        while embeddings.shape[1] >= buffer_size:
+            buffer = embeddings[:, :buffer_size]
+            nearest = min(engine.dtw_cosine_normalized_distance(buffer, e) for e in examples)
+            end = (len(scores) * STEP + buffer_size - 1) * HOP + RECEPTIVE_FIELD
+            scores.append((end / engine_io.SAMPLE_RATE, -nearest))
+            embeddings = embeddings[:, STEP:]
+    engine_io.write_result(stream, [weights(), *job["examples"]], scores=scores)
 
 
 if __name__ == "__main__":

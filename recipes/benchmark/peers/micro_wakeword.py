@@ -1,11 +1,11 @@
-"""microWakeWord as shipped, by pymicro-wakeword: the mean of its last five probabilities."""
+"""microWakeWord as shipped in pymicro-wakeword: the mean of its last five probabilities."""
 
 from __future__ import annotations
 
 from array import array
 from pathlib import Path
 
-import common
+import engine_io
 import numpy as np
 from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
 
@@ -13,21 +13,22 @@ BLOCK = 1280  # samples, 80 ms
 
 
 def main() -> None:
-    job = common.job()
-    engine = MicroWakeWord.from_builtin(Model(job["word"]))
+    """Score a stream with the built-in model of the keyword."""
+    job = engine_io.read_job()
+    engine = MicroWakeWord.from_builtin(Model(job["keyword"]))
     features = MicroWakeWordFeatures()
-    stream = common.Stream(job["audio"])
+    stream = engine_io.AudioStream(job["audio"])
     times, scores = array("d"), array("d")
     frames = 0
     for block in stream.blocks(BLOCK):
         for frame in features.process_streaming(block.tobytes()):
             score = engine.process_streaming_prob(frame)
             frames += 1
-            if frames % engine.stride == 0:  # in between it says 0
-                times.append(stream.heard_s)
+            if frames % engine.stride == 0:  # between two strides the score is 0
+                times.append(stream.fed_s)
                 scores.append(score)
-    scored = np.column_stack([times, scores])
-    common.write(stream, [Path(engine.tflite_model)], scores=scored)
+    timed_scores = np.column_stack([times, scores])
+    engine_io.write_result(stream, [Path(engine.tflite_model)], scores=timed_scores)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""openWakeWord as shipped, by pyopen-wakeword, with its embedding run over long stretches.
+"""openWakeWord as shipped in pyopen-wakeword, with its embedding run over long stretches.
 
-The package computes 76 spectrogram frames anew for every 80 ms. Its embedding network has no
-padding, so over a longer stretch it gives the same vectors, but for rounding, at a fraction of the
-cost: the peer is given that advantage. Spectrograms (in pieces of 1760 samples) and the network
-that decides are run as the package runs them, and the scores come when the package gives them.
+The package computes 76 spectrogram frames anew every 80 ms. Its embedding network has no padding,
+so over a longer stretch it gives the same vectors, up to rounding, at a fraction of the cost: this
+peer is given that advantage. Spectrograms (in chunks of 1760 samples) and the classifier run as in
+the package, and scores come at the times at which the package gives them.
 """
 
 from __future__ import annotations
@@ -12,36 +12,40 @@ import ctypes
 from array import array
 from collections.abc import Iterator
 
-import common
+import engine_io
 import numpy as np
 from pyopen_wakeword import Model, OpenWakeWord, OpenWakeWordFeatures
 
-HOP, PIECE = 1280, 1760  # samples: between spectrogram pieces, and of one
+HOP, CHUNK = 1280, 1760  # samples: between two spectrogram chunks, and of one
 MELS, WINDOW, STEP = 32, 76, 8  # bands; spectrogram frames that an embedding sees, and its hop
-SILENCE = 100  # hops of zeros that it puts in front of a stream
+SILENCE = 100  # hops of zeros that the package puts before a stream
 STRETCH = 250  # hops of 80 ms that are embedded at once
+BUFFER = 25  # hops fed to the classifier at once, whose buffer holds ten seconds
 
 
-def embeddings(features: OpenWakeWordFeatures, stream: common.Stream) -> Iterator[np.ndarray]:
-    """(1, 1, n, 96) at a time, one vector for each 80 ms: as from `process_streaming`."""
+def embeddings(
+    features: OpenWakeWordFeatures, stream: engine_io.AudioStream
+) -> Iterator[np.ndarray]:
+    """Yield (1, 1, n, 96), one vector every 80 ms: the same as from `process_streaming`."""
     lib = features.lib
-    sound = np.zeros(SILENCE * HOP, dtype=np.float32)
+    samples = np.zeros(SILENCE * HOP, dtype=np.float32)
     frames = np.zeros((0, MELS), dtype=np.float32)
     for block in stream.blocks(HOP * STRETCH):
-        sound = np.concatenate([sound, block.astype(np.float32)])
-        count = (len(sound) - PIECE) // HOP + 1
-        pieces = [sound[None, i * HOP : i * HOP + PIECE] for i in range(count)]
-        sound = sound[count * HOP :]
-        new = np.concatenate([run(lib, features.mel_interpreter, piece) for piece in pieces])
+        samples = np.concatenate([samples, block.astype(np.float32)])
+        count = (len(samples) - CHUNK) // HOP + 1
+        chunks = [samples[None, i * HOP : i * HOP + CHUNK] for i in range(count)]
+        samples = samples[count * HOP :]
+        new = np.concatenate([run_network(lib, features.mel_interpreter, c) for c in chunks])
         frames = np.concatenate([frames, new.reshape(-1, MELS) / 10 + 2])
         count = (len(frames) - WINDOW) // STEP + 1
         used = frames[None, : WINDOW + (count - 1) * STEP, :, None]
-        resize(lib, features.emb_interpreter, used.shape)
-        yield run(lib, features.emb_interpreter, used).reshape(1, 1, -1, 96)
+        resize_input(lib, features.emb_interpreter, used.shape)
+        yield run_network(lib, features.emb_interpreter, used).reshape(1, 1, -1, 96)
         frames = frames[count * STEP :]
 
 
-def resize(lib: ctypes.CDLL, interpreter: object, shape: tuple[int, ...]) -> None:
+def resize_input(lib: ctypes.CDLL, interpreter: object, shape: tuple[int, ...]) -> None:
+    """Resize the input of a TensorFlow Lite network."""
     sizes = (ctypes.c_int32 * len(shape))(*shape)
     lib.TfLiteInterpreterResizeInputTensor(
         interpreter, ctypes.c_int32(0), sizes, ctypes.c_int32(len(shape))
@@ -49,33 +53,34 @@ def resize(lib: ctypes.CDLL, interpreter: object, shape: tuple[int, ...]) -> Non
     lib.TfLiteInterpreterAllocateTensors(interpreter)
 
 
-def run(lib: ctypes.CDLL, interpreter: object, value: np.ndarray) -> np.ndarray:
-    """A network's output, flat."""
+def run_network(lib: ctypes.CDLL, interpreter: object, value: np.ndarray) -> np.ndarray:
+    """Run a TensorFlow Lite network; return its output, flat."""
     value = np.ascontiguousarray(value, dtype=np.float32)
     into = lib.TfLiteInterpreterGetInputTensor(interpreter, ctypes.c_int32(0))
     lib.TfLiteTensorCopyFromBuffer(into, value.ctypes.data, ctypes.c_size_t(value.nbytes))
     lib.TfLiteInterpreterInvoke(interpreter)
     out = lib.TfLiteInterpreterGetOutputTensor(interpreter, ctypes.c_int32(0))
-    found = np.empty(lib.TfLiteTensorByteSize(out) // 4, dtype=np.float32)
-    lib.TfLiteTensorCopyToBuffer(out, found.ctypes.data, ctypes.c_size_t(found.nbytes))
-    return found
+    output = np.empty(lib.TfLiteTensorByteSize(out) // 4, dtype=np.float32)
+    lib.TfLiteTensorCopyToBuffer(out, output.ctypes.data, ctypes.c_size_t(output.nbytes))
+    return output
 
 
 def main() -> None:
-    job = common.job()
+    """Score a stream with the built-in model of the keyword."""
+    job = engine_io.read_job()
     features = OpenWakeWordFeatures.from_builtin()
-    engine = OpenWakeWord.from_builtin(Model(job["word"]))
-    stream = common.Stream(job["audio"])
-    # hops of the stream that the first score waits for; a piece reaches into the hop after its own
+    engine = OpenWakeWord.from_builtin(Model(job["keyword"]))
+    stream = engine_io.AudioStream(job["audio"])
+    # Hops of the stream before the first score; a chunk reaches into the hop after its own.
     first = -(-WINDOW // STEP) + engine.input_windows - SILENCE
     times, scores = array("d"), array("d")
     for part in embeddings(features, stream):
-        for start in range(0, part.shape[2], 25):  # its buffer holds ten seconds
-            for score in engine.process_streaming(part[:, :, start : start + 25]):
-                times.append(max(1, first + len(scores)) * HOP / common.RATE)
+        for start in range(0, part.shape[2], BUFFER):
+            for score in engine.process_streaming(part[:, :, start : start + BUFFER]):
+                times.append(max(1, first + len(scores)) * HOP / engine_io.SAMPLE_RATE)
                 scores.append(score)
     files = [features.mel_path, features.emb_path, engine.tflite_model]
-    common.write(stream, files, scores=np.column_stack([times, scores]))
+    engine_io.write_result(stream, files, scores=np.column_stack([times, scores]))
 
 
 if __name__ == "__main__":
