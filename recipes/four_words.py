@@ -1,17 +1,18 @@
-"""Train and measure one model for each word of a corpus: the table and the picture of the README.
+"""Train and measure one model for each keyword of a corpus: the table and picture of the README.
 
     python recipes/four_words.py CORPUS OUT
     python recipes/four_words.py CORPUS OUT/scratch --strategy scratch --hours 0.8 --epochs 6
 
-The second line is the baseline: the same network from random weights, for about as many minutes.
+The second command is the baseline: the same network from random weights, trained for about as many
+minutes.
 
 Data: any layout that `wakeword train` reads, with a train and a dev split (or speakers, from whom
-splits are made). Each word is trained on the train split with every default (`--strategy auto`)
-and measured on the dev split: its clips in quiet and at 10 dB, and everything else as negatives.
-A run that is cut off goes on where it stopped; models that are there are not trained again.
+splits are made). Each keyword is trained on the train split with every setting at its default
+(`--strategy auto`) and measured on the dev split: its clips in quiet and at 10 dB, and everything
+else as negatives. An interrupted run resumes; models that are there are not trained again.
 
-Prints one line per word and condition with the time that training took, writes
-OUT/<word>.wakeword and OUT/det.png.
+Duration: about ten minutes per keyword on two cores. Prints one row per keyword and condition with
+the training time, writes OUT/<keyword>.wakeword and OUT/det.png. README.md has the results.
 """
 
 from __future__ import annotations
@@ -29,43 +30,50 @@ from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.report.plots import save_det_plot
 from wakeword.evaluation.results import Evaluation, KeywordResult
 from wakeword.model.file import load_model, save_model
+from wakeword.model.legacy import streaming_mode
 from wakeword.parallel import available_cores
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
 from wakeword.training.train import train
 
+FALSE_ACCEPTS_PER_HOUR = 0.5
+
 
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
+@click.option(
+    "--keyword", "--word", "keywords", multiple=True, help="Only this keyword. Repeatable."
+)
 @click.option("--strategy", default="auto", show_default=True)
 @click.option(
+    "--synthetic",
     "--spoken",
     type=click.Path(path_type=Path),
-    help="Folder of speak.py: learn from its <word>.jsonl too.",
+    help="Folder of speak.py, whose <keyword>.jsonl is trained on as well.",
 )
 @click.option(
+    "--extra-data",
     "--more",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Clips to learn from beside CORPUS, such as mandarin.py makes; may be repeated.",
+    help="Data to train on in addition to CORPUS, such as that of mandarin.py. Repeatable.",
 )
 @click.option("--encoder", default=TrainConfig.encoder, show_default=True)
-@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
-@click.option("--streaming", default="", help="exact or window.  [default: the encoder's best]")
-@click.option("--hop-ms", type=int, help="Sound taken in at once.  [default: the encoder's]")
+@click.option("--weights", type=click.Path(path_type=Path), help="Checkpoint of the encoder.")
+@click.option("--streaming", default="", help="chunked or window.  [default: the encoder's best]")
+@click.option("--hop-ms", type=int, help="Audio per chunk.  [default: the encoder's]")
 @click.option(
-    "--hours", default=ExampleConfig().hours, show_default=True, help="Of training audio to make."
+    "--hours", default=ExampleConfig().hours, show_default=True, help="Hours of training examples."
 )
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
 def main(
     corpus: Path,
     out: Path,
-    words: tuple[str, ...],
+    keywords: tuple[str, ...],
     strategy: str,
-    spoken: Path | None,
-    more: tuple[Path, ...],
+    synthetic: Path | None,
+    extra_data: tuple[Path, ...],
     encoder: str,
     weights: Path | None,
     streaming: str,
@@ -73,62 +81,62 @@ def main(
     hours: float,
     epochs: int,
 ) -> None:
-    """Train on the train split of CORPUS, measure on its dev split, word by word."""
+    """Train on the train split of CORPUS and measure on its dev split, keyword by keyword."""
     data = assign_splits(read_dataset(corpus))
-    examples = ExampleConfig().with_hours(hours)
     config = TrainConfig(
         encoder=encoder,
-        streaming=streaming,
+        streaming=streaming_mode(streaming),
         hop_ms=hop_ms,
         strategy=strategy,
         epochs=epochs,
-        examples=examples,
+        scenes=ExampleConfig().of_hours(hours),
     )
-    rows: list[KeywordResult] = []
-    negatives: list[float] = []
-    for word in words or data.labels():
-        file = out / f"{word}.wakeword"
+    results: list[KeywordResult] = []
+    negative_hours: list[float] = []
+    for keyword in keywords or data.words():
+        file = out / f"{keyword}.wakeword"
         with progress_display() as progress:
             if not file.exists():
-                began = time.monotonic()
-                of_word = [spoken / f"{word}.jsonl"] if spoken else []
+                started = time.monotonic()
+                extra = [*extra_data, *([synthetic / f"{keyword}.jsonl"] if synthetic else [])]
                 trained = train(
                     data,
-                    [word],
+                    [keyword],
                     config,
-                    extra_data=read_datasets([*more, *of_word]),
+                    more=read_datasets(extra),
                     weights=weights,
                     progress=progress,
                 )
                 save_model(trained.model, file)
-                took = time.monotonic() - began
-                print(f"{word}: trained in {took / 60:.1f} min on {available_cores()} cores")
-            result = evaluate(load_model(file), data, progress=progress)
-        rows += result.results
-        negatives.append(result.negative_hours)
-        for row in result.results:
-            print(line(row, result.negative_hours), flush=True)
-    for condition in dict.fromkeys(row.condition for row in rows):
-        points = [at_half(row) for row in rows if row.condition == condition]
+                minutes = (time.monotonic() - started) / 60
+                print(f"{keyword}: trained in {minutes:.1f} min on {available_cores()} cores")
+            evaluation = evaluate(load_model(file), data, progress=progress)
+        results += evaluation.rows
+        negative_hours.append(evaluation.negative_hours)
+        for result in evaluation.rows:
+            print(format_result(result, evaluation.negative_hours), flush=True)
+    for condition in dict.fromkeys(result.condition for result in results):
+        points = [operating_point(r) for r in results if r.condition == condition]
         mean = sum(point.miss_rate if point else 1.0 for point in points) / len(points)
-        print(f"mean of {len(points)} words, {condition}: {mean:.2%} missed")
-    save_det_plot(Evaluation(tuple(rows), min(negatives), ()), out / "det.png")
+        print(f"mean of {len(points)} keywords, {condition}: miss rate {mean:.2%}")
+    save_det_plot(Evaluation(tuple(results), min(negative_hours), ()), out / "det.png")
 
 
-def at_half(row: KeywordResult) -> DetPoint | None:
-    """The point at no more than 0.5 false accepts per hour."""
-    return row.operating_points[0.5]
+def operating_point(result: KeywordResult) -> DetPoint | None:
+    """Return the point at no more than `FALSE_ACCEPTS_PER_HOUR`."""
+    return dict(result.at)[FALSE_ACCEPTS_PER_HOUR]
 
 
-def line(row: KeywordResult, hours: float) -> str:
-    point = at_half(row)
+def format_result(result: KeywordResult, hours: float) -> str:
+    """Return a row of the table."""
+    point = operating_point(result)
+    name = f"| {result.keyword} | {result.condition} |"
     if point is None:
-        return f"| {row.keyword} | {row.condition} | no threshold within 0.5 per hour |"
-    rate = point.miss_rate_estimate
+        return f"{name} no threshold within {FALSE_ACCEPTS_PER_HOUR:g} false accepts per hour |"
+    rate = miss_rate_estimate(point)
     return (
-        f"| {row.keyword} | {row.condition} | {point.missed} of {point.spoken} | "
-        f"{rate.value:.1%} ({rate.low:.1%}–{rate.high:.1%}) | "
-        f"{point.false_accepts} in {hours:.2f} h |"
+        f"{name} {point.missed} of {point.spoken} | {rate.value:.1%} "
+        f"({rate.low:.1%}–{rate.high:.1%}) | {point.false_accepts} in {hours:.2f} h |"
     )
 
 

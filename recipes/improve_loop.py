@@ -1,16 +1,17 @@
-"""From a weak model's false accepts to a better model, and what happens when the labels are wrong.
+"""From the false accepts of a weak model to a better model, and the refusal of wrong labels.
 
-    python recipes/improve_loop.py CORPUS OUT --word snowboy
+    python recipes/improve_loop.py CORPUS OUT --keyword snowboy
 
-A deliberately weak model, its head alone, learns the word from a tenth of the other sound of the
-train split, for two epochs. It then hears one half of the dev split as an evening at home; what it
-detects or nearly detects is kept as `wakeword listen --save-triggers` keeps it, and gets the true
-labels, as `wakeword review` would give them. `wakeword improve` goes on from there, all layers
-learning, with no more than what the weak model had; the other half of the dev split, by other
-people, decides. To the better model the same clips are then offered with every label swapped: that
-batch is to be refused.
+A deliberately weak model, its head alone, learns the keyword from a tenth of the train split's
+negatives, for two epochs. One half of the dev split is then played to it like an evening at home.
+Detections and near-threshold scores are captured like `wakeword listen --save-triggers` does, and
+get their true labels, like in `wakeword review`. `wakeword improve` continues from there: all
+layers are trained, on these clips and on what the weak model had; the other half of the dev split,
+by other speakers, decides whether the new model is accepted. Finally the better model is offered
+the same clips with every label swapped: that batch should be refused.
 
-Prints how many clips were kept, and what `wakeword improve` says of both batches.
+Data: any layout that `wakeword train` reads. Prints how many clips were captured, and the report of
+`wakeword improve` on both batches. README.md has the result for 'snowboy'.
 """
 
 from __future__ import annotations
@@ -41,32 +42,33 @@ from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
 from wakeword.training.train import train
 
-WEAK = 0.1  # of the negatives to learn from
+NEGATIVES_SHARE = 0.1  # of the train split's negatives, for the weak model
+MIN_NEGATIVES = 6
 BLOCK = 1280
 
 
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--word", default="snowboy", show_default=True)
+@click.option("--keyword", "--word", "keyword", default="snowboy", show_default=True)
 @click.option("--encoder", default="wakeword-stream", show_default=True)
-@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
-@click.option("--hours", default=1.6, show_default=True, help="Of training audio to make.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Checkpoint of the encoder.")
+@click.option("--hours", default=1.6, show_default=True, help="Hours of training examples.")
 def main(
-    corpus: Path, out: Path, word: str, encoder: str, weights: Path | None, hours: float
+    corpus: Path, out: Path, keyword: str, encoder: str, weights: Path | None, hours: float
 ) -> None:
-    """A weak model of a word of CORPUS, an evening, and two batches of labels."""
-    data = select_keywords(assign_splits(read_dataset(corpus)), [word])
-    evening, rest = halves(few_negatives(data))
+    """Train a weak model on CORPUS, play an evening to it, and improve it with two batches."""
+    data = select_keywords(assign_splits(read_dataset(corpus)), [keyword])
+    evening, rest = split_dev_by_speaker(with_few_negatives(data))
     write_manifest(rest, out / "rest.jsonl")
     weak, better = out / "weak.wakeword", out / "reviewed.wakeword"
     if not weak.is_file():
-        save_model(weak_model(rest, word, encoder, weights, hours), weak)
-    for name, true in (("reviewed", True), ("poisoned", False)):
+        save_model(train_weak_model(rest, keyword, encoder, weights, hours), weak)
+    for name, correct in (("reviewed", True), ("poisoned", False)):
         folder = out / name
         if not folder.is_dir():
-            kept = listen(load_model(weak), evening, folder, word, true)
-            print(f"{name}: {kept[0]} clips with the word, {kept[1]} without, of an evening")
+            counts = capture_evening(load_model(weak), evening, folder, keyword, correct)
+            print(f"{name}: {counts[0]} clips with the keyword, {counts[1]} without")
         model = better if better.is_file() else weak
         command = ["improve", model, folder, "--data", out / "rest.jsonl"]
         command += ["-o", out / f"{name}.wakeword", "--hours", hours, "--strategy", "full"]
@@ -76,65 +78,75 @@ def main(
             print(f"{name}: exit code {end.code}", flush=True)
 
 
-def few_negatives(data: Dataset) -> Dataset:
-    """The data set with a tenth, but no less than six, of what it has to learn without the word."""
-    learnt = data.subset("train").negatives
-    order = np.random.default_rng(0).permutation(len(learnt))
-    left_out = {learnt[i] for i in order[max(6, round(WEAK * len(learnt))) :]}
-    return replace(data, negatives=tuple(c for c in data.negatives if c not in left_out))
+def with_few_negatives(data: Dataset) -> Dataset:
+    """Return the data set with a tenth of the negatives of its train split, but at least six."""
+    negatives = data.subset("train").negatives
+    order = np.random.default_rng(0).permutation(len(negatives))
+    kept = max(MIN_NEGATIVES, round(NEGATIVES_SHARE * len(negatives)))
+    dropped = {negatives[i] for i in order[kept:]}
+    return replace(data, negatives=tuple(c for c in data.negatives if c not in dropped))
 
 
-def weak_model(
-    data: Dataset, word: str, encoder: str, weights: Path | None, hours: float
+def train_weak_model(
+    data: Dataset, keyword: str, encoder: str, weights: Path | None, hours: float
 ) -> WakeWordModel:
-    examples = ExampleConfig().with_hours(hours / 2)
-    config = TrainConfig(encoder=encoder, strategy="head", epochs=2, examples=examples)
-    return train(data, [word], config, weights=weights).model
+    """Train the head alone, for two epochs."""
+    examples = ExampleConfig().of_hours(hours / 2)
+    config = TrainConfig(encoder=encoder, strategy="head", epochs=2, scenes=examples)
+    return train(data, [keyword], config, weights=weights).model
 
 
-def halves(data: Dataset) -> tuple[Dataset, Dataset]:
-    """What half of the dev split's people say (and half of what nobody is named for); and the data
-    set without it."""
+def split_dev_by_speaker(data: Dataset) -> tuple[Dataset, Dataset]:
+    """Return half of the dev split's speakers (and of its recordings by nobody), and the rest."""
     dev = data.subset("dev")
-    by_whom: dict[object, list[Clip]] = {}
+    by_speaker: dict[object, list[Clip]] = {}
     for clip in (*dev.keywords, *dev.negatives):
-        by_whom.setdefault(clip.speaker or clip, []).append(clip)
-    groups = list(by_whom.values())
+        by_speaker.setdefault(clip.speaker or clip, []).append(clip)
+    groups = list(by_speaker.values())
     np.random.default_rng(0).shuffle(groups)
     groups.sort(key=lambda clips: -sum(clip.label is not None for clip in clips))
-    heard = {clip for clips in groups[1::2] for clip in clips}  # about as many words as the rest
+    evening = {clip for clips in groups[1::2] for clip in clips}  # about half of the keyword clips
+    return (
+        data.map(lambda clips: tuple(clip for clip in clips if clip in evening)),
+        data.map(lambda clips: tuple(clip for clip in clips if clip not in evening)),
+    )
 
-    def of(inside: bool):
-        return lambda clips: tuple(clip for clip in clips if (clip in heard) == inside)
 
-    return data.map(of(True)), data.map(of(False))
-
-
-def listen(
-    model: WakeWordModel, evening: Dataset, folder: Path, word: str, true: bool
+def capture_evening(
+    model: WakeWordModel, evening: Dataset, folder: Path, keyword: str, correct: bool
 ) -> tuple[int, int]:
-    """Hear all of it and keep what is or nearly is detected, labelled; how many of each label."""
+    """Play a data set, capture what is or nearly is detected, and label it.
+
+    Args:
+        model: the weak model.
+        evening: clips to play, in random order.
+        folder: where the captured clips go.
+        keyword: the keyword.
+        correct: whether the labels are right; otherwise all are swapped.
+
+    Returns:
+        How many clips were labelled as the keyword, and how many not.
+    """
     detector = Detector(model)
-    capture = TriggerCapture(folder, SAMPLE_RATE, detector.thresholds, max_clips=100_000)
-    order = np.random.default_rng(1).permutation(len(evening.keywords) + len(evening.negatives))
+    capture = TriggerCapture(folder, SAMPLE_RATE, detector.thresholds, most=100_000)
     clips = (*evening.keywords, *evening.negatives)
-    stream = Stream("evening", tuple(clips[i] for i in order))
-    segments: list[KeywordSegment] = []
-    samples = 0
-    for piece in render(stream, ClipLoader()):
-        if piece.segment:
-            segments.append(piece.segment.shifted(samples / SAMPLE_RATE))
-        samples += len(piece.samples)
-        for i in range(0, len(piece.samples), BLOCK):
-            block = piece.samples[i : i + BLOCK]
-            found = detector.feed(block)
-            capture.feed(block, found, detector.scores)
+    order = np.random.default_rng(1).permutation(len(clips))
+    spoken: list[tuple[float, float]] = []
+    fed = 0
+    for segment in render(Stream("evening", tuple(clips[i] for i in order)), ClipLoader()):
+        if segment.spoken:
+            _, start_s, end_s = segment.spoken
+            spoken.append((fed / SAMPLE_RATE + start_s, fed / SAMPLE_RATE + end_s))
+        fed += len(segment.samples)
+        for i in range(0, len(segment.samples), BLOCK):
+            block = segment.samples[i : i + BLOCK]
+            capture.hear(block, detector.feed(block), detector.scores)
     capture.finish()
     counts = [0, 0]
     for clip, moment in captured_clips(folder):
-        is_word = any(s.start_s <= moment.time <= s.end_s + HIT_TOLERANCE_S for s in segments)
-        label_clip(clip, word if is_word == true else "")
-        counts[is_word != true] += 1
+        is_keyword = any(s <= moment.time <= e + HIT_TOLERANCE_S for s, e in spoken)
+        label_clip(clip, keyword if is_keyword == correct else "")
+        counts[is_keyword != correct] += 1
     return counts[0], counts[1]
 
 

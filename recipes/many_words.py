@@ -1,16 +1,17 @@
-"""Several words in one model: what they cost, what they miss, and which are taken for another.
+"""Several keywords in one model: what they cost, what they miss, and how often they are confused.
 
     python recipes/many_words.py CORPUS OUT --single MODELS
 
-Data: any layout that `wakeword train` reads, with a train and a dev split. One model of all words,
-OUT/all.wakeword, is trained with every setting at its default unless it is there, and measured on
-the dev split beside the models of one word each, MODELS/<word>.wakeword, which
-`recipes/four_words.py` makes with the same settings. The encoder runs once for all words; a word
-more is one more output of the head.
+Data: any layout that `wakeword train` reads, with a train and a dev split. One model of all
+keywords, OUT/all.wakeword, is trained with every setting at its default, unless it is there. It is
+measured on the dev split next to the models of one keyword each, MODELS/<keyword>.wakeword, which
+`recipes/four_words.py` trains with the same settings. The encoder runs once for all keywords; a
+further keyword is one more output of the head.
 
-Prints three tables: missed at no more than 0.5 false accepts per hour; at the same thresholds, how
-many clips of each word set off each keyword; and the real-time factor of models of one to eight
-words, one thread, in turn in one run (their heads are not trained, which costs the same).
+Prints three tables: misses at no more than 0.5 false accepts per hour; at the same thresholds, how
+many clips of each keyword trigger each keyword; and the real-time factor of models of one to eight
+keywords, on one thread, in turn in one run (with untrained heads, which cost the same). README.md
+has the results. Duration: one training, and a few minutes to measure.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from wakeword.parallel import single_threaded
 from wakeword.training.config import TrainConfig
 from wakeword.training.train import train
 
-PER_HOUR = 0.5
+FALSE_ACCEPTS_PER_HOUR = 0.5
 COUNTS = (1, 2, 4, 8)
 ROUNDS = 5
 
@@ -51,11 +52,11 @@ ROUNDS = 5
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--single", type=click.Path(path_type=Path), help="Folder of <word>.wakeword.")
+@click.option("--single", type=click.Path(path_type=Path), help="Folder of <keyword>.wakeword.")
 @click.option("--encoder", default=TrainConfig.encoder, show_default=True)
-@click.option("--weights", type=click.Path(path_type=Path), help="Its checkpoint, if you have one.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Checkpoint of the encoder.")
 @click.option("--strategy", default=TrainConfig.strategy, show_default=True)
-@click.option("--seconds", default=60, show_default=True, help="Of sound to time, each time.")
+@click.option("--seconds", default=60, show_default=True, help="Audio per timed run.")
 def main(
     corpus: Path,
     out: Path,
@@ -65,97 +66,96 @@ def main(
     strategy: str,
     seconds: int,
 ) -> None:
-    """Train all words of CORPUS together and measure what that changes."""
+    """Train all keywords of CORPUS in one model and compare it with models of one keyword."""
     data = assign_splits(read_dataset(corpus))
     file = out / "all.wakeword"
     with progress_display() as progress:
         if not file.is_file():
             config = TrainConfig(encoder=encoder, strategy=strategy)
-            save_model(
-                train(data, data.labels(), config, weights=weights, progress=progress).model, file
-            )
+            trained = train(data, data.words(), config, weights=weights, progress=progress)
+            save_model(trained.model, file)
         model = load_model(file)
-        together = evaluate(model, data, progress=progress)
-        alone = {
-            word: evaluate(load_model(single / f"{word}.wakeword"), data, progress=progress)
-            for word in (model.keywords if single else ())
+        joint = evaluate(model, data, progress=progress)
+        separate = {
+            keyword: evaluate(load_model(single / f"{keyword}.wakeword"), data, progress=progress)
+            for keyword in (model.keywords if single else ())
         }
-    print(missed(together, alone))
-    print()
-    print(confusion(model, together, data))
-    print()
-    print(cost(model, seconds))
+    tables = [
+        format_misses(joint, separate),
+        format_confusion(model, joint, data),
+        format_cost(model, seconds),
+    ]
+    print("\n\n".join(tables))
 
 
-def missed(together: Evaluation, alone: dict[str, Evaluation]) -> str:
-    """By word and condition: in the model of all words, and in that of the word alone."""
-    lines = ["| word | heard | missed by the model of all | missed by its own |", "|---" * 4 + "|"]
-    for row in together.results:
-        own = {each.condition: each for each in alone[row.keyword].results} if alone else {}
-        cells = [told(row.operating_points[PER_HOUR])]
-        cells.append(told(own[row.condition].operating_points[PER_HOUR]) if own else "–")
-        lines.append(f"| {row.keyword} | {row.condition} | {' | '.join(cells)} |")
+def format_misses(joint: Evaluation, separate: dict[str, Evaluation]) -> str:
+    """Return misses by keyword and condition: of the joint model, and of the keyword's own."""
+    lines = ["| keyword | condition | misses, joint | misses, separate |", "|---" * 4 + "|"]
+    for result in joint.rows:
+        own = separate[result.keyword].rows if separate else ()
+        points = [dict(each.at)[FALSE_ACCEPTS_PER_HOUR] for each in own
+                  if each.condition == result.condition]  # fmt: skip
+        cells = [format_point(dict(result.at)[FALSE_ACCEPTS_PER_HOUR])]
+        cells.append(format_point(points[0]) if points else "–")
+        lines.append(f"| {result.keyword} | {result.condition} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def told(point: metrics.DetPoint | None) -> str:
+def format_point(point: metrics.DetPoint | None) -> str:
+    """Return misses with their interval: "1 of 4 (4.6%–69.9%)"."""
     if point is None:
         return "no threshold"
     rate = metrics.wilson(point.missed, point.spoken)
     return f"{point.missed} of {point.spoken} ({rate.low:.1%}–{rate.high:.1%})"
 
 
-def confusion(model: WakeWordModel, found: Evaluation, data: Dataset) -> str:
-    """Clips of each word, in quiet, that set off each keyword."""
-    clean = {
-        row.keyword: row.operating_points[PER_HOUR]
-        for row in found.results
-        if row.condition == "clean"
+def format_confusion(model: WakeWordModel, joint: Evaluation, data: Dataset) -> str:
+    """Return how many clips of each keyword, in quiet, trigger each keyword."""
+    points = {
+        result.keyword: dict(result.at)[FALSE_ACCEPTS_PER_HOUR]
+        for result in joint.rows
+        if result.condition == "clean"
     }
-    thresholds = [point.threshold if point else 1.0 for point in map(clean.get, model.keywords)]
+    thresholds = [point.threshold if point else 1.0 for point in map(points.get, model.keywords)]
     part = select_keywords(data, model.keywords).subset("dev")
-    (track,) = score_streams(model, [positive_stream(part)], ClipLoader())
-    events, _ = trigger_for(model, thresholds).run(track.logits)
-    lines = [f"| said | {' | '.join(f'heard {word}' for word in model.keywords)} |"]
+    (scored,) = score_streams(model, [positive_stream(part)], ClipLoader())
+    events, _ = trigger_for(model, thresholds).run(scored.logits)
+    lines = [f"| spoken | {' | '.join(f'detected {each}' for each in model.keywords)} |"]
     lines.append("|---" * (1 + len(model.keywords)) + "|")
-    for word in model.keywords:
-        segments = track.segments_of(word)
+    for keyword in model.keywords:
+        bounds = scored.bounds(keyword)
         cells = []
         for k in range(len(model.keywords)):
             times = [(event.frame + 1) * model.frame_s for event in events if event.keyword == k]
-            hits = int(metrics.detected(times, segments, HIT_TOLERANCE_S).sum())
-            cells.append(f"{hits} of {len(segments)}")
-        lines.append(f"| {word} | {' | '.join(cells)} |")
+            hits = int(metrics.detected(times, bounds, HIT_TOLERANCE_S).sum())
+            cells.append(f"{hits} of {len(bounds)}")
+        lines.append(f"| {keyword} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def of_words(model: WakeWordModel, count: int) -> WakeWordModel:
-    """The same encoder under an untrained head of the same kind for so many words."""
-    encoder, words = model.encoder, [f"word {number}" for number in range(count)]
+def with_keywords(model: WakeWordModel, count: int) -> WakeWordModel:
+    """Return the same encoder with an untrained head of the same kind for `count` keywords."""
+    encoder, keywords = model.encoder, [f"keyword {number}" for number in range(count)]
     head = build_head(
         model.origin.head, encoder.dim, count, len(encoder.output_layers), encoder.frame_rate_hz
     )
-    point = OperatingPoint(dict.fromkeys(words, 1.0))
-    return WakeWordModel(encoder, head, words, replace(model.origin, training={}), point).eval()
+    point = OperatingPoint(dict.fromkeys(keywords, 1.0))
+    return WakeWordModel(encoder, head, keywords, replace(model.origin, training={}), point).eval()
 
 
-def cost(model: WakeWordModel, seconds: int) -> str:
-    """Real-time factors, the least of some rounds in turn: what else runs only adds to one."""
+def format_cost(model: WakeWordModel, seconds: int) -> str:
+    """Return real-time factors: the lowest of some rounds, since other load only adds to one."""
     noise = 0.05 * np.random.default_rng(0).standard_normal(seconds * SAMPLE_RATE)
     samples = noise.astype(np.float32)
-    least = dict.fromkeys(COUNTS, np.inf)
+    lowest = dict.fromkeys(COUNTS, np.inf)
     with single_threaded():
-        several = {count: of_words(model, count) for count in COUNTS}
+        models = {count: with_keywords(model, count) for count in COUNTS}
         for _ in range(ROUNDS):
-            for count, each in several.items():
-                spent = benchmark.measure_engine(
-                    str(count), Detector(each).feed, samples
-                ).real_time_factor
-                least[count] = min(least[count], spent)
-    lines = ["| words | real-time factor | times that of one |", "|---" * 3 + "|"]
-    lines += [
-        f"| {count} | {spent:.4f} | {spent / least[1]:.2f} |" for count, spent in least.items()
-    ]
+            for count, each in models.items():
+                cost = benchmark.measure_engine(str(count), benchmark.detector_feed(each), samples)
+                lowest[count] = min(lowest[count], cost.real_time_factor)
+    lines = ["| keywords | real-time factor | relative to one |", "|---" * 3 + "|"]
+    lines += [f"| {count} | {rtf:.4f} | {rtf / lowest[1]:.2f} |" for count, rtf in lowest.items()]
     return "\n".join(lines)
 
 

@@ -1,14 +1,15 @@
-"""A recogniser of your own as the encoder: what to write, and a training with it.
+"""Use your own recogniser as the encoder: what to write, and a training with it.
 
-    python recipes/own_encoder.py CORPUS my_recogniser.pt alexa.wakeword --word alexa
+    python recipes/own_encoder.py CORPUS my_recogniser.pt alexa.wakeword --keyword alexa
 
-`MyRecogniser` stands for yours: any PyTorch network that makes letters out of sound and was saved
-by `torch.save(network.state_dict(), "my_recogniser.pt")`. Below it is all that wakeword must know:
-what it gives layer by layer, its stages from the lowest, which tensors are the encoder's, and its
-constants. It is streamed by window, as any network can be. A program that opens the model file
-later imports this file first.
+`MyRecogniser` stands for yours: any PyTorch network that turns audio into letters and was saved
+with `torch.save(network.state_dict(), "my_recogniser.pt")`. What follows it is all that wakeword
+needs to know: the outputs of its layers, its layer groups from the lowest, which tensors belong to
+the encoder, and its constants. It streams by window, as any network can. A program that opens the
+model file later imports this file first.
 
-Data: any layout that `wakeword train` reads. Prints what was stripped and where the threshold lies.
+Data: any layout that `wakeword train` reads. Duration: that of `wakeword train`. Prints what was
+stripped, and the threshold.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from wakeword.training.train import train
 
 
 class MyRecogniser(nn.Module):
-    """80 log-mels at 100 frames a second → 29 letters at 50 frames a second."""
+    """80 log-mel bands at 100 frames per second → 29 letters at 50 frames per second."""
 
     def __init__(self, dim: int = 128) -> None:
         super().__init__()
@@ -42,10 +43,12 @@ class MyRecogniser(nn.Module):
         self.letters = nn.Linear(dim, 29)
 
 
-# ---------------------------------------------------------------- what wakeword must know
+# ---------------------------------------------------------------- what wakeword needs to know
 
 
 class MyEncoder(OfflineEncoder):
+    """The recogniser without its transcription head."""
+
     most_frames = 1500  # 30 s
 
     def __init__(self, spec: EncoderSpec, output_layers: tuple[int, ...] = ()) -> None:
@@ -56,15 +59,21 @@ class MyEncoder(OfflineEncoder):
     def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
         x = torch.relu(self.trunk.stem(features.mT)).mT
         outputs = [x := layer(x) for layer in self.trunk.layers]
-        return torch.cat([outputs[tap - 1][:, -last:] for tap in self.output_layers], dim=2)
+        return torch.cat([outputs[i - 1][:, -last:] for i in self.output_layers], dim=2)
 
     def layer_groups(self) -> list[list[nn.Module]]:
         return [[self.trunk.stem], *([layer] for layer in self.trunk.layers)]
 
 
+def build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> WindowEncoder:
+    """Build the encoder over a sliding window."""
+    return windowed(MyEncoder, spec, settings)
+
+
 def strip(
     tensors: dict[str, Tensor], format: str, spec: EncoderSpec, name: str
 ) -> tuple[dict[str, Tensor], StripReport]:
+    """Return the encoder's tensors of a checkpoint, and a report of what was stripped."""
     kept = select_tensors(tensors, MyEncoder(spec).trunk.state_dict(), spec.name, name)
     return kept, StripReport.of(kept.values(), [t for key, t in tensors.items() if key not in kept])
 
@@ -99,23 +108,28 @@ register_encoder(SPEC, FAMILY)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--word", required=True)
+@click.option("--keyword", "--word", "keyword", required=True)
 @click.option("--strategy", default="auto", show_default=True)
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
 @click.option("--hours", default=TrainConfig().examples.hours, show_default=True)
 def main(
-    corpus: Path, weights: Path, output: Path, word: str, strategy: str, epochs: int, hours: float
+    corpus: Path,
+    weights: Path,
+    output: Path,
+    keyword: str,
+    strategy: str,
+    epochs: int,
+    hours: float,
 ) -> None:
     """Train on CORPUS with the recogniser in WEIGHTS; write OUTPUT."""
-    examples = TrainConfig().examples.with_hours(hours)
-    config = TrainConfig(encoder=SPEC.name, strategy=strategy, epochs=epochs, examples=examples)
+    examples = TrainConfig().scenes.of_hours(hours)
+    config = TrainConfig(encoder=SPEC.name, strategy=strategy, epochs=epochs, scenes=examples)
     with progress_display() as progress:
-        trained = train(read_dataset(corpus), [word], config, weights=weights, progress=progress)
+        trained = train(read_dataset(corpus), [keyword], config, weights=weights, progress=progress)
     save_model(trained.model, output)
     print(trained.stripped)
-    print(
-        f"{word}: fires from {trained.model.operating_point.thresholds[word]:.4f}; wrote {output}"
-    )
+    threshold = trained.model.operating_point.thresholds[keyword]
+    print(f"{keyword}: threshold {threshold:.4f}; wrote {output}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""Recognisers whose weights are not at hand: a tiny stand-in of each family goes the whole way.
+"""Encoder families whose weights are not at hand: a tiny stand-in of each runs end to end.
 
-    python recipes/stand_in.py CORPUS OUT --word computer
+    python recipes/stand_in.py CORPUS OUT --keyword computer
 
-Writes two checkpoints as their publishers lay them out, of networks far smaller and with random
-weights: torchaudio's Emformer transducer and a wav2vec 2.0 folder of Hugging Face's (extra
+Writes two checkpoints in the layout of their publishers, of much smaller networks with random
+weights: torchaudio's Emformer transducer, and a wav2vec 2.0 folder of Hugging Face's (extra
 `offline`). Each is read, stripped, trained with, measured on the dev split and timed like any
-other. That shows that a family works and nothing of what its recognisers know.
+other encoder. This shows that the family works; it says nothing about the pretrained recognisers.
 
-Data: any layout that `wakeword train` reads. Prints a line of the table in `README.md` for each.
+Data: any layout that `wakeword train` reads. Duration: that of two trainings. Prints one row per
+family, as in the encoder table of README.md.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ EMFORMER = "stand-in-emformer"
 
 
 def emformer(folder: Path) -> tuple[str, Path]:
-    """Its name here and its file, with the statistics of its features beside it."""
+    """Write an Emformer with its feature statistics; return its name and its checkpoint."""
     real = encoder_spec("emformer-base-960h")
     small = replace(real, name=EMFORMER, sources=(), hours=0, dim=64, layers=3, heads=2)
     register_encoder(small, FAMILIES["emformer"])
@@ -50,14 +51,19 @@ def emformer(folder: Path) -> tuple[str, Path]:
 
 
 def wav2vec2(folder: Path) -> tuple[str, None]:
-    """Its name here, which is where it lies."""
+    """Write a wav2vec 2.0 folder; return its name, which is its path."""
     import transformers
 
     config = transformers.Wav2Vec2Config(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-        conv_dim=[16] * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        conv_dim=[16] * 7,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=2,
         vocab_size=29,
-    )  # fmt: skip
+    )
     torch.manual_seed(0)
     transformers.Wav2Vec2ForCTC(config).save_pretrained(folder / "wav2vec2")
     transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder / "wav2vec2")
@@ -67,31 +73,29 @@ def wav2vec2(folder: Path) -> tuple[str, None]:
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--word", required=True)
+@click.option("--keyword", "--word", "keyword", required=True)
 @click.option("--strategy", default="auto", show_default=True)
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
-@click.option("--hours", default=TrainConfig().examples.hours, show_default=True)
-def main(corpus: Path, out: Path, word: str, strategy: str, epochs: int, hours: float) -> None:
+@click.option("--hours", default=TrainConfig().scenes.hours, show_default=True)
+def main(corpus: Path, out: Path, keyword: str, strategy: str, epochs: int, hours: float) -> None:
     """Train and measure with a tiny stand-in of each family."""
     data = assign_splits(read_dataset(corpus))
+    examples = TrainConfig().scenes.of_hours(hours)
     out.mkdir(parents=True, exist_ok=True)
     for write in (emformer, wav2vec2):
         name, weights = write(out)
-        config = TrainConfig(
-            encoder=name, strategy=strategy, epochs=epochs,
-            examples=TrainConfig().examples.with_hours(hours),
-        )  # fmt: skip
+        config = TrainConfig(encoder=name, strategy=strategy, epochs=epochs, scenes=examples)
         with progress_display() as progress:
-            trained = train(data, [word], config, weights=weights, progress=progress)
+            trained = train(data, [keyword], config, weights=weights, progress=progress)
             save_model(trained.model, out / f"{write.__name__}.wakeword")
-            result = evaluate(trained.model, data, progress=progress)
+            evaluation = evaluate(trained.model, data, progress=progress)
         print(trained.stripped)
         cost = benchmark.measure_encoder(trained.model.encoder)
-        points = [row.operating_points[0.5] for row in result.results]
-        heard = [f"{p.missed} of {p.spoken}" if p else "no threshold" for p in points]
+        points = [dict(result.at)[0.5] for result in evaluation.rows]
+        misses = [f"{p.missed} of {p.spoken}" if p else "no threshold" for p in points]
         print(
             f"| {write.__name__}, random weights | 0 | {cost.parameters / 1e6:.2f} M "
-            f"| {trained.model.origin.streaming} | {' | '.join(heard)} "
+            f"| {trained.model.origin.streaming} | {' | '.join(misses)} "
             f"| {cost.real_time_factor:.3f} |"
         )
 

@@ -1,17 +1,19 @@
-"""Does a calibrated threshold keep its word, on other hours and with other people?
+"""Check whether a calibrated threshold holds on other hours and with other speakers.
 
     python recipes/threshold_holds.py CORPUS MODELS --other other_people.csv
 
-For each MODELS/<word>.wakeword: the dev recordings without the word are divided by drawing into two
-halves of equal length, five times over. `calibrate` sets the threshold on one half and states
-between which rates of false accepts as many hours again will count; the other half is then counted.
-A speaker may be in both: a rate that holds for the same people may not hold for others.
+For each MODELS/<keyword>.wakeword, the dev recordings without the keyword are split at random into
+two halves of equal length, five times. `calibrate` sets the threshold on one half and predicts an
+interval for the false accepts of as many further hours; the other half is then counted. A speaker
+may be in both halves: a rate that holds for the same speakers may not hold for others.
 
-With --other (a manifest of keyword clips by other people on other devices): the threshold is set on
-all dev recordings by the same rule and the clips are played, in quiet and in noise. Nothing is
-chosen by them.
+With --other (a manifest of keyword clips by other speakers on other devices), the threshold is set
+on all dev recordings by the same rule, and the clips are played in quiet and in noise. No choice
+depends on them.
 
-Prints one line per word and halving, then one per word and condition.
+Data: any layout that `wakeword train` reads. Duration: the hours of dev recordings times the
+real-time factor of the model. Prints one row per keyword and split, then one per keyword and
+condition.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import click
 import numpy as np
 
 from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader
 from wakeword.data.readers import read_dataset
@@ -44,78 +47,91 @@ from wakeword.parallel import single_threaded
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("folder", metavar="MODELS", type=click.Path(path_type=Path))
-@click.option("--word", "words", multiple=True, help="Only this one; may be repeated.")
-@click.option("--other", type=click.Path(path_type=Path), help="Clips by other people.")
+@click.option(
+    "--keyword", "--word", "keywords", multiple=True, help="Only this keyword. Repeatable."
+)
+@click.option("--other", type=click.Path(path_type=Path), help="Clips by other speakers.")
 @click.option("--fa-per-hour", default=0.5, show_default=True)
-@click.option("--halvings", default=5, show_default=True)
+@click.option("--halvings", default=5, show_default=True, help="Random splits per keyword.")
 def main(
     corpus: Path,
     folder: Path,
-    words: tuple[str, ...],
+    keywords: tuple[str, ...],
     other: Path | None,
     fa_per_hour: float,
     halvings: int,
 ) -> None:
-    """Set thresholds on one part of CORPUS's dev split, count on another."""
+    """Set thresholds on one part of CORPUS's dev split and count on the other."""
     data = assign_splits(read_dataset(corpus))
-    inside: list[bool] = []
-    elsewhere: list[str] = []
-    for word in words or data.labels():
-        model = load_model(folder / f"{word}.wakeword")
-        part = select_keywords(data, [word]).subset("dev")
+    held: list[bool] = []
+    rows_of_others: list[str] = []
+    for keyword in keywords or data.words():
+        model = load_model(folder / f"{keyword}.wakeword")
+        part = select_keywords(data, [keyword]).subset("dev")
         with progress_display() as progress, single_threaded():
-            (heard,) = score_streams(model, [negative_stream(part)], ClipLoader(), progress)
+            (negatives,) = score_streams(model, [negative_stream(part)], ClipLoader(), progress)
         for seed in range(halvings):
-            one, rest = halves(heard, model.frame_s, seed)
-            point, found = calibrate_scores(model, one, per_hour=fa_per_hour)
-            counted = events(model, point, rest)
-            expected = found[word].expected
-            inside.append(expected.low <= len(counted) / rest.hours <= expected.high)
+            first, second = halves(negatives, model.frame_s, seed)
+            point, thresholds = calibrate_scores(model, first, per_hour=fa_per_hour)
+            expected = thresholds[keyword].expected
+            count = len(detection_times(model, point, second))
+            rate = count / second.hours
+            held.append(expected.low <= rate <= expected.high)
             print(
-                f"| {word} | {seed} | {found[word].threshold:.4f} | {expected.value:.2f} "
-                f"({expected.low:.2f}–{expected.high:.2f}) | {len(counted)} in {rest.hours:.2f} h: "
-                f"{len(counted) / rest.hours:.2f} | {'inside' if inside[-1] else 'OUTSIDE'} |",
+                f"| {keyword} | {seed} | {thresholds[keyword].threshold:.4f} "
+                f"| {expected.value:.2f} ({expected.low:.2f}–{expected.high:.2f}) "
+                f"| {count} in {second.hours:.2f} h: {rate:.2f} "
+                f"| {'inside' if held[-1] else 'OUTSIDE'} |",
                 flush=True,
             )
-        if other and word in (clips := read_dataset(other)).labels():
-            point, found = calibrate_scores(model, heard, per_hour=fa_per_hour)
-            noises = replace(select_keywords(clips, [word]), noises=part.noises)
-            for condition in (CLEAN, noisy(10.0)):
-                stream = positive_stream(noises, condition)
-                (track,) = score_streams(model, [stream], ClipLoader())
-                missed = ~metrics.detected(
-                    events(model, point, track), track.segments_of(word), HIT_TOLERANCE_S
-                )
-                rate = metrics.wilson(int(missed.sum()), len(missed))
-                elsewhere.append(
-                    f"| {word} | {condition.name} | {found[word].threshold:.4f} | "
-                    f"{missed.sum()} of {len(missed)} | {rate.low:.1%}–{rate.high:.1%} |"
-                )
-    print(f"{sum(inside)} of {len(inside)} inside the stated interval (95 %)")
-    print("\n".join(elsewhere))
+        if other and keyword in (clips := read_dataset(other)).words():
+            point, _ = calibrate_scores(model, negatives, per_hour=fa_per_hour)
+            others = replace(select_keywords(clips, [keyword]), noises=part.noises)
+            rows_of_others += misses_by_condition(model, point, others)
+    print(f"{sum(held)} of {len(held)} inside the predicted interval (95 %)")
+    print("\n".join(rows_of_others))
 
 
-def halves(track: ScoredStream, frame_s: float, seed: int) -> tuple[ScoredStream, ScoredStream]:
-    """A stream of recordings as two of equal length, each recording whole in one of them."""
-    starts = np.asarray([start_s for start_s, _ in track.pieces])
-    lengths = np.diff(starts, append=len(track.logits) * frame_s)
+def misses_by_condition(model: WakeWordModel, point: OperatingPoint, clips: Dataset) -> list[str]:
+    """Return a row for the misses in quiet and one for those at 10 dB, at an operating point."""
+    (keyword,) = clips.words()
+    rows = []
+    for condition in (CLEAN, noisy(10.0)):
+        (scored,) = score_streams(model, [positive_stream(clips, condition)], ClipLoader())
+        times = detection_times(model, point, scored)
+        missed = ~metrics.detected(times, scored.bounds(keyword), HIT_TOLERANCE_S)
+        rate = metrics.wilson(int(missed.sum()), len(missed))
+        rows.append(
+            f"| {keyword} | {condition.name} | {point.thresholds[keyword]:.4f} | {missed.sum()} of "
+            f"{len(missed)} | {rate.low:.1%}–{rate.high:.1%} |"
+        )
+    return rows
+
+
+def halves(stream: ScoredStream, frame_s: float, seed: int) -> tuple[ScoredStream, ScoredStream]:
+    """Split a scored stream at random into two of equal length; recordings stay whole."""
+    starts = np.asarray([start_s for start_s, _ in stream.pieces])
+    lengths = np.diff(starts, append=len(stream.logits) * frame_s)
     order = np.random.default_rng(seed).permutation(len(starts))
-    drawn = np.zeros(len(starts), dtype=bool)
-    drawn[order] = np.cumsum(lengths[order]) <= lengths.sum() / 2
-    times = np.arange(len(track.logits)) * frame_s
-    first = drawn[np.searchsorted(starts, times, side="right") - 1]
-    return _part(track, first), _part(track, ~first)
+    in_first = np.zeros(len(starts), dtype=bool)
+    in_first[order] = np.cumsum(lengths[order]) <= lengths.sum() / 2
+    times = np.arange(len(stream.logits)) * frame_s
+    frames = in_first[np.searchsorted(starts, times, side="right") - 1]
+    return _select_frames(stream, frames), _select_frames(stream, ~frames)
 
 
-def _part(track: ScoredStream, mine: np.ndarray) -> ScoredStream:
-    return ScoredStream(track.name, track.logits[mine], (), track.hours * float(mine.mean()))
+def _select_frames(stream: ScoredStream, frames: np.ndarray) -> ScoredStream:
+    hours = stream.hours * float(frames.mean())
+    return ScoredStream(stream.name, stream.logits[frames], (), hours)
 
 
-def events(model: WakeWordModel, point: OperatingPoint, track: ScoredStream) -> Sequence[float]:
-    """Times of the detections at an operating point, in seconds."""
-    thresholds = tuple(point.thresholds[word] for word in model.keywords)
-    found, _ = Trigger(thresholds, *in_frames(point, model.frame_s)).run(track.logits)
-    return [(event.frame + 1) * model.frame_s for event in found]
+def detection_times(
+    model: WakeWordModel, point: OperatingPoint, stream: ScoredStream
+) -> Sequence[float]:
+    """Return the times of the detections at an operating point, in seconds."""
+    thresholds = tuple(point.thresholds[keyword] for keyword in model.keywords)
+    events, _ = Trigger(thresholds, *in_frames(point, model.frame_s)).run(stream.logits)
+    return [(event.frame + 1) * model.frame_s for event in events]
 
 
 if __name__ == "__main__":

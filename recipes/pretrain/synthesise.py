@@ -1,13 +1,14 @@
-"""Spoken nonsense for pretraining: random words in many synthetic voices, as a data set.
+"""Synthesise random words in many voices, as speech with text for pretraining.
 
     python recipes/pretrain/synthesise.py OUT --hours 5 --engine espeak --engine hibari
     python recipes/pretrain/synthesise.py OUT --hours 1 --engine kokoro --seed 1
 
-Needs the `demo` extra; of its voices those that the demo holds out stay unused here too. Words come
-from the lexicon of the hibari package, drawn evenly, so that every sound follows every other; the
-words of `--without` are never said.
+Data: none. Needs the `demo` extra; voices that the demo holds out stay unused. Words are drawn
+uniformly from the lexicon of the hibari package, so that every sound follows every other one; words
+that contain one of `--without` are never used.
 
-Writes OUT/<seed>/*.flac and OUT/<seed>.jsonl, which `prepare.py` reads.
+Writes OUT/<seed>/*.flac and OUT/<seed>.jsonl, which `prepare.py` reads. Duration: a phrase takes
+0.01 to 1 s of processor time, depending on the engine.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from wakeword.parallel import available_cores
 from wakeword.tts.synthesis import synthesise
 from wakeword.tts.voices import list_voices, split_voices
 
-BATCH = 50  # phrases that a process makes at a time
+BATCH = 50  # phrases per job
 
 
 @click.command(cls=TeachingCommand)
@@ -45,23 +46,21 @@ BATCH = 50  # phrases that a process makes at a time
 def main(
     out: Path, hours: float, engines: tuple[str, ...], without: tuple[str, ...], seed: int
 ) -> None:
-    """Speak random words until there are HOURS of them."""
+    """Synthesise random words until there are HOURS of them."""
     clips: list[Clip] = []
     seconds, batch = 0.0, 0
     folder = out / str(seed)
-    # processes, not threads: each loads engines of its own
+    # Processes, not threads: each loads speech engines of its own.
     with (
         progress_display() as progress,
-        ProcessPoolExecutor(available_cores(), get_context("spawn")) as p,
+        ProcessPoolExecutor(available_cores(), get_context("spawn")) as pool,
     ):
         while seconds < hours * 3600:
-            batches = [
-                (folder, engines, without, seed, batch + i) for i in range(available_cores())
-            ]
-            for made in p.map(speak, *zip(*batches, strict=True)):
-                clips += made
-                seconds += sum(clip.duration_s or 0.0 for clip in made)
-            batch += len(batches)
+            jobs = [(folder, engines, without, seed, batch + i) for i in range(available_cores())]
+            for spoken in pool.map(speak, *zip(*jobs, strict=True)):
+                clips += spoken
+                seconds += sum(clip.duration_s or 0.0 for clip in spoken)
+            batch += len(jobs)
             progress("speaking", round(seconds), round(hours * 3600))
     write_manifest(Dataset(out, "jsonl", negatives=tuple(clips)), out / f"{seed}.jsonl")
     print(f"{len(clips)} phrases, {seconds / 3600:.2f} h in {out / f'{seed}.jsonl'}")
@@ -70,7 +69,7 @@ def main(
 def speak(
     folder: Path, engines: tuple[str, ...], without: tuple[str, ...], seed: int, batch: int
 ) -> list[Clip]:
-    """A batch of phrases; the same arguments give the same sound."""
+    """Return a batch of phrases; the same arguments give the same audio."""
     os.environ["OMP_NUM_THREADS"] = "1"
     rng = np.random.default_rng((seed, batch))
     words = lexicon(without)
@@ -84,24 +83,31 @@ def speak(
         samples = synthesise(text, voice, speed=speed, pitch=pitch, seed=number)
         path = folder / f"{batch:05}-{number:02}.flac"
         save_audio(path, samples)
-        seconds = len(samples) / SAMPLE_RATE
-        clips.append(
-            Clip(path, speaker=voice.speaker, split="train", text=text, source="synthetic",
-                 duration_s=seconds)
-        )  # fmt: skip
+        clip = Clip(
+            path,
+            speaker=voice.speaker,
+            split="train",
+            text=text,
+            source="synthetic",
+            duration_s=len(samples) / SAMPLE_RATE,
+        )
+        clips.append(clip)
     return clips
 
 
 def lexicon(without: tuple[str, ...]) -> list[str]:
-    """Plain English words, in a fixed order."""
+    """Return plain English words, sorted, without those that contain one of `without`."""
     file = importlib.resources.files("hibari") / "assets" / "lexicon_us_gold.json.gz"
     entries = json.loads(gzip.decompress(file.read_bytes()))
     return sorted(
         word
         for word in entries
-        if word.isascii() and word.isalpha() and word.islower() and 2 < len(word) < 12
+        if word.isascii()
+        and word.isalpha()
+        and word.islower()
+        and 2 < len(word) < 12
         and not any(each in word for each in without)
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

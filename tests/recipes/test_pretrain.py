@@ -1,12 +1,13 @@
-"""Pretraining on small data: scenes, a student, and the checkpoint that it leaves."""
+"""Pretraining on small data: examples, a student, and the checkpoint that it writes."""
 
 from __future__ import annotations
 
+import importlib
 import json
-import runpy
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import safetensors.torch
 import tiny as tiny_family
 import torch
 import training
+from recipe_runner import RECIPES, imports_from, run_recipe
 
 from wakeword.audio.files import save_audio
 from wakeword.audio.samples import Samples
@@ -22,20 +24,16 @@ from wakeword.data.dataset import Dataset
 from wakeword.encoders.registry import load_encoder
 from wakeword.encoders.spec import EncoderSpec
 
-FOLDER = Path(__file__).parents[2] / "recipes" / "pretrain"
 
-
-def script(name: str, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(FOLDER / name), run_name="__main__")
-    assert not end.value.code
+@pytest.fixture
+def speech_examples() -> Iterator[ModuleType]:
+    with imports_from(RECIPES / "pretrain"):
+        yield importlib.import_module("speech_examples")
 
 
 @pytest.fixture
 def speech(tmp_path: Path) -> Path:
-    """A manifest of speech with text, of which one clip says the keyword, and keyword clips."""
+    """A manifest of speech with text, one of which contains the keyword, and a keyword clip."""
     rows = []
     for i in range(12):
         path = tmp_path / f"{i}.wav"
@@ -49,22 +47,23 @@ def speech(tmp_path: Path) -> Path:
     return manifest
 
 
-def test_a_student_learns_and_a_run_that_was_cut_off_goes_on(
+def test_a_student_learns_and_an_interrupted_run_resumes(
     tiny: EncoderSpec, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = training.write_weights(tmp_path / "weights")
-    scenes, out = tmp_path / "scenes", tmp_path / "out"
-    script(
-        "prepare.py", monkeypatch, scenes, speech, "--hours", 0.1, "--teacher", "tiny",
-        "--weights", weights,
-    )  # fmt: skip
-    (file,) = scenes.glob("*.safetensors")
-    held = safetensors.torch.load_file(file)
-    assert held["audio"].shape == (64, 163_840) and held["frames"].shape == (64, 255, 2 * 32)
-    assert held["frames"].float().std() > 0.1
+    examples, out = tmp_path / "examples", tmp_path / "out"
+    teacher = ("--teacher", "tiny", "--weights", weights)
+    command = ("pretrain/prepare.py", examples, speech, "--hours", 0.1, *teacher)
+    run_recipe(*command, monkeypatch=monkeypatch)
+    (file,) = examples.glob("*.safetensors")
+    tensors = safetensors.torch.load_file(file)
+    assert tensors["audio"].shape == (64, 163_840)
+    assert tensors["frames"].shape == (64, 255, 2 * 32)
+    assert tensors["frames"].float().std() > 0.1
 
-    command = (scenes, out, "--around", speech, "--dev", scenes, "--epochs", 2, "--batch", 16)
-    script("pretrain.py", monkeypatch, *command)
+    options = ("--dev", examples, "--epochs", 2, "--batch", 16)
+    command = ("pretrain/pretrain.py", examples, out, "--noise-data", speech, *options)
+    run_recipe(*command, monkeypatch=monkeypatch)
     curves = json.loads((out / "curves.json").read_text())
     assert curves[1]["units"] < curves[0]["units"]
     assert curves[1]["ctc"] < curves[0]["ctc"]
@@ -74,54 +73,53 @@ def test_a_student_learns_and_a_run_that_was_cut_off_goes_on(
     frames, _ = encoder(torch.randn(1, 64, 80))
     assert frames.shape == (1, 16, encoder.dim) and frames.std() > 0
 
-    whole = made.read_bytes()
+    written = made.read_bytes()
     made.unlink()
-    script("pretrain.py", monkeypatch, *command)  # from its last checkpoint: nothing is left to do
-    assert made.read_bytes() == whole
+    command = ("pretrain/pretrain.py", examples, out, "--around", speech, *options)
+    run_recipe(*command, monkeypatch=monkeypatch)  # from its last checkpoint: nothing is left to do
+    assert made.read_bytes() == written
 
 
-def test_transcripts_are_kept_where_whisper_is_sure(
+def test_transcripts_are_kept_where_whisper_is_confident(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = {
-        "sure": (" Hello there.", -0.2),
-        "unsure": (" Hm.", -0.9),
+    transcripts = {
+        "confident": (" Hello there.", -0.2),
+        "uncertain": (" Hm.", -0.9),
         "keyword": (" A ping!", -0.1),
     }
     rows = [{"audio_filepath": "word.wav", "duration": 2.5, "label": "ping"}]
     rows.append({"audio_filepath": "known.wav", "duration": 2.5, "text": "as it was"})
-    rows += [{"audio_filepath": f"{name}.wav", "duration": 2.5} for name in said]
+    rows += [{"audio_filepath": f"{name}.wav", "duration": 2.5} for name in transcripts]
     for row in rows:
         save_audio(tmp_path / str(row["audio_filepath"]), tiny_family.sound(2.5))
     manifest = tmp_path / "speech.jsonl"
     manifest.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
-    answers = iter(said.values())
+    answers = iter(transcripts.values())
 
     def transcribe(samples: Samples, **_options: object) -> dict[str, object]:
-        text, sure = next(answers)
-        return {"text": text, "segments": [{"avg_logprob": sure}]}
+        text, log_probability = next(answers)
+        return {"text": text, "segments": [{"avg_logprob": log_probability}]}
 
     recogniser = SimpleNamespace(transcribe=transcribe)
     fake = SimpleNamespace(load_model=lambda _name, device: recogniser)
     monkeypatch.setitem(sys.modules, "whisper", fake)
     (tmp_path / "tiny.en.pt").write_bytes(b"weights")
-    out = tmp_path / "told.jsonl"
-    script("transcribe.py", monkeypatch, manifest, out, "--weights", tmp_path / "tiny.en.pt")
-    told = {Path(row["audio_filepath"]).stem: row.get("text") for row in read_lines(out)}
-    assert told == {"known": "as it was", "sure": "Hello there.", "unsure": None}
-    assert "2 of 3 recordings with text; 1 say a keyword" in capsys.readouterr().out
+    out = tmp_path / "transcribed.jsonl"
+    command = ("pretrain/transcribe.py", manifest, out, "--weights", tmp_path / "tiny.en.pt")
+    run_recipe(*command, monkeypatch=monkeypatch)
+    texts = {Path(row["audio_filepath"]).stem: row.get("text") for row in read_lines(out)}
+    assert texts == {"known": "as it was", "confident": "Hello there.", "uncertain": None}
+    assert "2 of 3 recordings with text; 1 with a keyword left out" in capsys.readouterr().out
 
 
 def read_lines(path: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_what_a_keyword_is_said_in_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import prepare
-
-    def clip(name: str, **about: object) -> Clip:
-        return Clip(Path(name), split="train", duration_s=2.0, **about)
+def test_clips_with_a_keyword_are_left_out(speech_examples: ModuleType) -> None:
+    def clip(name: str, **attributes: object) -> Clip:
+        return Clip(Path(name), split="train", duration_s=2.0, **attributes)
 
     data = Dataset(
         Path(),
@@ -129,20 +127,18 @@ def test_what_a_keyword_is_said_in_is_left_out(monkeypatch: pytest.MonkeyPatch) 
         keywords=(clip("ping.wav", label="ping"),),
         negatives=(clip("says.wav", text="a ping, now"), clip("other.wav", text="a pong")),
     )
-    assert [c.path.name for c in prepare.plain_speech([data], "train")] == ["other.wav"]
-    assert prepare.plain_speech([data], "train", ["pong"]) == []
+    clips = speech_examples.plain_speech([data], "train")
+    assert [clip.path.name for clip in clips] == ["other.wav"]
+    assert speech_examples.plain_speech([data], "train", ["pong"]) == []
 
 
-def test_long_recordings_are_cut_and_lose_their_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import prepare
-
-    parts = list(prepare.cut(Clip(Path("a.wav"), text="all of it", duration_s=20.0)))
+def test_long_recordings_are_cut_and_lose_their_text(speech_examples: ModuleType) -> None:
+    parts = list(speech_examples.cut(Clip(Path("a.wav"), text="all of it", duration_s=20.0)))
     assert [(p.offset_s, p.duration_s, p.text) for p in parts] == [
         (pytest.approx(i * 20 / 3), pytest.approx(20 / 3), None) for i in range(3)
     ]
-    (whole,) = prepare.cut(Clip(Path("a.wav"), text="all of it", duration_s=3.0))
-    assert whole.text == "all of it"
+    (short,) = speech_examples.cut(Clip(Path("a.wav"), text="all of it", duration_s=3.0))
+    assert short.text == "all of it"
 
 
 @pytest.mark.parametrize(
@@ -156,37 +152,30 @@ def test_long_recordings_are_cut_and_lose_their_text(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_text_is_spelled_or_left_out(
-    text: str, letters: str | None, monkeypatch: pytest.MonkeyPatch
+    text: str, letters: str | None, speech_examples: ModuleType
 ) -> None:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import prepare
-
-    assert prepare.spelled(text) == letters
+    assert speech_examples.spell(text) == letters
 
 
-def test_every_clip_comes_once_before_any_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import prepare
-
+def test_every_clip_is_used_once_before_any_is_used_again(speech_examples: ModuleType) -> None:
     clips = [Clip(Path(f"{i}.wav"), duration_s=float(np.clip(i, 1, 8))) for i in range(20)]
-    plans = prepare.planned(clips, 30, seed=0)
+    plans = speech_examples.plan_examples(clips, 30, seed=0)
     assert len(plans) == 30
     order = [clip.path.name for plan in plans for clip, _ in plan]
     assert len(set(order[:20])) == 20
     for plan in plans:
-        assert sum(c.duration_s / speed for c, speed in plan) <= prepare.LENGTH_S
+        assert sum(c.duration_s / speed for c, speed in plan) <= speech_examples.LENGTH_S
 
 
-def test_a_whisper_learns_to_be_streamed_and_a_run_that_was_cut_off_goes_on(
+def test_whisper_adapts_to_streaming_and_an_interrupted_run_resumes(
     tiny: EncoderSpec, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = training.write_weights(tmp_path / "weights")
     out = tmp_path / "out"
-    command = (
-        "adapt.py", monkeypatch, speech, out, "--encoder", "tiny", "--weights", weights,
-        "--hours", 0.16, "--batch", 4, "--rank", 4,
-    )  # fmt: skip
-    script(*command)
+    encoder = ("--encoder", "tiny", "--weights", weights)
+    options = ("--hours", 0.16, "--batch", 4, "--rank", 4)
+    command = ("pretrain/adapt.py", speech, out, *encoder, *options)
+    run_recipe(*command, monkeypatch=monkeypatch)
     curve = json.loads((out / "curve.json").read_text())
     assert sum(curve[-1]["errors"]) < 0.99 * sum(curve[0]["errors"])
     made = out / "tiny.pt"
@@ -201,7 +190,7 @@ def test_a_whisper_learns_to_be_streamed_and_a_run_that_was_cut_off_goes_on(
     rows = torch.any(before["positional_embedding"] != after["positional_embedding"], dim=1)
     assert rows.nonzero().max() < plain.period
 
-    whole = made.read_bytes()
+    written = made.read_bytes()
     made.unlink()
-    script(*command)  # from its last checkpoint: nothing is left to do
-    assert made.read_bytes() == whole
+    run_recipe(*command, monkeypatch=monkeypatch)  # from its last checkpoint: nothing is left to do
+    assert made.read_bytes() == written

@@ -1,0 +1,139 @@
+"""The recipes that synthesise speech, and trainings with their clips."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny as tiny_family
+from recipe_runner import RECIPES, imports_from, run_recipe
+
+from wakeword.audio.samples import Samples
+from wakeword.data.keywords import contains_phrase
+from wakeword.data.readers import read_dataset
+from wakeword.model.file import load_model
+from wakeword.tts.engines import Voice, _kokoro_symbols
+
+
+def test_speak_and_train_on_it(
+    small_trainings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    voices = [Voice("espeak", "en-us+f3", "f3")]
+    monkeypatch.setattr("wakeword.tts.engines.list_voices", lambda: voices)
+    synthetic = tmp_path / "synthetic"
+    few = ("--keyword", "ping", "--takes", "3", "--others", "4", "--engine", "espeak")
+    run_recipe("speak.py", synthetic, *few, monkeypatch=monkeypatch)
+    printed = capsys.readouterr().out
+    assert "ping: 3 clips with the keyword and 4 without, in 1 voices" in printed
+    data = read_dataset(synthetic / "ping.jsonl")
+    assert {clip.label for clip in data.keywords} == {"ping"}
+    assert {clip.split for clip in (*data.keywords, *data.negatives)} == {"train"}
+    assert len({clip.identity()[1] for clip in data.keywords}) == 3  # three takes, all different
+    assert not any(contains_phrase("ping", clip.text or "") for clip in data.negatives)
+
+    out = tmp_path / "out"
+    options = ("--hours", "0.02", "--synthetic", synthetic)
+    run_recipe("four_words.py", small_trainings, out, *options, monkeypatch=monkeypatch)
+    summary = load_model(out / "ping.wakeword").origin.training
+    assert summary["keyword_clips"] == 8 + 3  # of the twelve for training, four are held out
+
+
+@pytest.mark.usefixtures("in_this_process")
+@pytest.mark.parametrize("option", ["--extra-data", "--more"])
+def test_mandarin_and_train_on_it(
+    option: str,
+    small_trainings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With a made-up engine: the tests do not download Kokoro's voices."""
+    names = ("zf_xiaoni", "af_bella", "af_kore")
+    voices = [Voice("kokoro", name, f"kokoro_{name}") for name in names]
+    monkeypatch.setattr("wakeword.tts.engines.list_voices", lambda: voices)
+    monkeypatch.setattr("wakeword.tts.engines.synthesise", hum)
+    synthetic = tmp_path / "synthetic"
+    for _ in range(2):
+        run_recipe("mandarin.py", synthetic, "--hours", "0.02", monkeypatch=monkeypatch)
+    (first, _, hours), again = (
+        line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines() if "phrases" in line
+    )
+    assert again == [first, "phrases,", hours] and float(hours.split()[0]) >= 0.02
+    clips = read_dataset(synthetic / "mandarin.jsonl").negatives
+    assert len(clips) == int(first)
+    # af_kore is held out
+    assert {clip.speaker for clip in clips} == {"kokoro_zf_xiaoni", "kokoro_af_bella"}
+
+    options = ("--hours", "0.02", option, synthetic / "mandarin.jsonl")
+    out = tmp_path / "out"
+    run_recipe("four_words.py", small_trainings, out, *options, monkeypatch=monkeypatch)
+    summary = load_model(out / "ping.wakeword").origin.training
+    used = {each["source"]: each["clips"] for each in summary["data"] if each["role"] == "negative"}
+    assert used["synthetic"] == len(clips)
+
+
+def hum(
+    text: str, voice: Voice, *, speed: float, pitch: float, seed: int, phonemes: bool
+) -> Samples:
+    """In place of `synthesise`, for phonemes of Kokoro."""
+    assert phonemes and voice.engine == "kokoro"
+    return tiny_family.sound(len(text) / speed / 20, seed=seed)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_known_keywords_are_measured_on_other_voices(
+    small_trainings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = ("zf_xiaoni", "af_bella", "af_kore", "zf_xiaoyi")
+    voices = [Voice("kokoro", name, f"kokoro_{name}") for name in names]
+    voices.append(Voice("joe", "joe", "joe"))
+    spoken: list[tuple[str, str]] = []
+
+    def synthesise(text: str, voice: Voice, **_: object) -> Samples:
+        spoken.append((text.strip(".!?,"), voice.name))
+        return tiny_family.sound(1.0, seed=len(spoken))
+
+    monkeypatch.setattr("wakeword.tts.engines.list_voices", lambda: voices)
+    monkeypatch.setattr("wakeword.tts.engines.synthesise", synthesise)
+    keywords = ("--keyword", "hey siri", "--keyword", "你好百度")
+    run_recipe("known_words.py", small_trainings, tmp_path, *keywords, monkeypatch=monkeypatch)
+    assert capsys.readouterr().out.splitlines() == [
+        "hey siri: 18 synthetic clips to train on, 16 to measure on",
+        "你好百度: 12 synthetic clips to train on, 16 to measure on",
+    ]
+    held_out = {"hey-siri": {"af_kore", "joe"}, "nihao-baidu": {"af_kore", "zf_xiaoyi"}}
+    for file, held_out_names in held_out.items():
+        data = read_dataset(tmp_path / f"{file}.jsonl")
+        confusables = [clip for clip in data.negatives if clip.near_miss]
+        synthetic = [*data.keywords, *confusables]
+        speakers = {name if name == "joe" else f"kokoro_{name}" for name in held_out_names}
+        assert {clip.speaker for clip in synthetic if clip.split == "dev"} == speakers
+        assert not {clip.speaker for clip in synthetic if clip.split == "train"} & speakers
+        assert sum(clip.split == "dev" for clip in confusables) == 24
+        corpus = read_dataset(small_trainings)
+        others = len(corpus.negatives) + len(corpus.keywords)
+        assert len(data.negatives) - len(confusables) == others
+    measured = {text for text, name in spoken if name in ("joe", "af_kore")}
+    trained = {text for text, name in spoken if name == "af_bella"}
+    assert measured & trained == {"hey siri", "ni↗ xa↓u pa↓i tu↘"}
+
+
+def test_mandarin_is_written_in_phonemes_that_the_voices_know() -> None:
+    pytest.importorskip("hibari")
+    with imports_from(RECIPES):
+        random_phrase = importlib.import_module("mandarin_phonemes").random_phrase
+    phrases = [random_phrase(np.random.default_rng(seed)) for seed in range(300)]
+    assert set("".join(phrases)) <= set(_kokoro_symbols())
+    assert len(set(phrases)) > 290
+    for phrase in phrases:
+        syllables = re.findall(r"[^→↗↓↘]*[→↗↓↘][nŋiu]?", phrase)
+        assert 2 <= len(syllables) <= 7  # each with its tone
