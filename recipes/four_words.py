@@ -93,7 +93,7 @@ def main(
     )
     results: list[KeywordResult] = []
     negative_hours: list[float] = []
-    for keyword in keywords or data.words():
+    for keyword in keywords or data.labels():
         file = out / f"{keyword}.wakeword"
         with progress_display() as progress:
             if not file.exists():

@@ -131,20 +131,22 @@ def capture_evening(
     capture = TriggerCapture(folder, SAMPLE_RATE, detector.thresholds, most=100_000)
     clips = (*evening.keywords, *evening.negatives)
     order = np.random.default_rng(1).permutation(len(clips))
-    spoken: list[tuple[float, float]] = []
+    segments: list[KeywordSegment] = []
     fed = 0
-    for segment in render(Stream("evening", tuple(clips[i] for i in order)), ClipLoader()):
-        if segment.spoken:
-            _, start_s, end_s = segment.spoken
-            spoken.append((fed / SAMPLE_RATE + start_s, fed / SAMPLE_RATE + end_s))
-        fed += len(segment.samples)
-        for i in range(0, len(segment.samples), BLOCK):
-            block = segment.samples[i : i + BLOCK]
+    for part in render(Stream("evening", tuple(clips[i] for i in order)), ClipLoader()):
+        if part.segment:
+            segments.append(part.segment.shifted(fed / SAMPLE_RATE))
+        fed += len(part.samples)
+        for i in range(0, len(part.samples), BLOCK):
+            block = part.samples[i : i + BLOCK]
             capture.hear(block, detector.feed(block), detector.scores)
     capture.finish()
     counts = [0, 0]
     for clip, moment in captured_clips(folder):
-        is_keyword = any(s <= moment.time <= e + HIT_TOLERANCE_S for s, e in spoken)
+        is_keyword = any(
+            segment.start_s <= moment.time <= segment.end_s + HIT_TOLERANCE_S
+            for segment in segments
+        )
         label_clip(clip, keyword if is_keyword == correct else "")
         counts[is_keyword != correct] += 1
     return counts[0], counts[1]

@@ -61,13 +61,13 @@ def main(corpus: Path, out: Path, wanted: tuple[str, ...]) -> None:
         for known in KNOWN_KEYWORDS:
             if wanted and known.keyword not in wanted:
                 continue
-            is_recorded = known.keyword in data.words()
+            is_recorded = known.keyword in data.labels()
             jobs = [(out, known, is_recorded, voice, split) for split, voice in voices_for(known)]
             clips: list[Clip] = []
             for done, spoken in enumerate(map_jobs(speak, jobs), 1):
                 clips += spoken
                 progress(f"speaking {known.file}", done, len(jobs))
-            task = select_keywords(data, [known.keyword], may_lack=True)
+            task = select_keywords(data, [known.keyword], allow_missing=True)
             task = replace(
                 task,
                 keywords=(*task.keywords, *(clip for clip in clips if clip.label)),
@@ -128,7 +128,7 @@ def speak_phrase(
         seed=number,
         phonemes=bool(known.pinyin),
         split=split,
-        source=f"synthetic/{voice.engine}" if label else f"near-miss/{voice.engine}",
+        source=f"synthetic/{voice.engine}" if label else f"confusable/{voice.engine}",
         label=label,
     )
 

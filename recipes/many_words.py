@@ -72,7 +72,7 @@ def main(
     with progress_display() as progress:
         if not file.is_file():
             config = TrainConfig(encoder=encoder, strategy=strategy)
-            trained = train(data, data.words(), config, weights=weights, progress=progress)
+            trained = train(data, data.labels(), config, weights=weights, progress=progress)
             save_model(trained.model, file)
         model = load_model(file)
         joint = evaluate(model, data, progress=progress)
@@ -123,12 +123,12 @@ def format_confusion(model: WakeWordModel, joint: Evaluation, data: Dataset) -> 
     lines = [f"| spoken | {' | '.join(f'detected {each}' for each in model.keywords)} |"]
     lines.append("|---" * (1 + len(model.keywords)) + "|")
     for keyword in model.keywords:
-        bounds = scored.bounds(keyword)
+        segments = scored.segments_of(keyword)
         cells = []
         for k in range(len(model.keywords)):
             times = [(event.frame + 1) * model.frame_s for event in events if event.keyword == k]
-            hits = int(metrics.detected(times, bounds, HIT_TOLERANCE_S).sum())
-            cells.append(f"{hits} of {len(bounds)}")
+            hits = int(metrics.detected(times, segments, HIT_TOLERANCE_S).sum())
+            cells.append(f"{hits} of {len(segments)}")
         lines.append(f"| {keyword} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

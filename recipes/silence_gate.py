@@ -51,7 +51,7 @@ def main(corpus: Path, file: Path, gap_s: float) -> None:
     print("| condition | gate | missed | false accepts | computed | real-time factor |")
     print("|---|---|---|---|---|---|")
     for condition in (CLEAN, noisy(10.0), noisy(0.0)):
-        samples, bounds = with_gaps(positive_stream(part, condition), gap_s)
+        samples, segments = with_gaps(positive_stream(part, condition), gap_s)
         for gate in (None, SilenceGate()):
             detector = detector_factory.open_detector(file, None, gate=gate)
             counts = count_computed_samples(detector)
@@ -62,7 +62,7 @@ def main(corpus: Path, file: Path, gap_s: float) -> None:
                 for detection in detector.feed(samples[i : i + BLOCK])
             ]
             rtf = (time.process_time() - started) / (len(samples) / SAMPLE_RATE)
-            hits = metrics.detected(times, bounds, HIT_TOLERANCE_S)
+            hits = metrics.detected(times, segments, HIT_TOLERANCE_S)
             print(
                 f"| {condition.name} | {'yes' if gate else 'no'} | {len(hits) - sum(hits)} of "
                 f"{len(hits)} | {len(times) - sum(hits)} | {sum(counts) / len(samples):.0%} "
@@ -85,28 +85,23 @@ def count_computed_samples(detector: StreamDetector) -> list[int]:
     return counts
 
 
-def with_gaps(stream: Stream, gap_s: float) -> tuple[Samples, list[tuple[float, float]]]:
-    """Return the clips of a stream with gaps between them, and the bounds of each keyword.
-
-    Returns:
-        (samples,), and start and end of each keyword in seconds.
-    """
+def with_gaps(stream: Stream, gap_s: float) -> tuple[Samples, list[KeywordSegment]]:
+    """Return the clips of a stream with gaps between them, (samples,), and their keywords."""
     rng = np.random.default_rng(0)
     parts: list[Samples] = []
-    bounds: list[tuple[float, float]] = []
+    segments: list[KeywordSegment] = []
     position = 0
-    for segment in render(stream, ClipLoader()):
-        assert segment.spoken
+    for part in render(stream, ClipLoader()):
+        assert part.segment
         gap = rng.standard_normal(round(gap_s * SAMPLE_RATE)).astype(np.float32)
         gap = gap * np.float32(FLOOR_RMS)
         if stream.condition.snr_db is not None:  # the background before the keyword is repeated
-            gap = np.resize(segment.samples[: round(GAP_S * SAMPLE_RATE)], len(gap))
+            gap = np.resize(part.samples[: round(GAP_S * SAMPLE_RATE)], len(gap))
         position += len(gap)
-        _, start_s, end_s = segment.spoken
-        bounds.append((position / SAMPLE_RATE + start_s, position / SAMPLE_RATE + end_s))
-        parts += [gap, segment.samples]
-        position += len(segment.samples)
-    return np.concatenate(parts), bounds
+        segments.append(part.segment.shifted(position / SAMPLE_RATE))
+        parts += [gap, part.samples]
+        position += len(part.samples)
+    return np.concatenate(parts), segments
 
 
 def measure_silero(samples: Samples) -> str:

@@ -133,11 +133,11 @@ def detect_clips(file: Path, stream: Stream) -> list[tuple[Clip, Samples | None]
     detections = [each for samples in reader for each in detector.feed(samples)]
     detections += detector.flush()
     results: list[tuple[Clip, Samples | None]] = []
-    for (_, clip), (_, start_s, end_s) in zip(reader.pieces, reader.spoken, strict=True):
+    for (_, clip), segment in zip(reader.pieces, reader.segments, strict=True):
         in_clip = (
             samples
             for detection, samples in zip(detections, verified, strict=True)
-            if start_s <= detection.time <= end_s + HIT_TOLERANCE_S
+            if segment.start_s <= detection.time <= segment.end_s + HIT_TOLERANCE_S
         )
         results.append((clip, next(in_clip, None)))
     return results

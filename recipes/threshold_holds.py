@@ -65,7 +65,7 @@ def main(
     data = assign_splits(read_dataset(corpus))
     held: list[bool] = []
     rows_of_others: list[str] = []
-    for keyword in keywords or data.words():
+    for keyword in keywords or data.labels():
         model = load_model(folder / f"{keyword}.wakeword")
         part = select_keywords(data, [keyword]).subset("dev")
         with progress_display() as progress, single_threaded():
@@ -84,7 +84,7 @@ def main(
                 f"| {'inside' if held[-1] else 'OUTSIDE'} |",
                 flush=True,
             )
-        if other and keyword in (clips := read_dataset(other)).words():
+        if other and keyword in (clips := read_dataset(other)).labels():
             point, _ = calibrate_scores(model, negatives, per_hour=fa_per_hour)
             others = replace(select_keywords(clips, [keyword]), noises=part.noises)
             rows_of_others += misses_by_condition(model, point, others)
@@ -94,12 +94,12 @@ def main(
 
 def misses_by_condition(model: WakeWordModel, point: OperatingPoint, clips: Dataset) -> list[str]:
     """Return a row for the misses in quiet and one for those at 10 dB, at an operating point."""
-    (keyword,) = clips.words()
+    (keyword,) = clips.labels()
     rows = []
     for condition in (CLEAN, noisy(10.0)):
         (scored,) = score_streams(model, [positive_stream(clips, condition)], ClipLoader())
         times = detection_times(model, point, scored)
-        missed = ~metrics.detected(times, scored.bounds(keyword), HIT_TOLERANCE_S)
+        missed = ~metrics.detected(times, scored.segments_of(keyword), HIT_TOLERANCE_S)
         rate = metrics.wilson(int(missed.sum()), len(missed))
         rows.append(
             f"| {keyword} | {condition.name} | {point.thresholds[keyword]:.4f} | {missed.sum()} of "

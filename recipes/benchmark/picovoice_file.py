@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from stream_files import FLAC, StreamFile, is_up_to_date, write_json
 
 from wakeword import storage
 from wakeword.audio.samples import SAMPLE_RATE, Samples
-from wakeword.data.clip import Clip
+from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import ClipLoader
 from wakeword.simulate.effects import coloured_noise
@@ -28,29 +29,34 @@ def write_picovoice_file(part: Dataset, hours: float, audio: Path) -> StreamFile
     """Write the file, unless it is up to date.
 
     Returns:
-        The file; `keywords` are the windows in which a detection is a hit, from the first sample of
-        each clip to `HIT_TOLERANCE_S` after its last.
+        The file; its segments are the windows in which a detection is a hit, from the first sample
+        of each clip to `HIT_TOLERANCE_S` after its last.
     """
     truth_file = audio.with_suffix(".json")
     clips = [clip.identity() for clip in (*part.keywords, *part.negatives, *part.noises)]
     cache_key = storage.cache_key("picovoice", hours, clips)
     if not is_up_to_date(truth_file, cache_key):
         peak = max(float(np.abs(samples).max()) for samples, _ in mix_segments(part, hours))
-        windows: list[tuple[float, float]] = []
+        (keyword,) = part.labels()
+        segments: list[KeywordSegment] = []
         position = 0
         with storage.atomic_write(audio) as target, soundfile.SoundFile(target, "w", **FLAC) as out:
             for samples, is_keyword in mix_segments(part, hours):
                 out.write(samples / peak)
                 end = position + len(samples)
                 if is_keyword:
-                    windows.append((position / SAMPLE_RATE, end / SAMPLE_RATE + HIT_TOLERANCE_S))
+                    end_s = end / SAMPLE_RATE + HIT_TOLERANCE_S
+                    segments.append(KeywordSegment(keyword, position / SAMPLE_RATE, end_s))
                 position = end
-        seconds = position / SAMPLE_RATE
-        truth = {"cache_key": cache_key, "hours": seconds / 3600, "windows": windows}
+        truth = {
+            "cache_key": cache_key,
+            "hours": position / SAMPLE_RATE / 3600,
+            "segments": [asdict(segment) for segment in segments],
+        }
         write_json(truth_file, truth)
     truth = json.loads(truth_file.read_text("utf-8"))
-    windows_s = tuple((start_s, end_s) for start_s, end_s in truth["windows"])
-    return StreamFile("picovoice", audio, truth["hours"], windows_s)
+    windows = tuple(KeywordSegment(**segment) for segment in truth["segments"])
+    return StreamFile("picovoice", audio, truth["hours"], windows)
 
 
 def mix_segments(part: Dataset, hours: float) -> Iterator[tuple[Samples, bool]]:

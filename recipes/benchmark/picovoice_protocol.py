@@ -70,7 +70,7 @@ def main(
     out = out.resolve()
     print("| engine | keyword | miss rate at 0.1 false accepts/h (95 %) | at 0.5/h | hours |")
     print("|---|---|---|---|---|")
-    for keyword in keywords or data.words():
+    for keyword in keywords or data.labels():
         task = select_keywords(data, [keyword])
         folder = out / "audio" / keyword
         stream = write_picovoice_file(
@@ -93,9 +93,10 @@ def score(engine: Engine, job: dict[str, Any], stream: StreamFile, out: Path) ->
     curve = []
     for threshold in thresholds:
         times = np.asarray(events(threshold))
-        hits = metrics.detected(times, stream.keywords, 0.0)
+        hits = metrics.detected(times, stream.segments, 0.0)
         in_windows = sum(
-            int(((times >= start_s) & (times <= end_s)).sum()) for start_s, end_s in stream.keywords
+            int(((times >= segment.start_s) & (times <= segment.end_s)).sum())
+            for segment in stream.segments
         )
         curve.append(
             metrics.DetPoint(

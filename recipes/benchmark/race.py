@@ -74,7 +74,7 @@ def main(
             install(engine, out)
 
     rows: list[Row] = []
-    for keyword in keywords or data.words():
+    for keyword in keywords or data.labels():
         task = select_keywords(data, [keyword])
         folder = out / "audio" / keyword
         streams = [

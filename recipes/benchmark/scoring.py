@@ -12,6 +12,7 @@ from engine_runs import EngineOutput, EngineUnavailable, run_engine
 from engines import Engine
 from stream_files import StreamFile
 
+from wakeword.data.clip import KeywordSegment
 from wakeword.evaluation import metrics
 from wakeword.evaluation.metrics import DetPoint, Events
 from wakeword.evaluation.results import HIT_TOLERANCE_S
@@ -90,7 +91,7 @@ def score_condition(
     positive_events, negative_events, thresholds = events_by_threshold(positive, negative)
     curve = metrics.sweep(
         positive_events,
-        stream.keywords,
+        stream.segments,
         negative_events,
         negatives.hours,
         thresholds,
@@ -103,7 +104,7 @@ def score_condition(
         keyword,
         stream.condition,
         points,
-        tuple(latencies(positive_events(last.threshold), stream.keywords)) if last else (),
+        tuple(latencies(positive_events(last.threshold), stream.segments)) if last else (),
         negatives.hours,
         negative.rtf,
         max(positive.memory_mb, negative.memory_mb),
@@ -117,8 +118,8 @@ def score_confusables(
 ) -> Row:
     """Return how many confusable phrases are detected at an operating point of `row`."""
     events, _, _ = events_by_threshold(positive, negative)
-    hits = metrics.detected(events(point.threshold), stream.keywords, HIT_TOLERANCE_S)
-    counts = int(sum(hits)), len(stream.keywords)
+    hits = metrics.detected(events(point.threshold), stream.segments, HIT_TOLERANCE_S)
+    counts = int(sum(hits)), len(stream.segments)
     return replace(row, condition=stream.condition, points=(), confusables=counts)
 
 
@@ -179,10 +180,10 @@ def apply_refractory(times: Sequence[float]) -> list[float]:
     return kept
 
 
-def latencies(times: Sequence[float], keywords: Sequence[tuple[float, float]]) -> list[float]:
+def latencies(times: Sequence[float], segments: Sequence[KeywordSegment]) -> list[float]:
     """Return the seconds from the end of each detected keyword to its first event.
 
     Negative where the event comes before the end.
     """
-    delays = metrics.latencies(times, keywords, HIT_TOLERANCE_S)
+    delays = metrics.latencies(times, segments, HIT_TOLERANCE_S)
     return [delay for delay in delays if delay is not None]

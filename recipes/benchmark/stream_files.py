@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import soundfile
 from wakeword import storage
 from wakeword.audio.files import save_audio
 from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.data.clip import KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import ClipLoader
 from wakeword.evaluation.conditions import CLEAN, ROOMS, noisy
@@ -40,13 +41,13 @@ class StreamFile:
         condition: name of the stream.
         audio: 16-bit FLAC at 16 kHz.
         hours: of audio.
-        keywords: start and end of each keyword, in seconds.
+        segments: where the keyword is spoken.
     """
 
     condition: str
     audio: Path
     hours: float
-    keywords: tuple[tuple[float, float], ...]
+    segments: tuple[KeywordSegment, ...]
 
 
 def keyword_streams(part: Dataset) -> list[Stream]:
@@ -65,7 +66,7 @@ def race_streams(part: Dataset, keyword: str, conditions: Sequence[str] = ()) ->
         keyword: the keyword.
         conditions: names of the conditions wanted; () for all.
     """
-    part, confusables = part.near_misses_apart()
+    part, confusables = part.split_confusables()
     streams = [s for s in keyword_streams(part) if not conditions or s.name in conditions]
     if confusables:
         streams.append(confusable_stream(confusables, keyword))
@@ -86,10 +87,7 @@ def write_stream(stream: Stream, folder: Path) -> StreamFile:
             "cache_key": cache_key,
             "condition": stream.name,
             "hours": soundfile.info(audio).duration / 3600,
-            "keywords": [
-                {"keyword": keyword, "start_s": start_s, "end_s": end_s}
-                for keyword, start_s, end_s in reader.spoken
-            ],
+            "segments": [asdict(segment) for segment in reader.segments],
             "clips": [
                 {
                     "start_s": start_s,
@@ -103,8 +101,8 @@ def write_stream(stream: Stream, folder: Path) -> StreamFile:
         }
         write_json(truth_file, truth)
     truth = json.loads(truth_file.read_text("utf-8"))
-    keywords = tuple((each["start_s"], each["end_s"]) for each in truth["keywords"])
-    return StreamFile(stream.name, audio, truth["hours"], keywords)
+    segments = tuple(KeywordSegment(**segment) for segment in truth["segments"])
+    return StreamFile(stream.name, audio, truth["hours"], segments)
 
 
 def is_up_to_date(truth_file: Path, cache_key: str) -> bool:

@@ -135,7 +135,7 @@ def train_model(
         epochs=setting.epochs,
         scenes=ExampleConfig().of_hours(setting.hours),
     )
-    result = train(part, part.words(), config, more=extra, weights=weights, work=work)
+    result = train(part, part.labels(), config, more=extra, weights=weights, work=work)
     return result.model, result.strategy.frozen
 
 
@@ -143,7 +143,7 @@ def enroll_model(
     part: Dataset, setting: Setting, weights: Path | None
 ) -> tuple[WakeWordModel, int]:
     """Return a model that is enrolled from the clips; all layer groups are frozen."""
-    (keyword,) = part.words()
+    (keyword,) = part.labels()
     model = enroll(
         keyword,
         [clip.load() for clip in part.keywords],

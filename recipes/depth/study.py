@@ -112,7 +112,7 @@ def main(
         for head, strategy in (*trained, *enrolled)
     )
     grid = Grid(corpus, out, settings, counts, draws, weights)
-    keywords = keywords or tuple(assign_splits(read_dataset(corpus)).words())
+    keywords = keywords or tuple(assign_splits(read_dataset(corpus)).labels())
 
     # Processes, not threads: a training draws from torch's global generator.
     workers = min(available_cores(), len(keywords))

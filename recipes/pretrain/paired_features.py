@@ -67,7 +67,7 @@ class PairedFeatures:
 
     def _make_pair(self, plan: ExamplePlan) -> tuple[Tensor, Tensor, int]:
         samples = round(LENGTH_S * SAMPLE_RATE)
-        example = render_example(plan, self.bank, self.augmenter, [], samples)
+        example = render_example(plan, self.bank, self.augmenter, samples)
         rng = np.random.default_rng((*plan.seed, 1))
         student = _features(self.student_front_end, example.samples)
         student = mask_features(student, rng, MASK_SHARE)

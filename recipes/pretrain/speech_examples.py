@@ -38,7 +38,7 @@ def plain_speech(data: Sequence[Dataset], split: str, keywords: Sequence[str] = 
     Keywords are those of any of the data sets, and `keywords`. An encoder that met a keyword in
     pretraining would flatter every later measurement.
     """
-    excluded = {*keywords, *(keyword for each in data for keyword in each.words())}
+    excluded = {*keywords, *(keyword for each in data for keyword in each.labels())}
     clips = []
     for each in data:
         with_keyword = set(negatives_containing(each, excluded)) if excluded else set()

@@ -54,7 +54,7 @@ def main(corpus: Path, out: Path, weights: Path | None) -> None:
                 clip = replace(clip, text=transcribe(recogniser, samples))
             clips.append(clip)
     transcribed = replace(data, keywords=(), negatives=tuple(clips), noises=(), rirs=())
-    with_keyword = set(negatives_containing(transcribed, data.words()))
+    with_keyword = set(negatives_containing(transcribed, data.labels()))
     kept = tuple(clip for clip in clips if clip not in with_keyword)
     write_manifest(replace(transcribed, negatives=kept), out)
     known = sum(clip.text is not None for clip in kept)

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from recipe_runner import RECIPES, imports_from
 
 from wakeword.audio.files import load_audio
+from wakeword.data.clip import KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader
@@ -40,7 +41,7 @@ EVENTS = """
 import json, pathlib, sys
 job = json.loads(pathlib.Path(sys.argv[1]).read_text())
 truth = json.loads(pathlib.Path(job["audio"]).with_suffix(".json").read_text())
-ends = [keyword["end_s"] for keyword in truth["keywords"]]
+ends = [segment["end_s"] for segment in truth["segments"]]
 log = pathlib.Path(__file__).with_suffix(".log")
 log.write_text((log.read_text() if log.exists() else "") + truth["condition"] + "\\n")
 strict, loose = ([], [1.0]) if truth["condition"] == "negatives" else (ends[1:], ends)
@@ -157,7 +158,7 @@ def test_confusable_phrases_are_counted_apart(
     lines = [json.loads(line) for line in plain.read_text("utf-8").splitlines()]
     others = [row for row in lines if row["split"] == "dev" and not row["label"]]
     for row in others[1:]:
-        row["source"] = "near-miss/made up"
+        row["source"] = "confusable/made up"
     data = plain.with_name("confusable.jsonl")
     data.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     options = ("--condition", "clean", "--engine", "fake")
@@ -179,7 +180,7 @@ def test_files_hold_the_streams(benchmark: Any, tmp_path: Path) -> None:
     reader = StreamReader(stream, ClipLoader())
     samples = np.concatenate(list(reader))
     assert np.abs(load_audio(file.audio) - samples).max() <= 1 / 32768
-    assert file.keywords == tuple((start, end) for _, start, end in reader.spoken)
+    assert file.segments == tuple(reader.segments)
 
 
 def test_our_model_runs(
@@ -247,8 +248,8 @@ def test_every_count_of_false_accepts_can_be_reached(benchmark: Any) -> None:
 
 
 def test_latency_is_from_the_end_of_the_keyword(benchmark: Any) -> None:
-    keywords = [(1.0, 1.5), (4.0, 4.5), (8.0, 8.5)]
-    latencies = benchmark.scoring.latencies([0.9, 1.4, 1.7, 5.3, 9.31], keywords)
+    segments = [KeywordSegment("ping", start_s, start_s + 0.5) for start_s in (1.0, 4.0, 8.0)]
+    latencies = benchmark.scoring.latencies([0.9, 1.4, 1.7, 5.3, 9.31], segments)
     assert latencies == pytest.approx([-0.1, 0.8])
 
 
@@ -288,11 +289,12 @@ def test_picovoices_protocol(
     samples = load_audio(file.audio)
     assert np.abs(samples).max() == pytest.approx(1.0, abs=1e-3)
     assert file.hours == pytest.approx(len(samples) / 16_000 / 3600)
-    lengths = [end - start for start, end in file.keywords]
+    lengths = [segment.end_s - segment.start_s for segment in file.segments]
     assert sorted(lengths) == pytest.approx(sorted(len(k) / 16_000 + 0.5 for k in keywords))
     protocol = benchmark.picovoice_protocol
-    middle = (file.keywords[0][0] + file.keywords[0][1]) / 2
-    events = {0.9: [middle, middle + 0.2], 0.5: [middle, file.keywords[0][1] + 0.1]}
+    first = file.segments[0]
+    middle = (first.start_s + first.end_s) / 2
+    events = {0.9: [middle, middle + 0.2], 0.5: [middle, first.end_s + 0.1]}
     output = benchmark.engine_runs.EngineOutput(events=events)
     monkeypatch.setattr(protocol, "run_engine", lambda *_: [output])
     line = protocol.score(benchmark.engines.OWN, {"keyword": "ping"}, file, tmp_path)

@@ -34,7 +34,9 @@ def test_speak_and_train_on_it(
     data = read_dataset(synthetic / "ping.jsonl")
     assert {clip.label for clip in data.keywords} == {"ping"}
     assert {clip.split for clip in (*data.keywords, *data.negatives)} == {"train"}
-    assert len({clip.identity()[1] for clip in data.keywords}) == 3  # three takes, all different
+    assert (
+        len({clip.identity().content for clip in data.keywords}) == 3
+    )  # three takes, all different
     assert not any(contains_phrase("ping", clip.text or "") for clip in data.negatives)
 
     out = tmp_path / "out"
@@ -113,7 +115,7 @@ def test_known_keywords_are_measured_on_other_voices(
     held_out = {"hey-siri": {"af_kore", "joe"}, "nihao-baidu": {"af_kore", "zf_xiaoyi"}}
     for file, held_out_names in held_out.items():
         data = read_dataset(tmp_path / f"{file}.jsonl")
-        confusables = [clip for clip in data.negatives if clip.near_miss]
+        confusables = [clip for clip in data.negatives if clip.is_confusable]
         synthetic = [*data.keywords, *confusables]
         speakers = {name if name == "joe" else f"kokoro_{name}" for name in held_out_names}
         assert {clip.speaker for clip in synthetic if clip.split == "dev"} == speakers

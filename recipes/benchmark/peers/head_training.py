@@ -13,6 +13,7 @@ from embedding import HOP, SIZE
 from speech_embedding import WINDOW, score_end_s
 from torch import Tensor, nn
 
+from wakeword.data.clip import KeywordSegment
 from wakeword.detection.trigger import Trigger
 from wakeword.evaluation import metrics
 from wakeword.evaluation.results import HIT_TOLERANCE_S
@@ -29,12 +30,12 @@ class EmbeddedStream:
 
     Attributes:
         embeddings: (n, 96).
-        keywords: start and end of each keyword, in seconds.
+        segments: where the keyword is spoken.
         hours: of audio.
     """
 
     embeddings: Tensor
-    keywords: Sequence[tuple[float, float]]
+    segments: Sequence[KeywordSegment]
     hours: float
 
 
@@ -108,7 +109,7 @@ def mean_miss_rate(logits: Sequence[np.ndarray], streams: Sequence[EmbeddedStrea
     thresholds = [float(t) for t in 1 / (1 + np.exp(-np.linspace(-5.0, 16.0, 127)))]
     curves = [
         metrics.sweep(
-            events(each), stream.keywords, events(negatives), streams[-1].hours, thresholds,
+            events(each), stream.segments, events(negatives), streams[-1].hours, thresholds,
             HIT_TOLERANCE_S,
         )
         for each, stream in zip(positives, streams[:-1], strict=True)

@@ -12,6 +12,7 @@ JOB: `corpus`, `keyword`, `hours` of training examples to make. RESULT: the head
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +40,7 @@ from wakeword.evaluation.test_streams import (
     positive_stream,
 )
 from wakeword.training.augmentation import Augmenter
-from wakeword.training.examples import ExampleConfig, KeywordSegment, plan_examples, render_example
+from wakeword.training.examples import ExampleConfig, plan_examples, render_example
 from wakeword.training.losses import IGNORED, IGNORED_S, POSITIVE_S
 
 NOISE_RMS = 10 ** (-65 / 20)  # of the noise before an example
@@ -58,7 +59,7 @@ def main() -> None:
     parts = assign_splits(unassigned, dev_share=0.1, seed=SEED)
 
     network = Embedding()
-    x, targets = embed_examples(network, parts.subset("train"), keyword, job["hours"])
+    x, targets = embed_examples(network, parts.subset("train"), job["hours"])
     print(f"{len(x)} training examples", flush=True)
     held_out = parts.subset("dev")
     streams = [
@@ -71,9 +72,7 @@ def main() -> None:
         np.savez(file, **head)
 
 
-def embed_examples(
-    network: Embedding, data: Dataset, keyword: str, hours: float
-) -> tuple[Tensor, Tensor]:
+def embed_examples(network: Embedding, data: Dataset, hours: float) -> tuple[Tensor, Tensor]:
     """Return embeddings (examples, n, 96), half precision, and targets (examples, n - 15, 1)."""
     config = ExampleConfig().of_hours(hours)
     bank = KeywordBank.read(data)
@@ -83,24 +82,24 @@ def embed_examples(
     embeddings: list[Tensor] = []
     targets: list[Tensor] = []
     for number, plan in enumerate(plans):
-        example = render_example(plan, bank, augmenter, [keyword], samples)
+        example = render_example(plan, bank, augmenter, samples)
         noise = np.random.default_rng((SEED, number)).standard_normal(NOISE_SAMPLES) * NOISE_RMS
         network.reset()
         embedded = network.feed(np.concatenate([noise.astype(np.float32), example.samples]))
         embeddings.append(torch.from_numpy(embedded).half())
-        targets.append(frame_targets(example.spoken, len(embedded) - WINDOW + 1))
+        targets.append(frame_targets(example.segments, len(embedded) - WINDOW + 1))
         if number % 200 == 0:
             print(f"training example {number} of {len(plans)}", flush=True)
     return torch.stack(embeddings), torch.stack(targets)
 
 
-def frame_targets(keywords: tuple[KeywordSegment, ...], scores: int) -> Tensor:
+def frame_targets(segments: Sequence[KeywordSegment], scores: int) -> Tensor:
     """Return (scores, 1): 1 where a score ends with the keyword, IGNORED around it, else 0."""
     targets = torch.zeros(scores, 1)
     ends_s = torch.tensor([score_end_s(score) for score in range(scores)])
     ends_s = ends_s - NOISE_SAMPLES / engine_io.SAMPLE_RATE
     for value, (first_s, last_s) in ((IGNORED, IGNORED_S), (1.0, POSITIVE_S)):
-        for segment in keywords:
+        for segment in segments:
             after_s = ends_s - segment.end_s
             targets[(after_s >= first_s) & (after_s <= last_s)] = value
     return targets
@@ -111,8 +110,8 @@ def embed_stream(network: Embedding, stream: Stream) -> EmbeddedStream:
     network.reset()
     reader = StreamReader(stream, ClipLoader())
     embeddings = [network.feed(block) for block in join_blocks(reader)]
-    keywords = [(start_s, end_s) for _, start_s, end_s in reader.spoken]
-    return EmbeddedStream(torch.from_numpy(np.concatenate(embeddings)), keywords, reader.hours)
+    frames = torch.from_numpy(np.concatenate(embeddings))
+    return EmbeddedStream(frames, reader.segments, reader.hours)
 
 
 if __name__ == "__main__":
