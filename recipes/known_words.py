@@ -41,7 +41,7 @@ from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.data.writer import write_manifest
 from wakeword.tts.confusables import similar_words
-from wakeword.tts.engines import Voice, list_voices, split_voices
+from wakeword.tts.voices import Voice, list_voices, split_voices
 
 TAKES = {"train": 6, "dev": 8}  # of the keyword, in each voice
 CONFUSABLES = {"train": 6, "dev": 12}  # confusable phrases, in each voice

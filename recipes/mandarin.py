@@ -32,7 +32,7 @@ from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.writer import write_manifest
 from wakeword.parallel import available_cores
-from wakeword.tts.engines import list_voices, split_voices
+from wakeword.tts.voices import list_voices, split_voices
 
 BATCH = 40  # phrases per job
 MANDARIN_VOICES_SHARE = 0.6  # of the phrases are in the voices of Mandarin speakers, others in any

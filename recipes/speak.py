@@ -27,9 +27,9 @@ from wakeword.cli.console import TeachingCommand, progress_display
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.writer import write_manifest
-from wakeword.tts.confusables import similar_words
-from wakeword.tts.engines import Voice, list_voices
-from wakeword.tts.phrases import partial_phrases, random_sentence
+from wakeword.tts.confusables import partial_phrases, similar_words
+from wakeword.tts.phrases import random_sentence
+from wakeword.tts.voices import Voice, list_voices
 
 
 @click.command(cls=TeachingCommand)

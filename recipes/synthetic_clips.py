@@ -15,7 +15,8 @@ import numpy as np
 from wakeword.audio.files import audio_info, save_audio
 from wakeword.data.clip import Clip
 from wakeword.parallel import available_cores
-from wakeword.tts.engines import Voice, list_voices, synthesise
+from wakeword.tts.synthesis import synthesise
+from wakeword.tts.voices import Voice, list_voices
 
 Speak = Callable[..., list[Clip]]
 """A function of a module (so that another process finds it) that makes some clips."""

@@ -15,7 +15,8 @@ from wakeword.audio.samples import Samples
 from wakeword.data.keywords import contains_phrase
 from wakeword.data.readers import read_dataset
 from wakeword.model.file import load_model
-from wakeword.tts.engines import Voice, _kokoro_symbols
+from wakeword.tts.kokoro import phoneme_ids
+from wakeword.tts.voices import Voice
 
 
 def test_speak_and_train_on_it(
@@ -25,7 +26,7 @@ def test_speak_and_train_on_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     voices = [Voice("espeak", "en-us+f3", "f3")]
-    monkeypatch.setattr("wakeword.tts.engines.list_voices", lambda: voices)
+    monkeypatch.setattr("wakeword.tts.voices.list_voices", lambda: voices)
     synthetic = tmp_path / "synthetic"
     few = ("--keyword", "ping", "--takes", "3", "--others", "4", "--engine", "espeak")
     run_recipe("speak.py", synthetic, *few, monkeypatch=monkeypatch)
@@ -58,8 +59,8 @@ def test_mandarin_and_train_on_it(
     """With a made-up engine: the tests do not download Kokoro's voices."""
     names = ("zf_xiaoni", "af_bella", "af_kore")
     voices = [Voice("kokoro", name, f"kokoro_{name}") for name in names]
-    monkeypatch.setattr("wakeword.tts.engines.list_voices", lambda: voices)
-    monkeypatch.setattr("wakeword.tts.engines.synthesise", hum)
+    monkeypatch.setattr("wakeword.tts.voices.list_voices", lambda: voices)
+    monkeypatch.setattr("wakeword.tts.synthesis.synthesise", hum)
     synthetic = tmp_path / "synthetic"
     for _ in range(2):
         run_recipe("mandarin.py", synthetic, "--hours", "0.02", monkeypatch=monkeypatch)
@@ -104,8 +105,8 @@ def test_known_keywords_are_measured_on_other_voices(
         spoken.append((text.strip(".!?,"), voice.name))
         return tiny_family.sound(1.0, seed=len(spoken))
 
-    monkeypatch.setattr("wakeword.tts.engines.list_voices", lambda: voices)
-    monkeypatch.setattr("wakeword.tts.engines.synthesise", synthesise)
+    monkeypatch.setattr("wakeword.tts.voices.list_voices", lambda: voices)
+    monkeypatch.setattr("wakeword.tts.synthesis.synthesise", synthesise)
     keywords = ("--keyword", "hey siri", "--keyword", "你好百度")
     run_recipe("known_words.py", small_trainings, tmp_path, *keywords, monkeypatch=monkeypatch)
     assert capsys.readouterr().out.splitlines() == [
@@ -134,7 +135,7 @@ def test_mandarin_is_written_in_phonemes_that_the_voices_know() -> None:
     with imports_from(RECIPES):
         random_phrase = importlib.import_module("mandarin_phonemes").random_phrase
     phrases = [random_phrase(np.random.default_rng(seed)) for seed in range(300)]
-    assert set("".join(phrases)) <= set(_kokoro_symbols())
+    assert set("".join(phrases)) <= set(phoneme_ids())
     assert len(set(phrases)) > 290
     for phrase in phrases:
         syllables = re.findall(r"[^→↗↓↘]*[→↗↓↘][nŋiu]?", phrase)
