@@ -89,7 +89,7 @@ def main(
         hop_ms=hop_ms,
         strategy=strategy,
         epochs=epochs,
-        scenes=ExampleConfig().of_hours(hours),
+        examples=ExampleConfig().with_hours(hours),
     )
     results: list[KeywordResult] = []
     negative_hours: list[float] = []
@@ -103,7 +103,7 @@ def main(
                     data,
                     [keyword],
                     config,
-                    more=read_datasets(extra),
+                    extra_data=read_datasets(extra),
                     weights=weights,
                     progress=progress,
                 )

@@ -91,8 +91,8 @@ def train_weak_model(
     data: Dataset, keyword: str, encoder: str, weights: Path | None, hours: float
 ) -> WakeWordModel:
     """Train the head alone, for two epochs."""
-    examples = ExampleConfig().of_hours(hours / 2)
-    config = TrainConfig(encoder=encoder, strategy="head", epochs=2, scenes=examples)
+    examples = ExampleConfig().with_hours(hours / 2)
+    config = TrainConfig(encoder=encoder, strategy="head", epochs=2, examples=examples)
     return train(data, [keyword], config, weights=weights).model
 
 

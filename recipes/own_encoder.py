@@ -122,8 +122,8 @@ def main(
     hours: float,
 ) -> None:
     """Train on CORPUS with the recogniser in WEIGHTS; write OUTPUT."""
-    examples = TrainConfig().scenes.of_hours(hours)
-    config = TrainConfig(encoder=SPEC.name, strategy=strategy, epochs=epochs, scenes=examples)
+    examples = TrainConfig().examples.with_hours(hours)
+    config = TrainConfig(encoder=SPEC.name, strategy=strategy, epochs=epochs, examples=examples)
     with progress_display() as progress:
         trained = train(read_dataset(corpus), [keyword], config, weights=weights, progress=progress)
     save_model(trained.model, output)

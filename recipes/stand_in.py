@@ -76,15 +76,15 @@ def wav2vec2(folder: Path) -> tuple[str, None]:
 @click.option("--keyword", "--word", "keyword", required=True)
 @click.option("--strategy", default="auto", show_default=True)
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
-@click.option("--hours", default=TrainConfig().scenes.hours, show_default=True)
+@click.option("--hours", default=TrainConfig().examples.hours, show_default=True)
 def main(corpus: Path, out: Path, keyword: str, strategy: str, epochs: int, hours: float) -> None:
     """Train and measure with a tiny stand-in of each family."""
     data = assign_splits(read_dataset(corpus))
-    examples = TrainConfig().scenes.of_hours(hours)
+    examples = TrainConfig().examples.with_hours(hours)
     out.mkdir(parents=True, exist_ok=True)
     for write in (emformer, wav2vec2):
         name, weights = write(out)
-        config = TrainConfig(encoder=name, strategy=strategy, epochs=epochs, scenes=examples)
+        config = TrainConfig(encoder=name, strategy=strategy, epochs=epochs, examples=examples)
         with progress_display() as progress:
             trained = train(data, [keyword], config, weights=weights, progress=progress)
             save_model(trained.model, out / f"{write.__name__}.wakeword")

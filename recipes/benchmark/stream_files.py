@@ -77,7 +77,7 @@ def write_stream(stream: Stream, folder: Path) -> StreamFile:
     """Render a stream to FLAC, with its ground truth as JSON, unless both are up to date."""
     name = stream.name.replace(" ", "")
     audio, truth_file = folder / f"{name}.flac", folder / f"{name}.json"
-    cache_key = stream.made_of()
+    cache_key = stream.cache_key()
     if not is_up_to_date(truth_file, cache_key):
         reader = StreamReader(stream, ClipLoader())
         with storage.atomic_write(audio) as part, soundfile.SoundFile(part, "w", **FLAC) as file:

@@ -133,9 +133,9 @@ def train_model(
         strategy=setting.strategy,
         seed=seed,
         epochs=setting.epochs,
-        scenes=ExampleConfig().of_hours(setting.hours),
+        examples=ExampleConfig().with_hours(setting.hours),
     )
-    result = train(part, part.labels(), config, more=extra, weights=weights, work=work)
+    result = train(part, part.labels(), config, extra_data=extra, weights=weights, work_dir=work)
     return result.model, result.strategy.frozen
 
 
@@ -169,7 +169,7 @@ def measure(model: WakeWordModel, frozen_groups: int, part: Dataset, work: Path)
         negative_stream(part),
         *(positive_stream(part, each) for each in (CLEAN, noisy(10.0), noisy(0.0))),
     ]
-    negatives, *positives = [cache.stream(each, loader).track(model) for each in streams]
+    negatives, *positives = [cache.stream(each, loader).score(model) for each in streams]
     *quiet, at_0db = [det_curve(model, 0, stream, negatives) for stream in positives]
     curve = metrics.merge_curves(quiet)
     point, point_0db = (

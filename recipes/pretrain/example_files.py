@@ -101,7 +101,7 @@ def batches(
         rng = np.random.default_rng((epoch, i))
         samples = examples.audio[i].numpy().astype(np.float32) / 32767
         if augmenter:
-            samples = augmenter.place(samples, REFERENCE_RMS, rng)
+            samples = augmenter.draw_acoustics(len(samples), rng).apply(samples, REFERENCE_RMS)
         # The last features of an example see its reflected end, which a stream does not have.
         features = front_end(F.pad(torch.from_numpy(samples), (0, 400))[None])[0][0]
         features = features[: 4 * len(examples.units[i])]

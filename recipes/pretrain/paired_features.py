@@ -41,7 +41,7 @@ class PairedFeatures:
         self.dry = dry
         part = replace(part, keywords=())
         self.bank = KeywordBank.read(part)
-        config = ExampleConfig(LENGTH_S, 0.0, hours, half_word_share=0.0)
+        config = ExampleConfig(LENGTH_S, 0.0, hours, partial_share=0.0)
         self.plans = plan_examples(self.bank, part, config, seed)
         self.augmenter = Augmenter(config.augment, self.bank.noises, self.bank.rirs)
         self.student_front_end, self.teacher_front_end = LogMel(), LogMel(level=None)

@@ -74,7 +74,7 @@ def main() -> None:
 
 def embed_examples(network: Embedding, data: Dataset, hours: float) -> tuple[Tensor, Tensor]:
     """Return embeddings (examples, n, 96), half precision, and targets (examples, n - 15, 1)."""
-    config = ExampleConfig().of_hours(hours)
+    config = ExampleConfig().with_hours(hours)
     bank = KeywordBank.read(data)
     plans = plan_examples(bank, data, config, SEED)
     augmenter = Augmenter(config.augment, bank.noises, bank.rirs)
