@@ -23,6 +23,7 @@ from pathlib import Path
 import click
 
 from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.options import option
 from wakeword.data.readers import read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
 from wakeword.evaluation.evaluator import evaluate
@@ -42,19 +43,22 @@ FALSE_ACCEPTS_PER_HOUR = 0.5
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option(
-    "--keyword", "--word", "keywords", multiple=True, help="Only this keyword. Repeatable."
+@option(
+    "--keyword",
+    "keywords",
+    aliases=["--word"],
+    multiple=True,
+    help="Only this keyword. Repeatable.",
 )
 @click.option("--strategy", default="auto", show_default=True)
-@click.option(
+@option(
     "--synthetic",
-    "--spoken",
+    aliases=["--spoken"],
     type=click.Path(path_type=Path),
     help="Folder of speak.py, whose <keyword>.jsonl is trained on as well.",
 )
-@click.option(
+@option(
     "--extra-data",
-    "--more",
     multiple=True,
     type=click.Path(path_type=Path),
     help="Data to train on in addition to CORPUS, such as that of mandarin.py. Repeatable.",
@@ -111,9 +115,9 @@ def main(
                 minutes = (time.monotonic() - started) / 60
                 print(f"{keyword}: trained in {minutes:.1f} min on {available_cores()} cores")
             evaluation = evaluate(load_model(file), data, progress=progress)
-        results += evaluation.rows
+        results += evaluation.results
         negative_hours.append(evaluation.negative_hours)
-        for result in evaluation.rows:
+        for result in evaluation.results:
             print(format_result(result, evaluation.negative_hours), flush=True)
     for condition in dict.fromkeys(result.condition for result in results):
         points = [operating_point(r) for r in results if r.condition == condition]
@@ -124,7 +128,7 @@ def main(
 
 def operating_point(result: KeywordResult) -> DetPoint | None:
     """Return the point at no more than `FALSE_ACCEPTS_PER_HOUR`."""
-    return dict(result.at)[FALSE_ACCEPTS_PER_HOUR]
+    return result.operating_points[FALSE_ACCEPTS_PER_HOUR]
 
 
 def format_result(result: KeywordResult, hours: float) -> str:
@@ -133,7 +137,7 @@ def format_result(result: KeywordResult, hours: float) -> str:
     name = f"| {result.keyword} | {result.condition} |"
     if point is None:
         return f"{name} no threshold within {FALSE_ACCEPTS_PER_HOUR:g} false accepts per hour |"
-    rate = miss_rate_estimate(point)
+    rate = point.miss_rate_estimate
     return (
         f"{name} {point.missed} of {point.spoken} | {rate.value:.1%} "
         f"({rate.low:.1%}–{rate.high:.1%}) | {point.false_accepts} in {hours:.2f} h |"

@@ -25,6 +25,7 @@ import numpy as np
 from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.cli import main as wakeword_command
 from wakeword.cli.console import TeachingCommand
+from wakeword.cli.options import option
 from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
@@ -50,7 +51,7 @@ BLOCK = 1280
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--keyword", "--word", "keyword", default="snowboy", show_default=True)
+@option("--keyword", aliases=["--word"], default="snowboy", show_default=True)
 @click.option("--encoder", default="wakeword-stream", show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="Checkpoint of the encoder.")
 @click.option("--hours", default=1.6, show_default=True, help="Hours of training examples.")

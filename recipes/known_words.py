@@ -35,6 +35,7 @@ from synthetic_clips import (
 )
 
 from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.options import option
 from wakeword.data.clip import Clip
 from wakeword.data.keywords import select_keywords
 from wakeword.data.readers import read_dataset
@@ -52,7 +53,9 @@ HELD_OUT_MANDARIN = ("zf_xiaoyi", "zm_yunyang")
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--keyword", "--word", "wanted", multiple=True, help="Only this keyword. Repeatable.")
+@option(
+    "--keyword", "wanted", aliases=["--word"], multiple=True, help="Only this keyword. Repeatable."
+)
 def main(corpus: Path, out: Path, wanted: tuple[str, ...]) -> None:
     """Write a data set for each keyword: its clips, confusable phrases, and the rest of CORPUS."""
     data = assign_splits(read_dataset(corpus))

@@ -33,7 +33,7 @@ from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import trigger_for
 from wakeword.evaluation import benchmark, metrics
 from wakeword.evaluation.evaluator import evaluate
-from wakeword.evaluation.results import HIT_TOLERANCE_S, Evaluation
+from wakeword.evaluation.results import HIT_TOLERANCE_S, Evaluation, KeywordResult
 from wakeword.evaluation.scoring import score_streams
 from wakeword.evaluation.test_streams import positive_stream
 from wakeword.heads import build_head
@@ -91,29 +91,31 @@ def main(
 def format_misses(joint: Evaluation, separate: dict[str, Evaluation]) -> str:
     """Return misses by keyword and condition: of the joint model, and of the keyword's own."""
     lines = ["| keyword | condition | misses, joint | misses, separate |", "|---" * 4 + "|"]
-    for result in joint.rows:
-        own = separate[result.keyword].rows if separate else ()
-        points = [dict(each.at)[FALSE_ACCEPTS_PER_HOUR] for each in own
-                  if each.condition == result.condition]  # fmt: skip
-        cells = [format_point(dict(result.at)[FALSE_ACCEPTS_PER_HOUR])]
-        cells.append(format_point(points[0]) if points else "–")
-        lines.append(f"| {result.keyword} | {result.condition} | {' | '.join(cells)} |")
+    own = {
+        (result.keyword, result.condition): format_point(result)
+        for evaluation in separate.values()
+        for result in evaluation.results
+    }
+    for result in joint.results:
+        key = result.keyword, result.condition
+        lines.append(f"| {' | '.join((*key, format_point(result), own.get(key, '–')))} |")
     return "\n".join(lines)
 
 
-def format_point(point: metrics.DetPoint | None) -> str:
-    """Return misses with their interval: "1 of 4 (4.6%–69.9%)"."""
+def format_point(result: KeywordResult) -> str:
+    """Return the misses with their interval: "1 of 4 (4.6%–69.9%)"."""
+    point = result.operating_points[FALSE_ACCEPTS_PER_HOUR]
     if point is None:
         return "no threshold"
-    rate = metrics.wilson(point.missed, point.spoken)
+    rate = point.miss_rate_estimate
     return f"{point.missed} of {point.spoken} ({rate.low:.1%}–{rate.high:.1%})"
 
 
 def format_confusion(model: WakeWordModel, joint: Evaluation, data: Dataset) -> str:
     """Return how many clips of each keyword, in quiet, trigger each keyword."""
     points = {
-        result.keyword: dict(result.at)[FALSE_ACCEPTS_PER_HOUR]
-        for result in joint.rows
+        result.keyword: result.operating_points[FALSE_ACCEPTS_PER_HOUR]
+        for result in joint.results
         if result.condition == "clean"
     }
     thresholds = [point.threshold if point else 1.0 for point in map(points.get, model.keywords)]
@@ -152,7 +154,7 @@ def format_cost(model: WakeWordModel, seconds: int) -> str:
         models = {count: with_keywords(model, count) for count in COUNTS}
         for _ in range(ROUNDS):
             for count, each in models.items():
-                cost = benchmark.measure_engine(str(count), benchmark.detector_feed(each), samples)
+                cost = benchmark.measure_engine(str(count), Detector(each).feed, samples)
                 lowest[count] = min(lowest[count], cost.real_time_factor)
     lines = ["| keywords | real-time factor | relative to one |", "|---" * 3 + "|"]
     lines += [f"| {count} | {rtf:.4f} | {rtf / lowest[1]:.2f} |" for count, rtf in lowest.items()]

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.options import option
 from wakeword.data.readers import read_dataset
 from wakeword.encoders.base import Family, OfflineEncoder
 from wakeword.encoders.formats import select_tensors
@@ -108,7 +109,7 @@ register_encoder(SPEC, FAMILY)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--keyword", "--word", "keyword", required=True)
+@option("--keyword", aliases=["--word"], required=True)
 @click.option("--strategy", default="auto", show_default=True)
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
 @click.option("--hours", default=TrainConfig().examples.hours, show_default=True)

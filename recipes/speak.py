@@ -24,6 +24,7 @@ import numpy as np
 from synthetic_clips import random_speed_and_pitch, synthetic_clip, worker_processes
 
 from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.options import option
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.writer import write_manifest
@@ -34,7 +35,9 @@ from wakeword.tts.voices import Voice, list_voices
 
 @click.command(cls=TeachingCommand)
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--keyword", "--word", "keywords", multiple=True, required=True, help="Repeatable.")
+@option(
+    "--keyword", "keywords", aliases=["--word"], multiple=True, required=True, help="Repeatable."
+)
 @click.option(
     "--takes",
     default=6,

@@ -29,6 +29,7 @@ import numpy as np
 from wakeword.audio.samples import Samples
 from wakeword.cli import detector_factory
 from wakeword.cli.console import TeachingCommand
+from wakeword.cli.options import option
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
@@ -63,10 +64,10 @@ class Trials:
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("file", metavar="MODEL", type=click.Path(path_type=Path))
 @click.option("--split", default="dev", show_default=True)
-@click.option(
+@option(
     "--similarity",
-    "--like",
     "thresholds",
+    aliases=["--like"],
     multiple=True,
     default=(SIMILARITY_THRESHOLD,),
     show_default=True,

@@ -21,6 +21,7 @@ import click
 import torch
 
 from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.options import option
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.encoders.families import FAMILIES
@@ -73,7 +74,7 @@ def wav2vec2(folder: Path) -> tuple[str, None]:
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--keyword", "--word", "keyword", required=True)
+@option("--keyword", aliases=["--word"], required=True)
 @click.option("--strategy", default="auto", show_default=True)
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
 @click.option("--hours", default=TrainConfig().examples.hours, show_default=True)
@@ -91,7 +92,7 @@ def main(corpus: Path, out: Path, keyword: str, strategy: str, epochs: int, hour
             evaluation = evaluate(trained.model, data, progress=progress)
         print(trained.stripped)
         cost = benchmark.measure_encoder(trained.model.encoder)
-        points = [dict(result.at)[0.5] for result in evaluation.rows]
+        points = [result.operating_points[0.5] for result in evaluation.results]
         misses = [f"{p.missed} of {p.spoken}" if p else "no threshold" for p in points]
         print(
             f"| {write.__name__}, random weights | 0 | {cost.parameters / 1e6:.2f} M "

@@ -26,6 +26,7 @@ import click
 import numpy as np
 
 from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.options import option
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader
@@ -47,18 +48,22 @@ from wakeword.parallel import single_threaded
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("folder", metavar="MODELS", type=click.Path(path_type=Path))
-@click.option(
-    "--keyword", "--word", "keywords", multiple=True, help="Only this keyword. Repeatable."
+@option(
+    "--keyword",
+    "keywords",
+    aliases=["--word"],
+    multiple=True,
+    help="Only this keyword. Repeatable.",
 )
 @click.option("--other", type=click.Path(path_type=Path), help="Clips by other speakers.")
-@click.option("--fa-per-hour", default=0.5, show_default=True)
+@option("--false-accepts-per-hour", default=0.5, show_default=True)
 @click.option("--halvings", default=5, show_default=True, help="Random splits per keyword.")
 def main(
     corpus: Path,
     folder: Path,
     keywords: tuple[str, ...],
     other: Path | None,
-    fa_per_hour: float,
+    false_accepts_per_hour: float,
     halvings: int,
 ) -> None:
     """Set thresholds on one part of CORPUS's dev split and count on the other."""
@@ -72,7 +77,7 @@ def main(
             (negatives,) = score_streams(model, [negative_stream(part)], ClipLoader(), progress)
         for seed in range(halvings):
             first, second = halves(negatives, model.frame_s, seed)
-            point, thresholds = calibrate_scores(model, first, per_hour=fa_per_hour)
+            point, thresholds = calibrate_scores(model, first, per_hour=false_accepts_per_hour)
             expected = thresholds[keyword].expected
             count = len(detection_times(model, point, second))
             rate = count / second.hours
@@ -85,7 +90,7 @@ def main(
                 flush=True,
             )
         if other and keyword in (clips := read_dataset(other)).labels():
-            point, _ = calibrate_scores(model, negatives, per_hour=fa_per_hour)
+            point, _ = calibrate_scores(model, negatives, per_hour=false_accepts_per_hour)
             others = replace(select_keywords(clips, [keyword]), noises=part.noises)
             rows_of_others += misses_by_condition(model, point, others)
     print(f"{sum(held)} of {len(held)} inside the predicted interval (95 %)")

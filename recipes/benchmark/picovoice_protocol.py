@@ -40,6 +40,7 @@ from scoring import FALSE_ACCEPT_RATES, events_by_threshold
 from stream_files import StreamFile, write_examples
 
 from wakeword.cli.console import TeachingCommand
+from wakeword.cli.options import option
 from wakeword.data.keywords import select_keywords
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
@@ -49,8 +50,12 @@ from wakeword.evaluation import metrics
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option(
-    "--keyword", "--word", "keywords", multiple=True, help="Only this keyword. Repeatable."
+@option(
+    "--keyword",
+    "keywords",
+    aliases=["--word"],
+    multiple=True,
+    help="Only this keyword. Repeatable.",
 )
 @click.option(
     "--model", "models", multiple=True, metavar="[NAME=]FOLDER", help="Our models. Repeatable."

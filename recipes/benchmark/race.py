@@ -35,6 +35,7 @@ from stream_files import race_streams, write_examples, write_stream
 
 from wakeword import storage
 from wakeword.cli.console import TeachingCommand
+from wakeword.cli.options import option
 from wakeword.data.keywords import select_keywords
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
@@ -43,8 +44,12 @@ from wakeword.data.splits import assign_splits
 @click.command(cls=TeachingCommand)
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option(
-    "--keyword", "--word", "keywords", multiple=True, help="Only this keyword. Repeatable."
+@option(
+    "--keyword",
+    "keywords",
+    aliases=["--word"],
+    multiple=True,
+    help="Only this keyword. Repeatable.",
 )
 @click.option(
     "--model", "models", multiple=True, metavar="[NAME=]FOLDER", help="Our models. Repeatable."

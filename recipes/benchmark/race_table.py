@@ -57,8 +57,7 @@ def format_misses(point: DetPoint | None) -> str:
     """Return the misses at an operating point: "1 of 4: 25.0% (4.6%–69.9%)"."""
     if point is None:
         return "no threshold"
-    rate = metrics.wilson(point.missed, point.spoken)
-    return f"{point.missed} of {point.spoken}: {_format_estimate(rate)}"
+    return f"{point.missed} of {point.spoken}: {_format_estimate(point.miss_rate_estimate)}"
 
 
 def pooled_miss_rate(points: Sequence[DetPoint | None]) -> Estimate:
@@ -101,7 +100,7 @@ def _format_estimate(rate: Estimate) -> str:
 def _format_false_accepts(point: DetPoint | None) -> str:
     if point is None:
         return "–"
-    rate = metrics.poisson(point.false_accepts, point.hours)
+    rate = point.false_accept_estimate
     return f"{point.false_accepts} in {point.hours:.2f} h ({rate.low:.1f}–{rate.high:.1f}/h)"
 
 

@@ -20,7 +20,7 @@ from wakeword.data.readers import read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
 from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
-from wakeword.evaluation.evaluate import det_curve
+from wakeword.evaluation.evaluator import det_curve
 from wakeword.evaluation.test_streams import negative_stream, positive_stream
 from wakeword.model.network import WakeWordModel
 from wakeword.training.config import TrainConfig

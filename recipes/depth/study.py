@@ -40,6 +40,7 @@ from grid import ENROLMENT, Grid, run_keyword
 
 from wakeword import storage
 from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.options import option
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.encoders.registry import streaming_modes
@@ -57,23 +58,26 @@ from wakeword.training.examples import ExampleConfig
 @click.option("--strategy", "strategies", multiple=True, default=("head",), show_default=True)
 @click.option("--head", "heads", multiple=True, default=("conv",), show_default=True)
 @click.option("--draws", default=3, show_default=True)
-@click.option(
-    "--keyword", "--word", "keywords", multiple=True, help="Only this keyword. Repeatable."
+@option(
+    "--keyword",
+    "keywords",
+    aliases=["--word"],
+    multiple=True,
+    help="Only this keyword. Repeatable.",
 )
 @click.option(
     "--hours", default=ExampleConfig().hours, show_default=True, help="Hours of training examples."
 )
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
-@click.option(
+@option(
     "--synthetic",
-    "--spoken",
+    aliases=["--spoken"],
     multiple=True,
     type=click.Path(path_type=Path),
     help="Folder of speak.py, whose <keyword>.jsonl is trained on as well. Repeatable.",
 )
-@click.option(
+@option(
     "--extra-data",
-    "--more",
     multiple=True,
     type=click.Path(path_type=Path),
     help="Data to train on in addition to CORPUS, such as that of mandarin.py. Repeatable.",

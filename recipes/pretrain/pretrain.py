@@ -38,6 +38,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from wakeword import storage
 from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.options import option
 from wakeword.data.loader import KeywordBank
 from wakeword.data.readers import read_dataset
 from wakeword.training.augmentation import AugmentConfig, Augmenter
@@ -51,9 +52,9 @@ AUGMENTATION = AugmentConfig(noise_share=0.8, room_share=0.4, level_db=(-55.0, -
 @click.command(cls=TeachingCommand)
 @click.argument("examples", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option(
+@option(
     "--noise-data",
-    "--around",
+    aliases=["--around"],
     required=True,
     type=click.Path(path_type=Path),
     help="Data set with noises and room impulse responses.",

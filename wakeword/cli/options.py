@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,12 +28,19 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class AliasedOption(click.Option):
-    """An option that is also known by its `HIDDEN_ALIASES`."""
+    """An option that is also known by its `HIDDEN_ALIASES` and by `aliases`."""
+
+    def __init__(
+        self, declarations: Sequence[str], aliases: Sequence[str] = (), **settings: Any
+    ) -> None:
+        super().__init__(declarations, **settings)
+        self.aliases = aliases
 
     def add_to_parser(self, parser: Any, context: click.Context) -> None:
         """Register the option under all spellings, of which `opts` holds those shown."""
         shown = self.opts
-        self.opts = [*shown, *(old for name in shown for old in HIDDEN_ALIASES.get(name, ()))]
+        listed = (old for name in shown for old in HIDDEN_ALIASES.get(name, ()))
+        self.opts = [*shown, *listed, *self.aliases]
         try:
             super().add_to_parser(parser, context)
         finally:
@@ -41,7 +48,12 @@ class AliasedOption(click.Option):
 
 
 def option(*declarations: str, **settings: Any) -> Callable[[_Command], _Command]:
-    """Declare an option as `click.option` does, with its hidden aliases."""
+    """Declare an option as `click.option` does, with its hidden aliases.
+
+    Args:
+        declarations: the spellings that the help shows.
+        settings: as for `click.option`, and `aliases`, spellings that it does not show.
+    """
     return click.option(*declarations, cls=AliasedOption, **settings)
 
 
