@@ -13,7 +13,8 @@ import pytest
 import tiny as tiny_family
 import torch
 import training
-from recipe_runner import RECIPES, run_recipe
+from click.testing import CliRunner
+from recipe_runner import RECIPES, imports_from, run_recipe
 
 from wakeword.audio.files import save_audio
 from wakeword.data.clip import Clip
@@ -64,6 +65,27 @@ def test_a_page_is_short_and_the_modules_beside_it_are_used() -> None:
             else:
                 imports = (f"from {file.stem} import", f"import {file.stem}\n")
                 assert any(each in other for other in texts.values() for each in imports), file
+
+
+@pytest.mark.parametrize(
+    ("page", "old"),
+    [
+        ("four_words.py", ("--word", "--spoken", "--more")),
+        ("speaker_verification.py", ("--like",)),
+        ("threshold_holds.py", ("--word", "--fa-per-hour")),
+        ("depth/study.py", ("--word", "--spoken", "--more")),
+        ("benchmark/race.py", ("--word",)),
+        ("pretrain/pretrain.py", ("--around",)),
+    ],
+)
+def test_old_spellings_of_options_work_but_are_not_shown(page: str, old: tuple[str, ...]) -> None:
+    with imports_from((RECIPES / page).parent):
+        command = runpy.run_path(str(RECIPES / page))["main"]
+    shown = CliRunner().invoke(command, ["--help"]).stdout
+    for spelling in old:
+        assert f"{spelling} " not in shown
+        result = CliRunner().invoke(command, [spelling])  # known: only its value is missing
+        assert f"Option '{spelling}' requires an argument" in result.output
 
 
 def test_frontend_level(
