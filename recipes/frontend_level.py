@@ -48,8 +48,7 @@ SHORTEST_S, LONGEST_S = 2, 15
 def main(data: Path, count: int) -> None:
     """Compare levels on the dev split of DATA."""
     clips = read_dataset(data).subset("dev").negatives
-    windowed, _, _ = load_encoder(streaming="window")
-    encoder = windowed.offline
+    encoder = load_encoder(streaming="window").encoder.offline
     original = LogMel(level=None)
     changes: dict[float, list[tuple[float, float, float]]] = {level: [] for level in LEVELS}
     used = 0

@@ -129,7 +129,7 @@ def capture_evening(
         How many clips were labelled as the keyword, and how many not.
     """
     detector = Detector(model)
-    capture = TriggerCapture(folder, SAMPLE_RATE, detector.thresholds, most=100_000)
+    capture = TriggerCapture(folder, SAMPLE_RATE, detector.thresholds, max_clips=100_000)
     clips = (*evening.keywords, *evening.negatives)
     order = np.random.default_rng(1).permutation(len(clips))
     segments: list[KeywordSegment] = []
@@ -140,7 +140,7 @@ def capture_evening(
         fed += len(part.samples)
         for i in range(0, len(part.samples), BLOCK):
             block = part.samples[i : i + BLOCK]
-            capture.hear(block, detector.feed(block), detector.scores)
+            capture.feed(block, detector.feed(block), detector.scores)
     capture.finish()
     counts = [0, 0]
     for clip, moment in captured_clips(folder):

@@ -66,11 +66,6 @@ class MyEncoder(OfflineEncoder):
         return [[self.trunk.stem], *([layer] for layer in self.trunk.layers)]
 
 
-def build(spec: EncoderSpec, streaming: str, settings: dict[str, Any]) -> WindowEncoder:
-    """Build the encoder over a sliding window."""
-    return windowed(MyEncoder, spec, settings)
-
-
 def strip(
     tensors: dict[str, Tensor], format: str, spec: EncoderSpec, name: str
 ) -> tuple[dict[str, Tensor], StripReport]:

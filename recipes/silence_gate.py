@@ -30,7 +30,8 @@ from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
-from wakeword.detection.streaming import StreamDetector
+from wakeword.detection.detector import Detector
+from wakeword.detection.trigger import Scores
 from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
 from wakeword.evaluation.results import HIT_TOLERANCE_S
@@ -72,16 +73,16 @@ def main(corpus: Path, file: Path, gap_s: float) -> None:
     print(measure_silero(samples))
 
 
-def count_computed_samples(detector: StreamDetector) -> list[int]:
+def count_computed_samples(detector: Detector) -> list[int]:
     """Return a list to which the detector adds the length of every block that it computes."""
     counts: list[int] = []
-    compute = detector._logits
+    step = detector.model.step
 
-    def counted(block: Samples) -> np.ndarray:
+    def counted_step(block: Samples, state: object = None) -> tuple[Scores, object]:
         counts.append(len(block))
-        return compute(block)
+        return step(block, state)
 
-    detector._logits = counted
+    detector.model.step = counted_step
     return counts
 
 

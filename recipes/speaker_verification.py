@@ -88,7 +88,7 @@ def main(corpus: Path, file: Path, split: str, thresholds: tuple[float, ...]) ->
             for clip, samples in detections:
                 if clip in enrolment:
                     continue
-                similarity = -1.0 if samples is None else verifier.who(samples)[1]
+                similarity = -1.0 if samples is None else verifier.identify(samples)[1]
                 if clip.speaker != speaker:
                     trials.others.append(similarity)
                 elif samples is None:

@@ -161,7 +161,7 @@ def measure(model: WakeWordModel, frozen_groups: int, part: Dataset, work: Path)
     Frames of the frozen layer groups are the same for all models of a keyword: they are cached in
     half precision under `work`.
     """
-    split = max(depth for depth in model.encoder.splits() if depth <= frozen_groups)
+    split = max(depth for depth in model.encoder.cacheable_depths() if depth <= frozen_groups)
     name = storage.cache_key(model.origin.encoder, model.origin.streaming, model.encoder.settings())
     cache = FeatureCache(work / f"dev-{name}-{split}", model.frontend, model.encoder, split)
     loader = ClipLoader()

@@ -73,7 +73,7 @@ def main(
     speech = assign_splits(read_dataset(data))
     layers = encoder_spec(name).layers
     output_layers = tuple(range(max(1, layers - TEACHER_LAYERS + 1), layers + 1))
-    student, _, _ = load_encoder(name, path=weights, output_layers=output_layers)
+    student = load_encoder(name, path=weights, output_layers=output_layers).encoder
     assert isinstance(student, WhisperChunked)
     teacher = WhisperOffline(student.spec, output_layers)
     teacher.trunk.load_state_dict(student.trunk.state_dict())
@@ -94,7 +94,7 @@ def main(
         streamed, at_once, positions = features
         with torch.no_grad():
             target = teacher.forward_layers(at_once)
-        frames, _ = student(streamed, student.begin(positions))
+        frames, _ = student(streamed, student.initial_state(positions))
         errors = ((frames - target[:, : frames.shape[1]]) / scale) ** 2
         return errors.unflatten(2, (len(output_layers), -1)).mean((0, 1, 3))
 

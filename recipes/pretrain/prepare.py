@@ -65,13 +65,13 @@ def main(
     """Lay out the speech of DATA in examples and keep a teacher's frames of them."""
     clips = plain_speech([read_dataset(each) for each in data], split, keywords)
     layers = encoder_spec(teacher).layers
-    encoder, _, _ = load_encoder(
+    loaded = load_encoder(
         teacher,
         path=weights,
         streaming="window",
         output_layers=tuple(range(layers - TEACHER_LAYERS + 1, layers + 1)),
     )
-    whisper: WhisperOffline = encoder.offline  # type: ignore[assignment]
+    whisper: WhisperOffline = loaded.encoder.offline  # type: ignore[assignment]
     front_end = LogMel(level=None)
     files = -(-round(hours * 3600 / LENGTH_S) // EXAMPLES_PER_FILE)
     plans = plan_examples(clips, files * EXAMPLES_PER_FILE, seed)

@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_linear_bn_eval
 
 from wakeword import storage
 from wakeword.encoders._torchaudio import torchaudio
-from wakeword.encoders.compact import HEAD
+from wakeword.encoders.compact import HEAD_PREFIX
 from wakeword.encoders.registry import build_encoder
 
 NAME = "wakeword-stream"
@@ -98,7 +98,7 @@ def write_checkpoint(student: Student, file: Path) -> None:
     for layer in trunk.layers:
         layer.first = fuse_linear_bn_eval(*layer.first)
     tensors = dict(trunk.state_dict())
-    tensors |= {f"{HEAD}{name}": tensor for name, tensor in student.ctc.state_dict().items()}
+    tensors |= {f"{HEAD_PREFIX}{name}": tensor for name, tensor in student.ctc.state_dict().items()}
     halves = {name: tensor.half().contiguous() for name, tensor in tensors.items()}
     with storage.atomic_write(file) as part:
         safetensors.torch.save_file(halves, part, {"letters": LETTERS})

@@ -68,8 +68,8 @@ def test_a_student_learns_and_an_interrupted_run_resumes(
     assert curves[1]["units"] < curves[0]["units"]
     assert curves[1]["ctc"] < curves[0]["ctc"]
     made = out / "wakeword-stream.safetensors"
-    encoder, stripped, _ = load_encoder("wakeword-stream", path=made)
-    assert stripped.stripped_tensors == 2
+    encoder, report, _ = load_encoder("wakeword-stream", path=made)
+    assert report.stripped_tensors == 2
     frames, _ = encoder(torch.randn(1, 64, 80))
     assert frames.shape == (1, 16, encoder.dim) and frames.std() > 0
 
@@ -179,8 +179,8 @@ def test_whisper_adapts_to_streaming_and_an_interrupted_run_resumes(
     curve = json.loads((out / "curve.json").read_text())
     assert sum(curve[-1]["errors"]) < 0.99 * sum(curve[0]["errors"])
     made = out / "tiny.pt"
-    plain, _, _ = load_encoder("tiny", path=weights)
-    streamed, _, _ = load_encoder("tiny", path=made)
+    plain = load_encoder("tiny", path=weights).encoder
+    streamed = load_encoder("tiny", path=made).encoder
     features = torch.randn(1, 64, 80)
     assert not torch.allclose(plain(features)[0], streamed(features)[0], atol=1e-3)
     before, after = plain.trunk.state_dict(), streamed.trunk.state_dict()
