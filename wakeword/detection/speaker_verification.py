@@ -21,7 +21,10 @@ Embedding = npt.NDArray[np.float32]
 """Speaker embeddings of unit length, (..., 256)."""
 
 SIMILARITY_THRESHOLD = 0.7
-"""Cosine similarity from which a voice is an enrolled speaker's: see `recipes/only_voices.py`."""
+"""Cosine similarity from which a voice is an enrolled speaker's.
+
+`recipes/speaker_verification.py` measures other values.
+"""
 SPAN_S = 1.6
 """Seconds of audio in the network's training examples."""
 _MIN_CLIPS = 3  # of a speaker
