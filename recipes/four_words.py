@@ -139,7 +139,7 @@ def format_result(result: KeywordResult, hours: float) -> str:
         return f"{name} no threshold within {FALSE_ACCEPTS_PER_HOUR:g} false accepts per hour |"
     rate = point.miss_rate_estimate
     return (
-        f"{name} {point.missed} of {point.spoken} | {rate.value:.1%} "
+        f"{name} {point.misses} of {point.spoken} | {rate.value:.1%} "
         f"({rate.low:.1%}–{rate.high:.1%}) | {point.false_accepts} in {hours:.2f} h |"
     )
 

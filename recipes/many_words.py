@@ -108,7 +108,7 @@ def format_point(result: KeywordResult) -> str:
     if point is None:
         return "no threshold"
     rate = point.miss_rate_estimate
-    return f"{point.missed} of {point.spoken} ({rate.low:.1%}–{rate.high:.1%})"
+    return f"{point.misses} of {point.spoken} ({rate.low:.1%}–{rate.high:.1%})"
 
 
 def format_confusion(model: WakeWordModel, joint: Evaluation, data: Dataset) -> str:

@@ -93,7 +93,7 @@ def main(corpus: Path, out: Path, keyword: str, strategy: str, epochs: int, hour
         print(trained.stripped)
         cost = benchmark.measure_encoder(trained.model.encoder)
         points = [result.operating_points[0.5] for result in evaluation.results]
-        misses = [f"{p.missed} of {p.spoken}" if p else "no threshold" for p in points]
+        misses = [f"{p.misses} of {p.spoken}" if p else "no threshold" for p in points]
         print(
             f"| {write.__name__}, random weights | 0 | {cost.parameters / 1e6:.2f} M "
             f"| {trained.model.origin.streaming} | {' | '.join(misses)} "

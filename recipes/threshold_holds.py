@@ -104,11 +104,11 @@ def misses_by_condition(model: WakeWordModel, point: OperatingPoint, clips: Data
     for condition in (CLEAN, noisy(10.0)):
         (scored,) = score_streams(model, [positive_stream(clips, condition)], ClipLoader())
         times = detection_times(model, point, scored)
-        missed = ~metrics.detected(times, scored.segments_of(keyword), HIT_TOLERANCE_S)
-        rate = metrics.wilson(int(missed.sum()), len(missed))
+        misses = ~metrics.detected(times, scored.segments_of(keyword), HIT_TOLERANCE_S)
+        rate = metrics.wilson(int(misses.sum()), len(misses))
         rows.append(
-            f"| {keyword} | {condition.name} | {point.thresholds[keyword]:.4f} | {missed.sum()} of "
-            f"{len(missed)} | {rate.low:.1%}–{rate.high:.1%} |"
+            f"| {keyword} | {condition.name} | {point.thresholds[keyword]:.4f} | {misses.sum()} of "
+            f"{len(misses)} | {rate.low:.1%}–{rate.high:.1%} |"
         )
     return rows
 

@@ -120,7 +120,7 @@ def speech(corpus: Path) -> Samples:
 def recording(request: pytest.FixtureRequest) -> Samples:
     """Six seconds of synthetic audio, and of real speech if there is a corpus."""
     if request.param == "synthetic":
-        return tiny_family.sound(6.0)
+        return tiny_family.synthetic_audio(6.0)
     samples: Samples = request.getfixturevalue("speech")
     return samples
 

@@ -32,7 +32,7 @@ from wakeword.parallel import Executor, JobBatch, JobProgress, LocalExecutor, Ra
 @pytest.fixture
 def data(tmp_path: Path) -> Dataset:
     def clip(name: str, seconds: float, seed: int, label: str | None = None) -> Clip:
-        save_audio(tmp_path / f"{name}.flac", tiny_family.sound(seconds, seed=seed))
+        save_audio(tmp_path / f"{name}.flac", tiny_family.synthetic_audio(seconds, seed=seed))
         return Clip(tmp_path / f"{name}.flac", label, f"{name}'s", "dev", source=name)
 
     return Dataset(
@@ -118,12 +118,12 @@ def test_a_cluster_evaluates_as_one_process(
     net = tiny_family.model()
     steps: dict[str, tuple[int, int]] = {}
 
-    def measured(spread: Executor) -> Evaluation:
+    def measured(executor: Executor) -> Evaluation:
         def progress(stage: str, done: int, total: int) -> None:
             steps[stage] = (done, total)
 
         conditions = (CLEAN, noisy(0.0))
-        return evaluate(net, data, conditions=conditions, progress=progress, executor=spread)
+        return evaluate(net, data, conditions=conditions, progress=progress, executor=executor)
 
     here, there = measured(LocalExecutor()), measured(ray)
     assert there == here and "broken.flac" in there.notes[-1]
@@ -181,7 +181,7 @@ def test_a_missing_ray_is_a_config_error(
 ) -> None:
     save_model(tiny_family.model(), tmp_path / "m.wakeword")
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    save_audio(tmp_path / "evening.flac", tiny_family.sound(3.0))
+    save_audio(tmp_path / "evening.flac", tiny_family.synthetic_audio(3.0))
     command = ["mine", "m.wakeword", "evening.flac", "-o", "mined", "--ray"]
     parts = [str(tmp_path / part) if "." in part or part == "mined" else part for part in command]
     result = CliRunner().invoke(main, parts)

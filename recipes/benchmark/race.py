@@ -30,7 +30,7 @@ from engines import own_engines, peer_engines
 from environments import install
 from race_plot import save_plot
 from race_table import format_row, format_table
-from scoring import Row, score_engine
+from scoring import EngineResult, score_engine
 from stream_files import race_streams, write_examples, write_stream
 
 from wakeword import storage
@@ -78,7 +78,7 @@ def main(
         for engine in engines:
             install(engine, out)
 
-    rows: list[Row] = []
+    rows: list[EngineResult] = []
     for keyword in keywords or data.labels():
         task = select_keywords(data, [keyword])
         folder = out / "audio" / keyword

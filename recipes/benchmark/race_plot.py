@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from race_table import pooled_miss_rate
-from scoring import Row
+from scoring import EngineResult
 
 from wakeword import storage
 
@@ -17,7 +17,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 MARKERS = "osD^vP"
 
 
-def save_plot(rows: Sequence[Row], path: Path) -> None:
+def save_plot(rows: Sequence[EngineResult], path: Path) -> None:
     """Plot the miss rate at 0.5 false accepts per hour of every engine, keyword and condition.
 
     Writes nothing where no row has an operating point.
@@ -45,7 +45,7 @@ def save_plot(rows: Sequence[Row], path: Path) -> None:
 
 
 def _plot_condition(
-    axes: Axes, rows: Sequence[Row], keywords: Sequence[str], engines: Sequence[str]
+    axes: Axes, rows: Sequence[EngineResult], keywords: Sequence[str], engines: Sequence[str]
 ) -> None:
     for row in rows:
         number = engines.index(row.engine)

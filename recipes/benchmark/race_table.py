@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scoring import Row
+from scoring import EngineResult
 
 from wakeword.evaluation import metrics
 from wakeword.evaluation.metrics import DetPoint, Estimate
@@ -25,7 +25,7 @@ COLUMNS = (
 )
 
 
-def format_table(rows: Sequence[Row]) -> str:
+def format_table(rows: Sequence[EngineResult]) -> str:
     """Return the table: all rows, their means over keywords, and the lowest rate they can show."""
     lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     lines += [format_row(row) for row in rows]
@@ -37,7 +37,7 @@ def format_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def format_row(row: Row) -> str:
+def format_row(row: EngineResult) -> str:
     """Return one line of the table."""
     if row.note:
         return f"| {row.engine} | {row.keyword} | {row.note} |"
@@ -57,7 +57,7 @@ def format_misses(point: DetPoint | None) -> str:
     """Return the misses at an operating point: "1 of 4: 25.0% (4.6%–69.9%)"."""
     if point is None:
         return "no threshold"
-    return f"{point.missed} of {point.spoken}: {_format_estimate(point.miss_rate_estimate)}"
+    return f"{point.misses} of {point.spoken}: {_format_estimate(point.miss_rate_estimate)}"
 
 
 def pooled_miss_rate(points: Sequence[DetPoint | None]) -> Estimate:
@@ -69,20 +69,20 @@ def pooled_miss_rate(points: Sequence[DetPoint | None]) -> Estimate:
     known = [point for point in points if point]
     if len(known) < len(points):
         return Estimate(mean, 0.0, 1.0)
-    rate = metrics.wilson(sum(p.missed for p in known), sum(p.spoken for p in known))
+    rate = metrics.wilson(sum(p.misses for p in known), sum(p.spoken for p in known))
     return Estimate(mean, rate.low, rate.high)
 
 
-def _groups(rows: Sequence[Row]) -> list[list[Row]]:
+def _groups(rows: Sequence[EngineResult]) -> list[list[EngineResult]]:
     """Return the rows of each engine and condition that has several keywords."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[EngineResult]] = {}
     for row in rows:
         if row.points:
             groups.setdefault((row.engine, row.condition), []).append(row)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _format_mean(group: Sequence[Row]) -> str:
+def _format_mean(group: Sequence[EngineResult]) -> str:
     cells = [group[0].engine, f"mean of {len(group)} keywords", group[0].condition]
     for points in zip(*(row.points for row in group), strict=True):
         cells.append(_format_estimate(pooled_miss_rate(points)))

@@ -24,7 +24,7 @@ REFRACTORY_S = 1.0
 
 
 @dataclass(frozen=True)
-class Row:
+class EngineResult:
     """An engine's result for a keyword under a condition.
 
     Attributes:
@@ -53,7 +53,7 @@ class Row:
 
 def score_engine(
     engine: Engine, job: dict[str, Any], streams: Sequence[StreamFile], out: Path
-) -> list[Row]:
+) -> list[EngineResult]:
     """Return one row per condition; a single row with a note where the engine did not run.
 
     Confusable phrases are counted at the operating point of the first condition.
@@ -67,8 +67,8 @@ def score_engine(
     try:
         negative, *positives = run_engine(engine, job, streams, out)
     except EngineUnavailable as reason:
-        return [Row(engine.title, job["keyword"], note=str(reason))]
-    rows: list[Row] = []
+        return [EngineResult(engine.title, job["keyword"], note=str(reason))]
+    rows: list[EngineResult] = []
     for stream, positive in zip(streams[1:], positives, strict=True):
         if stream.condition != CONFUSABLES:
             rows.append(
@@ -86,7 +86,7 @@ def score_condition(
     negatives: StreamFile,
     positive: EngineOutput,
     negative: EngineOutput,
-) -> Row:
+) -> EngineResult:
     """Return the row of one condition, with the operating points read off its own curve."""
     positive_events, negative_events, thresholds = events_by_threshold(positive, negative)
     curve = metrics.sweep(
@@ -99,7 +99,7 @@ def score_condition(
     )
     points = tuple(metrics.at_false_accepts(curve, rate) for rate in FALSE_ACCEPT_RATES)
     last = points[-1]
-    return Row(
+    return EngineResult(
         engine.title,
         keyword,
         stream.condition,
@@ -114,8 +114,12 @@ def score_condition(
 
 
 def score_confusables(
-    row: Row, point: DetPoint, stream: StreamFile, positive: EngineOutput, negative: EngineOutput
-) -> Row:
+    row: EngineResult,
+    point: DetPoint,
+    stream: StreamFile,
+    positive: EngineOutput,
+    negative: EngineOutput,
+) -> EngineResult:
     """Return how many confusable phrases are detected at an operating point of `row`."""
     events, _, _ = events_by_threshold(positive, negative)
     hits = metrics.detected(events(point.threshold), stream.segments, HIT_TOLERANCE_S)

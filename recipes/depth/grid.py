@@ -177,8 +177,8 @@ def measure(model: WakeWordModel, frozen_groups: int, part: Dataset, work: Path)
     )
     rates = [p.false_accepts_per_hour for p in curve if p.miss_rate <= MISS_RATE]
     return {
-        "misses": point.missed if point else curve[0].spoken,
-        "misses_0db": point_0db.missed if point_0db else at_0db[0].spoken,
+        "misses": point.misses if point else curve[0].spoken,
+        "misses_0db": point_0db.misses if point_0db else at_0db[0].spoken,
         "positives": curve[0].spoken,
         "false_accepts_per_hour": min(rates, default=None),
         "hours": curve[0].hours,

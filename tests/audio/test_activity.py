@@ -67,6 +67,6 @@ def test_hum_as_loud_as_the_word_does_not_hide_it(hum: float) -> None:
 def test_bounds_lie_within_the_recording(
     length: int, first_s: float, last_s: float | None, seed: int
 ) -> None:
-    samples = tiny_family.sound(1.25, seed)[:length]
+    samples = tiny_family.synthetic_audio(1.25, seed)[:length]
     start_s, end_s = word_bounds(samples, first_s, last_s)
     assert 0 <= start_s < end_s <= len(samples) / SAMPLE_RATE

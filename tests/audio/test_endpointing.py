@@ -22,7 +22,7 @@ from wakeword.data.readers import read_dataset
 RATE = 16_000
 
 
-def sound(*parts: tuple[float, float], rate: int = RATE, seed: int = 0) -> Samples:
+def tone_sequence(*parts: tuple[float, float], rate: int = RATE, seed: int = 0) -> Samples:
     """Noise: (seconds, RMS) one after the other."""
     rng = np.random.default_rng(seed)
     pieces = [rms * rng.normal(size=round(seconds * rate)) for seconds, rms in parts]
@@ -37,7 +37,7 @@ def blocks(samples: Samples, size: int = 640) -> Iterator[Samples]:
 @pytest.mark.parametrize("size", [160, 640, 5000])
 @pytest.mark.parametrize("floor", [0.0, 0.003])
 def test_an_utterance_is_cut_with_its_margin(size: int, floor: float) -> None:
-    samples = sound((1.0, floor), (0.7, 0.1), (2.0, floor))
+    samples = tone_sequence((1.0, floor), (0.7, 0.1), (2.0, floor))
     utterance = next_utterance(blocks(samples, size), RATE)
     assert utterance is not None
     assert len(utterance) / RATE == pytest.approx(0.7 + 2 * MARGIN_S, abs=0.05)
@@ -46,16 +46,22 @@ def test_an_utterance_is_cut_with_its_margin(size: int, floor: float) -> None:
 
 
 def test_a_short_pause_is_part_of_it_and_a_click_is_not() -> None:
-    samples = sound((0.5, 0.001), (0.03, 0.3), (1.0, 0.001), (0.4, 0.1), (0.3, 0.001), (0.4, 0.1))
-    utterance = next_utterance(blocks(np.concatenate([samples, sound((2.0, 0.001))])), RATE)
+    samples = tone_sequence(
+        (0.5, 0.001), (0.03, 0.3), (1.0, 0.001), (0.4, 0.1), (0.3, 0.001), (0.4, 0.1)
+    )
+    utterance = next_utterance(blocks(np.concatenate([samples, tone_sequence((2.0, 0.001))])), RATE)
     assert utterance is not None
     assert len(utterance) / RATE == pytest.approx(1.1 + 2 * MARGIN_S, abs=0.06)
 
 
 def test_silence_and_clicks_give_none_and_endless_noise_is_cut_off() -> None:
-    assert next_utterance(blocks(sound((9.0, 0.001))), RATE) is None
-    assert next_utterance(blocks(sound((1.0, 0.001), (0.03, 0.3), (9.0, 0.001))), RATE) is None
-    utterance = next_utterance(blocks(sound((0.5, 0.001), (20.0, 0.1))), RATE, longest_s=2.0)
+    assert next_utterance(blocks(tone_sequence((9.0, 0.001))), RATE) is None
+    assert (
+        next_utterance(blocks(tone_sequence((1.0, 0.001), (0.03, 0.3), (9.0, 0.001))), RATE) is None
+    )
+    utterance = next_utterance(
+        blocks(tone_sequence((0.5, 0.001), (20.0, 0.1))), RATE, longest_s=2.0
+    )
     assert utterance is not None and len(utterance) / RATE == pytest.approx(2.3, abs=0.1)
 
 
@@ -63,7 +69,7 @@ def test_silence_and_clicks_give_none_and_endless_noise_is_cut_off() -> None:
     ("rms", "expected"), [(0.05, []), (0.9, ["too loud"]), (0.001, ["very quiet"])]
 )
 def test_recordings_too_loud_or_too_quiet_are_problems(rms: float, expected: list[str]) -> None:
-    problems = recording_problems(sound((1.0, rms)))
+    problems = recording_problems(tone_sequence((1.0, rms)))
     assert [problem.split(":")[0].split(" (")[0] for problem in problems] == expected
 
 
@@ -74,7 +80,7 @@ def record(folder: Path, keys: str, *more: str) -> Result:
 
 
 def take(seconds: float = 0.6, rms: float = 0.1) -> Samples:
-    return sound((0.6, 0.001), (seconds, rms), (1.0, 0.001), rate=48_000)
+    return tone_sequence((0.6, 0.001), (seconds, rms), (1.0, 0.001), rate=48_000)
 
 
 def test_what_is_accepted_is_a_data_set(sd: Any, tmp_path: Path) -> None:
@@ -103,14 +109,14 @@ def test_stopping_keeps_what_is_there(sd: Any, tmp_path: Path) -> None:
 
 def test_on_a_terminal_the_level_is_seen_and_the_clip_is_the_same() -> None:
     screen = io.StringIO()
-    heard = sound((0.5, 0.001), (0.6, 0.1), (1.0, 0.001))
+    samples = tone_sequence((0.5, 0.001), (0.6, 0.1), (1.0, 0.001))
     seen = next_utterance(
-        with_level_meter(blocks(heard), Console(file=screen, force_terminal=True)), RATE
+        with_level_meter(blocks(samples), Console(file=screen, force_terminal=True)), RATE
     )
-    np.testing.assert_array_equal(seen, next_utterance(blocks(heard), RATE))
+    np.testing.assert_array_equal(seen, next_utterance(blocks(samples), RATE))
     assert "dBFS" in screen.getvalue()
     silent = io.StringIO()
-    assert next_utterance(with_level_meter(blocks(heard), Console(file=silent)), RATE) is not None
+    assert next_utterance(with_level_meter(blocks(samples), Console(file=silent)), RATE) is not None
     assert silent.getvalue() == ""
 
 
@@ -125,6 +131,6 @@ def test_a_countdown_comes_before_each_clip(
 
 
 def test_a_silent_microphone_teaches(sd: Any, tmp_path: Path) -> None:
-    sd.takes = [sound((9.0, 0.0), rate=48_000)]
+    sd.takes = [tone_sequence((9.0, 0.0), rate=48_000)]
     result = record(tmp_path, "")
     assert result.exit_code == 2 and "Is it muted?" in result.output

@@ -13,7 +13,7 @@ from wakeword.audio.files import AudioInfo, audio_info, iter_audio, load_audio, 
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.errors import AudioError, ConfigError
 
-SOUND = tiny_family.sound(1.0)
+SOUND = tiny_family.synthetic_audio(1.0)
 
 
 def tone(rate: int, seconds: float = 0.5, hz: float = 440.0) -> Samples:
@@ -147,7 +147,7 @@ def test_reading_in_blocks_refuses_the_same_files(tmp_path: Path, kind: str) -> 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
 @pytest.mark.parametrize("block_s", [0.0, 0.013, 0.5, 60.0])
 def test_joined_blocks_equal_the_whole_file(tmp_path: Path, rate: int, block_s: float) -> None:
-    samples = tiny_family.sound(0.05 if block_s == 0 else 1.0, rate=rate)
+    samples = tiny_family.synthetic_audio(0.05 if block_s == 0 else 1.0, rate=rate)
     path = write(tmp_path / "some.wav", np.stack([samples, samples / 2], axis=1), rate)
     joined = np.concatenate(list(iter_audio(path, block_s)))
     loaded = load_audio(path)

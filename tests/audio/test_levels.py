@@ -30,18 +30,18 @@ def test_a_level_is_set_without_clipping() -> None:
 
 @pytest.mark.parametrize("wanted_db", [-42.0, -26.0, -14.0])
 def test_a_set_level_is_as_requested(wanted_db: float) -> None:
-    sound = tiny_family.sound(1.0) / 50
-    given = sound.copy()
+    samples = tiny_family.synthetic_audio(1.0) / 50
+    given = samples.copy()
     result = set_level(given, wanted_db, rms(given))
     assert 20 * np.log10(rms(result)) == pytest.approx(wanted_db, abs=0.01)
-    np.testing.assert_array_equal(given, sound)
-    assert result.shape == sound.shape and result.dtype == np.float32
+    np.testing.assert_array_equal(given, samples)
+    assert result.shape == samples.shape and result.dtype == np.float32
 
 
 def test_no_level_clips_and_silence_stays_silent() -> None:
-    sound = tiny_family.sound(1.0)
-    assert np.abs(set_level(sound, 20.0, rms(sound))).max() == pytest.approx(0.99, abs=1e-4)
-    assert np.array_equal(set_level(0 * sound, -20.0, 0.1), 0 * sound)
+    samples = tiny_family.synthetic_audio(1.0)
+    assert np.abs(set_level(samples, 20.0, rms(samples))).max() == pytest.approx(0.99, abs=1e-4)
+    assert np.array_equal(set_level(0 * samples, -20.0, 0.1), 0 * samples)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

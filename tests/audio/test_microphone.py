@@ -240,14 +240,14 @@ def test_blocks_that_are_not_read_in_time_are_dropped_and_counted(sd):
 
 
 def test_an_unplugged_device_delivers_its_last_blocks_and_then_an_error(sd):
-    heard = []
+    received = []
     with Microphone() as microphone:
         sd.streams[0].deliver(np.ones((3, 1), np.float32))
         sd.streams[0].active = False
         with pytest.raises(AudioError, match=r"'USB Mic Pro' stopped delivering.*unplugged"):
             for block in microphone:
-                heard.append(block.size)
-    assert heard == [3]
+                received.append(block.size)
+    assert received == [3]
 
 
 def test_a_device_that_delivers_nothing_is_an_error(sd):
@@ -373,10 +373,10 @@ def test_the_devices_are_printed_without_a_model(sd):
 
 
 def test_a_microphone_is_heard_until_it_is_unplugged(detector, sd, monkeypatch):
-    sound = np.frombuffer(pcm(6, 0.2, rate=48_000), "<i2").astype(np.float32) / 32768
+    samples = np.frombuffer(pcm(6, 0.2, rate=48_000), "<i2").astype(np.float32) / 32768
 
     def play(stream):
-        for block in np.array_split(sound, 100):
+        for block in np.array_split(samples, 100):
             stream.deliver(block[:, None])
         stream.active = False
 
@@ -445,10 +445,10 @@ def test_exec_does_not_hold_up_the_sound_or_print_into_the_detections(detector, 
     from wakeword.cli.listen import Runner
 
     console = Console(stderr=True)
-    sound = Sound(io.BytesIO(pcm(1, 0.1, 1, 0.1, 1, 0.1)))
+    source = Sound(io.BytesIO(pcm(1, 0.1, 1, 0.1, 1, 0.1)))
     start = time.monotonic()
     Session(
-        fake_detector.Detector(None), sound, console, Runner(command, console), as_json=True
+        fake_detector.Detector(None), source, console, Runner(command, console), as_json=True
     ).run()
     assert times[-1] - start < 0.9
     out, err = capfd.readouterr()
@@ -467,8 +467,8 @@ def test_the_meter_shows_level_and_best_score():
 
 def test_a_terminal_gets_the_meter_and_a_pipe_keeps_its_lines(capsys):
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
-    sound = RawPcm(io.BytesIO(pcm(1, 0.1)))
-    Session(fake_detector.Detector(None), sound, console, None, as_json=False).run()
+    source = RawPcm(io.BytesIO(pcm(1, 0.1)))
+    Session(fake_detector.Detector(None), source, console, None, as_json=False).run()
     assert "dBFS" in console.file.getvalue()
     assert capsys.readouterr().out.startswith("1.01 s  loud  0.")
 
@@ -532,8 +532,8 @@ def test_the_recipe_hears_what_is_played_into_the_room(tmp_path, loud_s, code):
     absent = missing_for_recipe()
     if absent:
         pytest.skip("; ".join(absent))
-    sound = np.frombuffer(pcm(0.5, loud_s, 0.5), "<i2").astype(np.float32) / 32768
-    save_audio(tmp_path / "sound.wav", sound)
+    samples = np.frombuffer(pcm(0.5, loud_s, 0.5), "<i2").astype(np.float32) / 32768
+    save_audio(tmp_path / "sound.wav", samples)
     stand_in = fake_detector.python_path(tmp_path)
     temporary = tmp_path / "t"
     temporary.mkdir()

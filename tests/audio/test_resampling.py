@@ -21,7 +21,7 @@ from wakeword.errors import AudioError
 def test_a_stream_in_any_blocks_gives_the_same_samples(
     rate: int, sizes: list[int], length: int
 ) -> None:
-    samples = tiny_family.sound(12_000 / rate, rate=rate)[:length]
+    samples = tiny_family.synthetic_audio(12_000 / rate, rate=rate)[:length]
     whole = StreamResampler(rate).feed(samples, last=True)
     stream = StreamResampler(rate)
     out, position = [], 0
@@ -33,7 +33,7 @@ def test_a_stream_in_any_blocks_gives_the_same_samples(
 
 
 def test_equal_rates_change_nothing() -> None:
-    samples = tiny_family.sound(0.1)
+    samples = tiny_family.synthetic_audio(0.1)
     np.testing.assert_array_equal(resample(samples, 16_000, 16_000), samples)
     np.testing.assert_array_equal(StreamResampler(16_000).feed(samples), samples)
 

@@ -22,8 +22,10 @@ def white_noise(seconds: float, level: float = 1e-4, seed: int = 0) -> Samples:
 
 def mostly_silent() -> Samples:
     """Silence of 6 and 15 s, each before 2 s of speech-like audio, and 2 s of silence."""
-    parts = [white_noise(6.0), tiny_family.sound(2.0, seed=1), white_noise(15.0, seed=1)]
-    return np.concatenate([*parts, tiny_family.sound(2.0, seed=2), white_noise(2.0, seed=2)])
+    parts = [white_noise(6.0), tiny_family.synthetic_audio(2.0, seed=1), white_noise(15.0, seed=1)]
+    return np.concatenate(
+        [*parts, tiny_family.synthetic_audio(2.0, seed=2), white_noise(2.0, seed=2)]
+    )
 
 
 def times_open(gate: SilenceGate, samples: Samples, size: int) -> np.ndarray:
@@ -108,5 +110,5 @@ def test_a_gated_detector_detects_the_same_and_computes_less(
 
 def test_a_stream_may_end_while_the_gate_is_closed(tiny: EncoderSpec) -> None:
     detector = Detector(tiny_family.model(), threshold=0.0, gate=SilenceGate())
-    detector.feed(np.concatenate([tiny_family.sound(1.0), white_noise(20.0)]))
+    detector.feed(np.concatenate([tiny_family.synthetic_audio(1.0), white_noise(20.0)]))
     assert detector.flush() == []

@@ -43,7 +43,7 @@ def fails(*arguments: object) -> str:
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     path = tmp_path / "some.wav"
-    save_audio(path, tiny_family.sound(4.0))
+    save_audio(path, tiny_family.synthetic_audio(4.0))
     return path
 
 
@@ -53,7 +53,7 @@ def data(tmp_path: Path) -> Path:
     root = tmp_path / "data"
     for number, word in enumerate(("alexa", "computer", "negatives")):
         for clip in range(3):
-            samples = tiny_family.sound(1.0, seed=10 * number + clip)
+            samples = tiny_family.synthetic_audio(1.0, seed=10 * number + clip)
             save_audio(root / "dev" / word / f"{clip}.wav", samples)
     return root
 
@@ -114,7 +114,7 @@ def test_encoders_as_a_table() -> None:
 @pytest.mark.parametrize("threshold", [(), ("--threshold", "0")])
 def test_detect_as_json(model_file: Path, recording: Path, threshold: tuple[str, ...]) -> None:
     second = recording.with_name("second.flac")
-    save_audio(second, tiny_family.sound(3.0, seed=4))
+    save_audio(second, tiny_family.synthetic_audio(3.0, seed=4))
     lines = succeeds("detect", model_file, recording, second, "--json", *threshold).splitlines()
     expected = []
     for path in (recording, second):
@@ -136,7 +136,7 @@ def test_detect_as_text(model_file: Path, recording: Path) -> None:
 
 
 def test_detect_resamples_other_rates(model_file: Path, tmp_path: Path) -> None:
-    samples = tiny_family.sound(4.0, rate=44_100)
+    samples = tiny_family.synthetic_audio(4.0, rate=44_100)
     soundfile.write(tmp_path / "cd.wav", samples, 44_100)
     assert succeeds("detect", model_file, tmp_path / "cd.wav", "--json")
 

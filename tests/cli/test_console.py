@@ -18,7 +18,8 @@ from wakeword.cli.console import print_note, progress_display
 def evenings(model_file: Path) -> Path:
     for number in range(2):
         save_audio(
-            model_file.parent / "evenings" / f"{number}.flac", tiny_family.sound(4.0, number)
+            model_file.parent / "evenings" / f"{number}.flac",
+            tiny_family.synthetic_audio(4.0, number),
         )
     return model_file.parent / "evenings"
 
@@ -39,7 +40,7 @@ def test_progress_goes_to_stderr(model_file: Path, evenings: Path) -> None:
 
 def test_quiet_hides_progress_and_notes_but_no_result(model_file: Path, evenings: Path) -> None:
     for number in range(2, 20):
-        save_audio(evenings / f"{number}.flac", tiny_family.sound(1.0, number))
+        save_audio(evenings / f"{number}.flac", tiny_family.synthetic_audio(1.0, number))
     (evenings / "broken.flac").write_bytes(b"no audio")
     spoken = mine(model_file, evenings)
     assert "note: skipped" in spoken.stderr and "broken.flac" in spoken.stderr
@@ -89,7 +90,7 @@ def test_no_color_is_respected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_color: str | None, colours: bool
 ) -> None:
     for name in ("alexa", "negatives"):  # too few clips: an error, in red
-        save_audio(tmp_path / "data" / name / "0.wav", tiny_family.sound(1.0))
+        save_audio(tmp_path / "data" / name / "0.wav", tiny_family.synthetic_audio(1.0))
     environment = {"FORCE_COLOR": "1", "TERM": "xterm-256color", "NO_COLOR": no_color}
     result = CliRunner().invoke(main, ["check", str(tmp_path / "data")], env=environment)
     assert result.exit_code == 2, result.output

@@ -18,7 +18,10 @@ def test_two_models_are_compared_and_reported(tiny: EncoderSpec, tmp_path: Path)
     model = tiny_family.model()
     for number, label in enumerate((*model.keywords, "negatives")):
         for clip in range(2):
-            save_audio(tmp_path / "dev" / label / f"{clip}.wav", tiny_family.sound(1, seed=number))
+            save_audio(
+                tmp_path / "dev" / label / f"{clip}.wav",
+                tiny_family.synthetic_audio(1, seed=number),
+            )
     for name in ("a", "b"):
         save_model(model, tmp_path / f"{name}.wakeword")
     command = ["eval", tmp_path / "a.wakeword", tmp_path, "--compare", tmp_path / "b.wakeword"]

@@ -23,9 +23,9 @@ KEYWORD = "hey jarvis"
 
 
 def outcome(keyword: str = KEYWORD) -> Outcome:
-    def row(condition: str, missed: int, clips: int) -> KeywordResult:
+    def row(condition: str, misses: int, clips: int) -> KeywordResult:
         return KeywordResult(
-            keyword, condition, clips, {}, (), DetPoint(0.731, missed, clips, 3, 0.25)
+            keyword, condition, clips, {}, (), DetPoint(0.731, misses, clips, 3, 0.25)
         )
 
     rows = (row("natural voices, clean", 2, 32), row("eSpeak voices, 10 dB", 9, 30))

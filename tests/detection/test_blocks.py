@@ -44,7 +44,7 @@ def blocks_of(samples: Samples, sizes: list[int], rate: int = SAMPLE_RATE) -> li
 @settings(max_examples=50)
 @given(st.lists(st.integers(1, 3000), min_size=1, max_size=6))
 def test_any_pieces_give_the_same_blocks(sizes: list[int]) -> None:
-    samples = tiny_family.sound(0.6)
+    samples = tiny_family.synthetic_audio(0.6)
     blocks = blocks_of(samples, sizes)
     assert [len(block.samples) for block in blocks] == [1000, *[640] * (len(blocks) - 1)]
     assert [block.is_first for block in blocks] == [True, *[False] * (len(blocks) - 1)]
@@ -55,7 +55,7 @@ def test_any_pieces_give_the_same_blocks(sizes: list[int]) -> None:
 
 def test_the_end_fills_the_last_block() -> None:
     buffer = BlockBuffer(Model(), SAMPLE_RATE)
-    samples = tiny_family.sound(0.5)
+    samples = tiny_family.synthetic_audio(0.5)
     buffer.push(samples)
     buffer.finish()
     joined = np.concatenate([block.samples for block in buffer.pop_all()])
@@ -64,7 +64,7 @@ def test_the_end_fills_the_last_block() -> None:
 
 @pytest.mark.parametrize("size", [320, 4001, 200_000])
 def test_a_closed_gate_leaves_a_gap_on_the_grid_of_blocks(size: int) -> None:
-    word = tiny_family.sound(1.0)
+    word = tiny_family.synthetic_audio(1.0)
     samples = np.concatenate([word, np.zeros(8 * SAMPLE_RATE, np.float32), word])
     buffer, gate = BlockBuffer(Model(), SAMPLE_RATE), SilenceGate()
     items = [

@@ -21,13 +21,13 @@ RATE = 8000
 
 
 def feed(
-    keeper: TriggerCapture, moments: dict[int, float], fires: set[int], blocks: int = 100
+    keeper: TriggerCapture, moments: dict[int, float], detected_blocks: set[int], blocks: int = 100
 ) -> None:
     """Blocks of 0.1 s, each filled with its number; scores of some, and which of them fire."""
     for i in range(blocks):
         block = np.full(RATE // 10, i / 1000, dtype=np.float32)
         score = moments.get(i, 0.0)
-        found = [Detection("ping", score, (i + 1) / 10)] if i in fires else []
+        found = [Detection("ping", score, (i + 1) / 10)] if i in detected_blocks else []
         keeper.feed(block, found, {"ping": score})
     keeper.finish()
 

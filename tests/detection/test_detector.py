@@ -26,7 +26,7 @@ from wakeword.evaluation.scoring import model_logits
 from wakeword.model.network import WakeWordModel
 from wakeword.model.state import state_structure
 
-SOUND = tiny_family.sound(2.5)
+SOUND = tiny_family.synthetic_audio(2.5)
 
 
 @pytest.mark.parametrize("threshold", [None, 0.0])
@@ -82,19 +82,21 @@ def test_reset_starts_a_new_stream(model: WakeWordModel) -> None:
     first = detections(detector, SOUND, [1280])
     detector.reset()
     assert detector.scores == dict.fromkeys(model.keywords, 0.0)
-    detector.feed(tiny_family.sound(1.0, seed=5))
+    detector.feed(tiny_family.synthetic_audio(1.0, seed=5))
     detector.reset()
     assert detections(detector, SOUND, [1280]) == first != []
 
 
 def test_detectors_of_one_model_are_independent(model: WakeWordModel) -> None:
-    sounds = [SOUND, tiny_family.sound(2.5, seed=3)]
-    alone = [detections(Detector(model, threshold=0.0), sound, [1600]) for sound in sounds]
-    detectors = [Detector(model, threshold=0.0) for _ in sounds]
+    recordings = [SOUND, tiny_family.synthetic_audio(2.5, seed=3)]
+    alone = [
+        detections(Detector(model, threshold=0.0), waveform, [1600]) for waveform in recordings
+    ]
+    detectors = [Detector(model, threshold=0.0) for _ in recordings]
     together: list[list[Detection]] = [[], []]
     for at in range(0, len(SOUND), 1600):
-        for found, detector, sound in zip(together, detectors, sounds, strict=True):
-            found += detector.feed(sound[at : at + 1600])
+        for found, detector, waveform in zip(together, detectors, recordings, strict=True):
+            found += detector.feed(waveform[at : at + 1600])
     for found, detector in zip(together, detectors, strict=True):
         found += detector.flush()
     assert together == alone
@@ -126,7 +128,7 @@ def test_long_blocks_of_the_evaluation_detect_the_same(
     tiny: EncoderSpec, streaming: str, given: dict[str, int]
 ) -> None:
     model = tiny_family.model(streaming, **given)
-    samples = np.concatenate([tiny_family.sound(5.0, seed=seed) for seed in range(5)])
+    samples = np.concatenate([tiny_family.synthetic_audio(5.0, seed=seed) for seed in range(5)])
     logits = model_logits(model, np.split(samples, 5))
     for threshold in (0.0, 0.5):
         thresholds = [threshold] * len(model.keywords)
@@ -231,12 +233,12 @@ def test_steps_are_the_blocks_of_a_stream(model: WakeWordModel) -> None:
 @pytest.mark.parametrize("head", ["linear", "conv", "gru", "attention"])
 def test_steps_of_a_batch_are_those_of_its_streams(model: WakeWordModel, head: str) -> None:
     model = tiny_family.model(model.origin.streaming, head)
-    sounds = [tiny_family.sound(2.0, seed=seed) for seed in range(3)]
+    recordings = [tiny_family.synthetic_audio(2.0, seed=seed) for seed in range(3)]
     alone: list[Any] = [None] * 3
     together: list[Any] = [None] * 3
     start, size = 0, model.first_block
     for _ in range(4):
-        blocks = [sound[start : start + size] for sound in sounds]
+        blocks = [waveform[start : start + size] for waveform in recordings]
         batch = model.step_batch(blocks, together)
         together = [state for _, state in batch]
         for i, block in enumerate(blocks):

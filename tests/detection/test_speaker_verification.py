@@ -27,7 +27,7 @@ from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.model.file import save_model
 
-SOUND = tiny_family.sound(6.0)
+SOUND = tiny_family.synthetic_audio(6.0)
 
 
 @pytest.fixture
@@ -100,7 +100,9 @@ def any_place(samples: Samples, stream: Samples) -> bool:
 def test_a_speaker_is_identified() -> None:
     speakers = {"ada": [training.word(1)] * 3, "bob": [training.word(2)] * 3}
     known = SpeakerVerifier(speakers)
-    before = np.concatenate([tiny_family.sound(0.5), np.zeros(SAMPLE_RATE // 5, np.float32)])
+    before = np.concatenate(
+        [tiny_family.synthetic_audio(0.5), np.zeros(SAMPLE_RATE // 5, np.float32)]
+    )
     for name, clips in speakers.items():
         name_found, similarity = known.identify(
             np.concatenate([before, clips[0]])
@@ -122,8 +124,8 @@ def test_the_network_equals_resemblyzers(monkeypatch: pytest.MonkeyPatch) -> Non
         from resemblyzer import VoiceEncoder  # type: ignore[import-untyped]
         from resemblyzer.audio import wav_to_mel_spectrogram  # type: ignore[import-untyped]
     word = training.word(0)[8_000:16_000]
-    sound = np.resize(word, 25_600) * (10 ** (-30 / 20) / np.sqrt(np.mean(word**2)))
-    mels = wav_to_mel_spectrogram(sound)[None, :160]
+    samples = np.resize(word, 25_600) * (10 ** (-30 / 20) / np.sqrt(np.mean(word**2)))
+    mels = wav_to_mel_spectrogram(samples)[None, :160]
     ours = _features(word)
     np.testing.assert_allclose(ours.numpy(), mels, rtol=1e-4, atol=1e-7)
     with torch.inference_mode():

@@ -12,7 +12,7 @@ from wakeword.detection.trigger import Event, Trigger, smooth
 # ---------------------------------------------------------------- by example
 
 
-def fired(scores: list[float], threshold: float = 0.5, refractory: int = 1) -> list[int]:
+def event_frames(scores: list[float], threshold: float = 0.5, refractory: int = 1) -> list[int]:
     logits = np.log(np.asarray(scores) / (1 - np.asarray(scores)))[:, None]
     events, _ = Trigger((threshold,), 1, refractory).run(logits)
     return [event.frame for event in events]
@@ -34,12 +34,12 @@ def fired(scores: list[float], threshold: float = 0.5, refractory: int = 1) -> l
     ],
 )
 def test_refractory_and_rearm(scores: list[float], refractory: int, frames: list[int]) -> None:
-    assert fired(scores, refractory=refractory) == frames
+    assert event_frames(scores, refractory=refractory) == frames
 
 
 def test_threshold_0_gives_every_local_peak() -> None:
     scores = [0.1, 0.3, 0.2, 0.2, 0.6, 0.6, 0.1, 0.05, 0.4]
-    assert fired(scores, threshold=0.0, refractory=100) == [1, 4]  # the last may still rise
+    assert event_frames(scores, threshold=0.0, refractory=100) == [1, 4]  # the last may still rise
 
 
 def test_keywords_are_detected_independently() -> None:
@@ -99,10 +99,10 @@ def test_any_threshold_can_be_derived_from_the_peaks(
     quiet = np.full((smoothing + 1, 2), -9.0)
     frames = np.concatenate([quiet, np.asarray(logits), quiet])
     peaks, _ = Trigger((0.0, 0.0), smoothing, 1).run(frames)
-    fired, _ = Trigger((threshold, threshold), smoothing, 1).run(frames)
+    event_frames, _ = Trigger((threshold, threshold), smoothing, 1).run(frames)
     for keyword in (0, 1):
         reached = [p.frame for p in peaks if p.keyword == keyword and p.score >= threshold]
-        began = [e.frame for e in fired if e.keyword == keyword]
+        began = [e.frame for e in event_frames if e.keyword == keyword]
         assert bool(reached) == bool(began)
         assert len(reached) >= len(began)
         assert all(any(frame >= start for frame in reached) for start in began)

@@ -82,8 +82,8 @@ def encoder(tmp_path: Path) -> EmformerEncoder:
 
 
 def features(seconds: float) -> Tensor:
-    sound = torch.from_numpy(tiny_family.sound(seconds, seed=5))[None]
-    return PiecewiseLogMel()(sound)[0]
+    waveform = torch.from_numpy(tiny_family.synthetic_audio(seconds, seed=5))[None]
+    return PiecewiseLogMel()(waveform)[0]
 
 
 def normed(x: Tensor) -> Tensor:
@@ -92,13 +92,13 @@ def normed(x: Tensor) -> Tensor:
 
 
 def test_features_equal_torchaudios() -> None:
-    sound = torch.from_numpy(tiny_family.sound(2.0))
-    sound[8_000:12_000] *= 1e-4  # below e, where the piecewise logarithm is linear
+    waveform = torch.from_numpy(tiny_family.synthetic_audio(2.0))
+    waveform[8_000:12_000] *= 1e-4  # below e, where the piecewise logarithm is linear
     pipeline = torchaudio.pipelines.rnnt_pipeline
     mel = torchaudio.transforms.MelSpectrogram(16_000, n_fft=400, n_mels=80, hop_length=160)
-    expected = pipeline._piecewise_linear_log(mel(sound).T * pipeline._gain)
+    expected = pipeline._piecewise_linear_log(mel(waveform).T * pipeline._gain)
     assert 0.01 < (expected < 1).float().mean() < 0.5
-    frames = PiecewiseLogMel()(sound[None])[0][0]
+    frames = PiecewiseLogMel()(waveform[None])[0][0]
     assert len(expected) - len(frames) <= 2
     torch.testing.assert_close(frames, expected[: len(frames)], atol=1e-4, rtol=0)
     silent, _ = PiecewiseLogMel()(torch.zeros(1, 4000))
@@ -169,7 +169,7 @@ def test_a_checkpoint_is_read_trained_and_saved(tmp_path: Path) -> None:
     given[given.index("tiny")] = SPEC.name
     main(given, standalone_mode=False)
     model = load_model(out)
-    samples = torch.from_numpy(tiny_family.sound(4.0))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(4.0))[None]
     with torch.no_grad():
         at_once, _ = model(samples)
         parts = tiny_family.stream(model, samples, [1, 160, 1280, 4001])

@@ -61,7 +61,7 @@ def test_the_floor_lies_80_db_below_the_level(level: float) -> None:
 
 
 def test_a_level_moves_the_floor_and_nothing_else() -> None:
-    samples = torch.from_numpy(tiny_family.sound(1.0))[None] / 100
+    samples = torch.from_numpy(tiny_family.synthetic_audio(1.0))[None] / 100
     low, high = (LogMel(level=level)(samples)[0] for level in (0.5, 2.0))
     floor = LogMel(level=2.0).silence
     assert (low < floor).any() and (low > floor).any()
@@ -69,7 +69,7 @@ def test_a_level_moves_the_floor_and_nothing_else() -> None:
 
 
 def test_later_audio_does_not_change_earlier_features() -> None:
-    quiet = torch.from_numpy(tiny_family.sound(2.0))[None] / 30
+    quiet = torch.from_numpy(tiny_family.synthetic_audio(2.0))[None] / 30
     shout = quiet.clone()
     shout[:, 24_000:] *= 100
     unheard = (24_000 - 200) // HOP
@@ -89,7 +89,7 @@ def test_chunked_equals_offline_on_recordings(recording: Samples, sizes: list[in
 @settings(max_examples=50)
 @given(st.lists(st.integers(0, 700), min_size=1, max_size=8), st.integers(1, 3000))
 def test_chunked_equals_offline_for_any_sizes(sizes: list[int], length: int) -> None:
-    samples = torch.from_numpy(np.stack([tiny_family.sound(0.2, seed=s) for s in (1, 2)]))
+    samples = torch.from_numpy(np.stack([tiny_family.synthetic_audio(0.2, seed=s) for s in (1, 2)]))
     samples = samples[:, :length]
     frontend = LogMel()
     offline, _ = frontend(samples)
@@ -100,7 +100,7 @@ def test_chunked_equals_offline_for_any_sizes(sizes: list[int], length: int) -> 
 
 def test_a_state_is_a_value() -> None:
     frontend = LogMel()
-    samples = torch.from_numpy(tiny_family.sound(1.0))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(1.0))[None]
     for first in (100, 1000):
         _, state = frontend(samples[:, :first])
         before = state.pending.clone()
@@ -111,7 +111,7 @@ def test_a_state_is_a_value() -> None:
 
 
 def test_input_samples_are_neither_changed_nor_kept() -> None:
-    samples = torch.from_numpy(tiny_family.sound(1.0))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(1.0))[None]
     given = samples[:, :1000].clone()
     frontend = LogMel()
     _, state = frontend(given)
@@ -136,7 +136,7 @@ def test_look_ahead_is_as_declared() -> None:
 
 
 def test_a_frame_comes_as_soon_as_its_samples_are_complete() -> None:
-    samples = torch.from_numpy(tiny_family.sound(1.0))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(1.0))[None]
     for frames in (1, 2, 9):
         enough = HOP * (frames - 1) + 200
         assert LogMel()(samples[:, :enough])[0].shape[1] == (frames if frames > 1 else 0)
@@ -146,5 +146,5 @@ def test_a_frame_comes_as_soon_as_its_samples_are_complete() -> None:
 
 
 def test_other_numbers_of_mels() -> None:
-    features, _ = LogMel(128)(torch.from_numpy(tiny_family.sound(0.5))[None])
+    features, _ = LogMel(128)(torch.from_numpy(tiny_family.synthetic_audio(0.5))[None])
     assert features.shape[2] == 128

@@ -33,7 +33,7 @@ def test_windows_equal_transformers(tmp_path: Path, kind: str, normed: bool) -> 
     theirs = transformers.AutoModel.from_pretrained(tmp_path / "net").eval()
     theirs = theirs.get_encoder() if kind == "moonshine" else theirs
     hop = encoder.first_features * 160
-    samples = torch.from_numpy(tiny_family.sound(6 * hop / 16_000, seed=3))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(6 * hop / 16_000, seed=3))[None]
     last = samples[:, -4 * hop :]
     if normed:
         last = torch.from_numpy(
@@ -62,7 +62,7 @@ def test_a_trained_model_loads_without_the_hub(tmp_path: Path) -> None:
         file.unlink()
     model = load_model(out)
     assert model.origin.licence == "apache-2.0" and model.origin.streaming == "window"
-    samples = torch.from_numpy(tiny_family.sound(3.0))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(3.0))[None]
     with torch.no_grad():
         whole, _ = model(samples)
         parts = tiny_family.stream(model, samples, [1, 160, 1280, 4001])

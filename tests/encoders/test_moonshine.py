@@ -108,7 +108,7 @@ def test_equals_transformers_layer_by_layer() -> None:
     theirs.load_state_dict(weights())
     ours = MoonshineOffline(SPEC).eval()
     ours.trunk.load_state_dict(weights())
-    samples = torch.from_numpy(tiny_family.sound(1.3))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(1.3))[None]
     with torch.no_grad():
         expected = theirs(samples, output_hidden_states=True)
         found = ours.layers(samples)
@@ -146,7 +146,7 @@ def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
 def test_window_frames_are_those_of_the_offline_encoder() -> None:
     """Hops of five frames are 120 ms; a window slides over silence, then over the samples."""
     encoder = build_encoder(SPEC.name, "window", window=40, hop=5, output_layers=(1, 2)).eval()
-    samples = torch.from_numpy(tiny_family.sound(1.2))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(1.2))[None]
     with torch.no_grad():
         frames = tiny_family.stream(encoder, samples.reshape(1, -1, 160), [5, 1, 30])
         assert frames.shape == (1, 50, 64)
@@ -194,7 +194,7 @@ def reference(encoder: MoonshineChunked, samples: Tensor) -> Tensor:
 @pytest.mark.parametrize("sizes", [[1], [7, 1, 30], [1000]])
 def test_chunked_streaming_equals_one_masked_pass(sizes: list[int]) -> None:
     encoder = chunked()
-    samples = torch.from_numpy(tiny_family.sound(7.0))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(7.0))[None]
     with torch.no_grad():
         expected = reference(encoder, samples)
         found = tiny_family.stream(encoder, samples.reshape(1, -1, 160), sizes)
@@ -204,7 +204,7 @@ def test_chunked_streaming_equals_one_masked_pass(sizes: list[int]) -> None:
 
 def test_layer_groups_can_run_apart() -> None:
     encoder = chunked(output_layers=(1, 2))
-    features = torch.from_numpy(tiny_family.sound(3.0))[None].reshape(1, -1, 160)
+    features = torch.from_numpy(tiny_family.synthetic_audio(3.0))[None].reshape(1, -1, 160)
     with torch.no_grad():
         whole = encoder(features)[0]
         for depth in encoder.cacheable_depths()[1:]:
@@ -214,7 +214,7 @@ def test_layer_groups_can_run_apart() -> None:
 
 def test_look_ahead_is_what_the_gradient_says() -> None:
     encoder = chunked(chunk=10, norm_chunks=2)
-    samples = torch.from_numpy(tiny_family.sound(2.0))[None].requires_grad_()
+    samples = torch.from_numpy(tiny_family.synthetic_audio(2.0))[None].requires_grad_()
     frames = encoder(samples.reshape(1, -1, 160))[0]
     frames[0, 20].sum().backward()  # the first of a chunk waits longest
     assert samples.grad is not None
@@ -248,7 +248,7 @@ def test_a_model_is_trained_saved_and_streamed(tmp_path: Path, streaming: str) -
     assert model.origin.streaming == streaming
     waits_ms = {"chunked": (9 * 384 + 511) / 16, "window": 19 * 24}[streaming]
     assert model.look_ahead_ms == pytest.approx(waits_ms - 24)  # logits come every two frames
-    samples = torch.from_numpy(tiny_family.sound(3.0))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(3.0))[None]
     with torch.no_grad():
         whole, _ = model(samples)
         parts = tiny_family.stream(model, samples, [1, 160, 1280, 4001])

@@ -40,8 +40,8 @@ def encoder(**settings: object) -> MoonshineStreamingEncoder:
     return built.eval()
 
 
-def sound(seconds: float) -> Tensor:
-    return torch.from_numpy(tiny_family.sound(seconds, seed=5))[None]
+def waveform(seconds: float) -> Tensor:
+    return torch.from_numpy(tiny_family.synthetic_audio(seconds, seed=5))[None]
 
 
 def theirs(samples: Tensor) -> tuple[Tensor, ...]:
@@ -62,7 +62,7 @@ def theirs(samples: Tensor) -> tuple[Tensor, ...]:
 @pytest.mark.parametrize("sizes", [[1], [7, 1, 30], [1000]])
 @pytest.mark.parametrize("hop", [1, 8])
 def test_a_stream_equals_transformers_offline(sizes: list[int], hop: int) -> None:
-    samples = sound(3.0)
+    samples = waveform(3.0)
     expected = theirs(samples)
     with torch.no_grad():
         two_outputs = encoder(hop=hop, output_layers=(2, 5, 6))
@@ -84,7 +84,7 @@ def test_lower_output_layers_have_less_look_ahead() -> None:
 
 def test_look_ahead_holds_for_the_gradient() -> None:
     """With hops of one frame: 12 frames of layers, the last of which depend on 5 ms of samples."""
-    samples = sound(1.0).requires_grad_()
+    samples = waveform(1.0).requires_grad_()
     frames = encoder(hop=1)(samples.reshape(1, -1, 160))[0]
     frames[0, 20].sum().backward()
     assert samples.grad is not None
@@ -94,7 +94,7 @@ def test_look_ahead_holds_for_the_gradient() -> None:
 
 def test_layer_groups_can_run_apart() -> None:
     two_outputs = encoder(output_layers=(4, 6))
-    features = sound(2.0).reshape(1, -1, 160)
+    features = waveform(2.0).reshape(1, -1, 160)
     with torch.no_grad():
         whole = two_outputs(features)[0]
         for depth in two_outputs.cacheable_depths()[1:]:
@@ -103,7 +103,7 @@ def test_layer_groups_can_run_apart() -> None:
 
 
 def test_two_streams_in_one_batch_are_independent() -> None:
-    one, other = sound(1.5), sound(1.5).flip(1)
+    one, other = waveform(1.5), waveform(1.5).flip(1)
     with torch.no_grad():
         both = encoder()(torch.cat([one, other]).reshape(2, -1, 160))[0]
         for number, alone in enumerate((one, other)):
@@ -127,7 +127,7 @@ def test_a_checkpoint_is_read_trained_and_streamed(tmp_path: Path) -> None:
     given[given.index("tiny")] = SPEC.name
     main(given, standalone_mode=False)
     model = load_model(out)
-    samples = sound(4.0)
+    samples = waveform(4.0)
     with torch.no_grad():
         whole, _ = model(samples)
         parts = tiny_family.stream(model, samples, [1, 160, 1280, 4001])

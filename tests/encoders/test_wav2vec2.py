@@ -68,7 +68,7 @@ def test_windows_equal_torchaudios(tmp_path: Path, kind: str) -> None:
     output_layers = {"window": 20, "hop": 4, "output_layers": (1, 2)}
     encoder, stripped, _ = load_encoder(of.name, path=path, **output_layers)
     assert stripped.stripped_tensors == 2 and stripped.stripped_parameters == 29 * 33
-    samples = torch.from_numpy(tiny_family.sound(0.8, seed=3))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(0.8, seed=3))[None]
     theirs = wav2vec2._trunk(of).eval()
     theirs.load_state_dict(torch.load(path, weights_only=True), strict=False)
     if kind in ("wav2vec2-large", "hubert-large"):

@@ -22,7 +22,7 @@ from wakeword.evaluation import benchmark
 
 def test_every_full_block_is_fed_once_after_a_second_of_warm_up() -> None:
     fed: list[Samples] = []
-    samples = tiny_family.sound(2.0)[: 20 * benchmark.BLOCK_SAMPLES + 7]
+    samples = tiny_family.synthetic_audio(2.0)[: 20 * benchmark.BLOCK_SAMPLES + 7]
     cost = benchmark.measure_engine("engine", fed.append, samples)
     assert np.array_equal(np.concatenate(fed[-20:]), samples[: 20 * benchmark.BLOCK_SAMPLES])
     assert sum(map(len, fed[:-20])) >= SAMPLE_RATE
@@ -32,7 +32,7 @@ def test_every_full_block_is_fed_once_after_a_second_of_warm_up() -> None:
 @pytest.mark.parametrize("streaming", ["chunked", "window"])
 def test_stream_and_offline_differ_by_rounding_only(tiny: EncoderSpec, streaming: str) -> None:
     model = tiny_family.model(streaming)
-    assert 0 <= benchmark.stream_difference(model, tiny_family.sound(3.0)) <= 1e-4
+    assert 0 <= benchmark.stream_difference(model, tiny_family.synthetic_audio(3.0)) <= 1e-4
 
 
 def test_a_lost_state_shows_in_the_stream_difference(
@@ -46,7 +46,7 @@ def test_a_lost_state_shows_in_the_stream_difference(
         return frames, state._replace(caches=tuple((0 * k, 0 * v) for k, v in state.caches))
 
     monkeypatch.setattr(model.encoder, "forward", forward_without_cache)
-    assert benchmark.stream_difference(model, tiny_family.sound(3.0)) > 1e-2
+    assert benchmark.stream_difference(model, tiny_family.synthetic_audio(3.0)) > 1e-2
 
 
 @pytest.mark.parametrize("chunk", [4, 100])
@@ -65,7 +65,7 @@ def test_streams_per_core_counts_the_audio_of_all_streams(
 ) -> None:
     clock = iter([10.0, 12.0])  # two processor seconds between the two readings
     monkeypatch.setattr(benchmark.time, "process_time", lambda: next(clock))
-    streams = benchmark.streams_per_core(tiny_family.model(), tiny_family.sound(4.0), 3)
+    streams = benchmark.streams_per_core(tiny_family.model(), tiny_family.synthetic_audio(4.0), 3)
     assert streams == pytest.approx(3 * 40 * 0.08 / 2.0)
 
 
@@ -100,8 +100,8 @@ def test_bench_as_a_table_and_as_json(model_file: Path, monkeypatch: pytest.Monk
 
 
 def test_bench_on_a_recording(model_file: Path, tmp_path: Path) -> None:
-    save_audio(tmp_path / "long.wav", tiny_family.sound(5.0))
-    save_audio(tmp_path / "short.wav", tiny_family.sound(1.0))
+    save_audio(tmp_path / "long.wav", tiny_family.synthetic_audio(5.0))
+    save_audio(tmp_path / "short.wav", tiny_family.synthetic_audio(1.0))
     command = ["bench", str(model_file), "--json", "--seconds", "4", "--audio"]
     values = json.loads(CliRunner().invoke(main, [*command, str(tmp_path / "long.wav")]).stdout)
     assert values["seconds"] == 4

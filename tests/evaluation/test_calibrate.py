@@ -70,7 +70,7 @@ def run(*arguments: object) -> str:
 def file(tiny: EncoderSpec, tmp_path: Path) -> Path:
     save_model(tiny_family.model(), tmp_path / "m.wakeword")
     for i in range(4):
-        save_audio(tmp_path / "evenings" / f"{i}.flac", tiny_family.sound(6.0, seed=i))
+        save_audio(tmp_path / "evenings" / f"{i}.flac", tiny_family.synthetic_audio(6.0, seed=i))
     return tmp_path / "m.wakeword"
 
 
@@ -129,7 +129,7 @@ def test_keyword_clips_choose_smoothing_and_refractory_time(file: Path) -> None:
     model = load_model(file)
     for number, word in enumerate((*model.keywords, "negatives")):
         for i in range(3):
-            clip = tiny_family.sound(1.0, seed=10 * number + i)
+            clip = tiny_family.synthetic_audio(1.0, seed=10 * number + i)
             save_audio(file.parent / "data" / "dev" / word / f"{i}.wav", clip)
     data = assign_splits(read_dataset(file.parent / "data"))
     calibration = calibrate(model, negatives=[file.parent / "evenings"], data=data)

@@ -46,9 +46,11 @@ def test_conditions_that_choose_nothing_draw_nothing() -> None:
 
 
 def test_rooms_and_noises_are_chosen_by_the_generator() -> None:
-    rooms = [ROOMS[1].acoustics(100, [], RIRS, np.random.default_rng(i)) for i in range(20)]
-    assert {id(acoustics.rir) for acoustics in rooms} == {id(rir) for rir in RIRS}
-    assert all(acoustics.fits_peaks and acoustics.noise is None for acoustics in rooms)
+    room_acoustics = [
+        ROOMS[1].acoustics(100, [], RIRS, np.random.default_rng(i)) for i in range(20)
+    ]
+    assert {id(acoustics.rir) for acoustics in room_acoustics} == {id(rir) for rir in RIRS}
+    assert all(acoustics.fits_peaks and acoustics.noise is None for acoustics in room_acoustics)
     noises = [noisy(5.0).acoustics(100, NOISES, [], np.random.default_rng(i)) for i in range(60)]
     drawn = {tuple(acoustics.noise.tolist()) for acoustics in noises}
     rotations = {tuple(np.roll(noise, k).tolist()) for noise in NOISES for k in range(3)}

@@ -78,10 +78,10 @@ def test_a_result_has_misses_and_latency_of_each_clip(scored: Scored) -> None:
     percentiles = result.latency_percentiles
     assert percentiles is not None and percentiles[0] == pytest.approx(0.3, abs=0.03)
     low, high = result.operating_points[0.1], result.operating_points[1.0]
-    assert low is not None and (low.missed, low.false_accepts) == (2, 0)
-    assert high is not None and (high.missed, high.false_accepts) == (1, 1)
-    assert [clip.missed[0.5] for clip in result.clip_results] == [False, False, True]
-    assert [clip.missed[0.1] for clip in result.clip_results] == [False, True, True]
+    assert low is not None and (low.misses, low.false_accepts) == (2, 0)
+    assert high is not None and (high.misses, high.false_accepts) == (1, 1)
+    assert [clip.missed_at[0.5] for clip in result.clip_results] == [False, False, True]
+    assert [clip.missed_at[0.1] for clip in result.clip_results] == [False, True, True]
     speakers = result.speaker_bootstrap(1.0)
     assert speakers is not None and (speakers.low, speakers.high) == (0.0, 1.0)
 
@@ -152,6 +152,6 @@ def test_shifting_all_scores_changes_no_rate(
         return keyword_result(model, 0, positives, replace(negatives, logits=negatives.logits + by))
 
     before, after = result(0.0), result(shift)
-    assert [(p.missed, p.false_accepts) for p in before.operating_points.values() if p] == [
-        (p.missed, p.false_accepts) for p in after.operating_points.values() if p
+    assert [(p.misses, p.false_accepts) for p in before.operating_points.values() if p] == [
+        (p.misses, p.false_accepts) for p in after.operating_points.values() if p
     ]

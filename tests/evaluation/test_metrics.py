@@ -125,7 +125,7 @@ def test_sweep_by_hand() -> None:
     negatives = events_of([(10.0, 0.3), (20.0, 0.6), (30.0, 0.1)])
     spoken = segments((1.0, 2.0), (3.0, 4.0))
     points = sweep(positives, spoken, negatives, 0.5, [0.2, 0.5, 0.95], 0.8)
-    assert [(p.missed, p.false_accepts) for p in points] == [(0, 2), (1, 1), (2, 0)]
+    assert [(p.misses, p.false_accepts) for p in points] == [(0, 2), (1, 1), (2, 0)]
     assert [p.miss_rate for p in points] == [0.0, 0.5, 1.0]
     assert [p.false_accepts_per_hour for p in points] == [4.0, 2.0, 0.0]
 
@@ -151,23 +151,23 @@ THRESHOLDS = st.lists(st.floats(0, 1), min_size=2, max_size=10).map(sorted)
 def test_sweep_over_peaks_is_monotone(positives, negatives, thresholds) -> None:
     spoken = segments(*((float(t), t + 5.0) for t in range(0, 100, 10)))
     points = sweep(events_of(positives), spoken, events_of(negatives), 1.0, thresholds, 0.8)
-    missed = [point.missed for point in points]
+    misses = [point.misses for point in points]
     accepted = [point.false_accepts for point in points]
-    assert missed == sorted(missed)
+    assert misses == sorted(misses)
     assert accepted == sorted(accepted, reverse=True)
 
 
 def curve(*missed_and_accepts: tuple[int, int], spoken: int = 10) -> list[DetPoint]:
     return [
-        DetPoint(0.1 * (i + 1), missed, spoken, accepts, 2.0)
-        for i, (missed, accepts) in enumerate(missed_and_accepts)
+        DetPoint(0.1 * (i + 1), misses, spoken, accepts, 2.0)
+        for i, (misses, accepts) in enumerate(missed_and_accepts)
     ]
 
 
 def test_merging_adds_keywords_and_keeps_negatives() -> None:
     one, two = curve((0, 8), (4, 2)), curve((1, 8), (6, 2), spoken=20)
     both = merge_curves([one, two])
-    assert [(p.missed, p.spoken, p.false_accepts, p.hours) for p in both] == [
+    assert [(p.misses, p.spoken, p.false_accepts, p.hours) for p in both] == [
         (1, 30, 8, 2.0),
         (10, 30, 2, 2.0),
     ]

@@ -25,7 +25,7 @@ from wakeword.model.file import load_model, save_model
 def file(tiny: EncoderSpec, tmp_path: Path) -> Path:
     save_model(tiny_family.model(), tmp_path / "m.wakeword")
     for i in range(3):
-        save_audio(tmp_path / "evenings" / f"{i}.flac", tiny_family.sound(12.0, seed=i))
+        save_audio(tmp_path / "evenings" / f"{i}.flac", tiny_family.synthetic_audio(12.0, seed=i))
     return tmp_path / "m.wakeword"
 
 

@@ -17,11 +17,13 @@ HOURS = 0.5
 
 
 def row(
-    keyword: str = "alexa", condition: str = "clean", *, missed: int = 4, fired: int = 0
+    keyword: str = "alexa", condition: str = "clean", *, misses: int = 4, false_accepts: int = 0
 ) -> KeywordResult:
     """Missed falls from 10 to 0 of 20 while false accepts rise from 0 to 10 in half an hour."""
     curve = tuple(DetPoint(1 - i / 11, 10 - i, 20, i, HOURS) for i in range(11))
-    return KeywordResult(keyword, condition, 20, {}, curve, DetPoint(0.6, missed, 20, fired, HOURS))
+    return KeywordResult(
+        keyword, condition, 20, {}, curve, DetPoint(0.6, misses, 20, false_accepts, HOURS)
+    )
 
 
 def evaluation(*rows: KeywordResult) -> Evaluation:
@@ -38,7 +40,7 @@ def test_writes_a_png_with_colours_in_it(tmp_path: Path) -> None:
     import matplotlib.image
 
     path = tmp_path / "new folder" / "det.png"
-    save_det_plot(evaluation(row(), row(condition="10 dB", missed=7)), path)
+    save_det_plot(evaluation(row(), row(condition="10 dB", misses=7)), path)
     assert path.read_bytes().startswith(b"\x89PNG\r\n")
     pixels = matplotlib.image.imread(path)
     assert pixels.shape[0] > 600 and pixels.shape[1] > 900
@@ -83,13 +85,13 @@ def test_a_line_for_each_keyword_and_condition_with_its_shipped_point() -> None:
 
 
 def test_a_shipped_point_without_false_accepts_lies_in_the_grey() -> None:
-    def shipped_x(fired: int) -> float:
-        figure = det_figure(evaluation(row(fired=fired)))
+    def shipped_x(false_accepts: int) -> float:
+        figure = det_figure(evaluation(row(false_accepts=false_accepts)))
         (point,) = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 1]
         return float(point.get_xdata()[0])
 
-    assert shipped_x(fired=3) == pytest.approx(6.0)
-    assert shipped_x(fired=0) < 1 / HOURS
+    assert shipped_x(false_accepts=3) == pytest.approx(6.0)
+    assert shipped_x(false_accepts=0) < 1 / HOURS
 
 
 def test_the_frontier_is_the_fewest_misses_within_each_rate() -> None:

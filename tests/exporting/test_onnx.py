@@ -34,7 +34,7 @@ from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.model.provenance import Origin
 
-SOUND = tiny_family.sound(4.0)
+SOUND = tiny_family.synthetic_audio(4.0)
 
 
 def random_model(name: str, kind: str, seed: int, **settings: int) -> WakeWordModel:

@@ -22,7 +22,7 @@ from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import CheckpointError
 from wakeword.model.file import load_model, save_model
 
-SOUND = torch.from_numpy(tiny_family.sound(2.0))[None]
+SOUND = torch.from_numpy(tiny_family.synthetic_audio(2.0))[None]
 
 About = dict[str, Any]
 

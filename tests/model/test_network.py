@@ -10,7 +10,7 @@ from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.model.network import WakeWordModel
 
-SOUND = torch.from_numpy(tiny_family.sound(2.0))[None]
+SOUND = torch.from_numpy(tiny_family.synthetic_audio(2.0))[None]
 
 
 @pytest.mark.parametrize(

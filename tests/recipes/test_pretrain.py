@@ -37,7 +37,7 @@ def speech(tmp_path: Path) -> Path:
     rows = []
     for i in range(12):
         path = tmp_path / f"{i}.wav"
-        save_audio(path, tiny_family.sound(2.5, seed=i))
+        save_audio(path, tiny_family.synthetic_audio(2.5, seed=i))
         row = {"audio_filepath": path.name, "duration": 2.5, "speaker": f"s{i}", "split": "train"}
         rows.append(
             row | ({"label": "ping"} if i == 0 else {"text": f"{'ping' if i == 1 else 'a'} b"})
@@ -92,7 +92,7 @@ def test_transcripts_are_kept_where_whisper_is_confident(
     rows.append({"audio_filepath": "known.wav", "duration": 2.5, "text": "as it was"})
     rows += [{"audio_filepath": f"{name}.wav", "duration": 2.5} for name in transcripts]
     for row in rows:
-        save_audio(tmp_path / str(row["audio_filepath"]), tiny_family.sound(2.5))
+        save_audio(tmp_path / str(row["audio_filepath"]), tiny_family.synthetic_audio(2.5))
     manifest = tmp_path / "speech.jsonl"
     manifest.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
     answers = iter(transcripts.values())

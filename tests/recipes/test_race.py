@@ -313,8 +313,8 @@ def test_the_loudest_frames_are_10_db_apart(benchmark: Any) -> None:
 
 
 def test_the_mean_over_keywords_has_the_interval_of_all_their_clips(benchmark: Any) -> None:
-    points = [DetPoint(0.5, missed, spoken, 0, 3.0) for missed, spoken in ((1, 10), (3, 60))]
-    row = benchmark.scoring.Row
+    points = [DetPoint(0.5, misses, spoken, 0, 3.0) for misses, spoken in ((1, 10), (3, 60))]
+    row = benchmark.scoring.EngineResult
     rows = [
         row("Fake", keyword, "clean", (point, None), (0.1,), 3.0)
         for keyword, point in zip(("ping", "pong"), points, strict=True)

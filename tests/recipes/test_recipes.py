@@ -97,7 +97,7 @@ def test_frontend_level(
     for label in ("ping", "other"):
         for i in range(2):
             path = tmp_path / "data" / "dev" / label / f"{i}.wav"
-            save_audio(path, tiny_family.sound(2.5, seed=i))
+            save_audio(path, tiny_family.synthetic_audio(2.5, seed=i))
     run_recipe("frontend_level.py", str(tmp_path / "data"), "--clips", "2", monkeypatch=monkeypatch)
     printed = capsys.readouterr().out
     assert "2 clips" in printed
@@ -215,7 +215,7 @@ def test_serve_load(
     origin = Origin("wakeword-stream", "chunked", "", "none", "conv", {})
     point = OperatingPoint({"ping": 0.5}, 0.08, 0.2)
     save_model(WakeWordModel(encoder, head, ["ping"], origin, point), tmp_path / "a.wakeword")
-    save_audio(tmp_path / "a.flac", tiny_family.sound(3.0))
+    save_audio(tmp_path / "a.flac", tiny_family.synthetic_audio(3.0))
     few = ("--clients", "3", "--minutes", "0.1", "--hostile", "100")
     command = ("serve_load.py", tmp_path / "a.wakeword", tmp_path / "a.flac", *few)
     run_recipe(*command, monkeypatch=monkeypatch)
@@ -301,7 +301,7 @@ def test_soak(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name, seconds, seed in (("long", 12.0, 1), ("clip", 1.0, 2)):
-        save_audio(tmp_path / f"{name}.wav", tiny_family.sound(seconds, seed=seed))
+        save_audio(tmp_path / f"{name}.wav", tiny_family.synthetic_audio(seconds, seed=seed))
     recordings = (tmp_path / "long.wav", tmp_path / "clip.wav")
     run_recipe("soak.py", model_file, *recordings, "--hours", "0.02", monkeypatch=monkeypatch)
     printed = capsys.readouterr().out

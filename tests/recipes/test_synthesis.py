@@ -86,7 +86,7 @@ def hum(
 ) -> Samples:
     """In place of `synthesise`, for phonemes of Kokoro."""
     assert phonemes and voice.engine == "kokoro"
-    return tiny_family.sound(len(text) / speed / 20, seed=seed)
+    return tiny_family.synthetic_audio(len(text) / speed / 20, seed=seed)
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -103,7 +103,7 @@ def test_known_keywords_are_measured_on_other_voices(
 
     def synthesise(text: str, voice: Voice, **_: object) -> Samples:
         spoken.append((text.strip(".!?,"), voice.name))
-        return tiny_family.sound(1.0, seed=len(spoken))
+        return tiny_family.synthetic_audio(1.0, seed=len(spoken))
 
     monkeypatch.setattr("wakeword.tts.voices.list_voices", lambda: voices)
     monkeypatch.setattr("wakeword.tts.synthesis.synthesise", synthesise)

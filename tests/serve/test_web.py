@@ -47,7 +47,7 @@ def with_server(server: WebServer, use: Use) -> Any:
 
 
 def pcm(seconds: float = 2.0, seed: int = 0) -> np.ndarray:
-    return (tiny_family.sound(seconds, seed, RATE) * 32767).astype("<i2")
+    return (tiny_family.synthetic_audio(seconds, seed, RATE) * 32767).astype("<i2")
 
 
 async def stream(

@@ -63,7 +63,7 @@ def local_detections(
 
 
 def pcm(seconds: float = 2.0, seed: int = 0) -> np.ndarray:
-    return (tiny_family.sound(seconds, seed) * 32767).astype("<i2")
+    return (tiny_family.synthetic_audio(seconds, seed) * 32767).astype("<i2")
 
 
 def chunks(samples: np.ndarray, start_ms: int = 0) -> Iterator[Event]:
@@ -189,7 +189,7 @@ def test_clients_do_not_influence_each_other(registry: ModelRegistry) -> None:
 
 
 def test_stereo_and_other_rates_are_accepted(registry: ModelRegistry) -> None:
-    samples = (tiny_family.sound(1.0, rate=48_000) * 32767).astype("<i2")
+    samples = (tiny_family.synthetic_audio(1.0, rate=48_000) * 32767).astype("<i2")
     local = registry.open_session(None, 48_000)
     expected = [*local.feed(samples), *local.flush()]
     session = WyomingSession(registry)

@@ -20,8 +20,8 @@ from wakeword.simulate.effects import (
     reverberate,
 )
 
-SOUND = tiny_family.sound(1.0)
-NOISE = tiny_family.sound(0.3, seed=7)
+SOUND = tiny_family.synthetic_audio(1.0)
+NOISE = tiny_family.synthetic_audio(0.3, seed=7)
 RIR = np.float32([0.5, 1.0, 0.2])
 
 

@@ -19,22 +19,22 @@ from wakeword.evaluation.results import (
 
 
 def keyword_result(
-    missed: Sequence[bool], *, keyword: str = "alexa", condition: str = "clean", hours: float = 4.0
+    misses: Sequence[bool], *, keyword: str = "alexa", condition: str = "clean", hours: float = 4.0
 ) -> KeywordResult:
     """A result whose clips, by three speakers in turn, are missed as given at every rate."""
-    point = DetPoint(0.7, sum(missed), len(missed), 1, hours)
-    clips = [Clip(Path(f"{i}.wav"), keyword, f"s{i % 3}") for i in range(len(missed))]
+    point = DetPoint(0.7, sum(misses), len(misses), 1, hours)
+    clips = [Clip(Path(f"{i}.wav"), keyword, f"s{i % 3}") for i in range(len(misses))]
     clip_results = tuple(
         ClipResult(clip, dict.fromkeys(FALSE_ACCEPT_RATES, miss), None if miss else 0.1)
-        for clip, miss in zip(clips, missed, strict=True)
+        for clip, miss in zip(clips, misses, strict=True)
     )
     points = dict.fromkeys(FALSE_ACCEPT_RATES, point)
-    return KeywordResult(keyword, condition, len(missed), points, (point,), point, clip_results)
+    return KeywordResult(keyword, condition, len(misses), points, (point,), point, clip_results)
 
 
-def evaluation(missed: Sequence[bool], hours: float = 4.0) -> Evaluation:
+def evaluation(misses: Sequence[bool], hours: float = 4.0) -> Evaluation:
     """An evaluation of one keyword under one condition, with a note."""
-    return Evaluation((keyword_result(missed, hours=hours),), hours, ("a <note>",))
+    return Evaluation((keyword_result(misses, hours=hours),), hours, ("a <note>",))
 
 
 def full_evaluation() -> Evaluation:

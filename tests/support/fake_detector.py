@@ -45,9 +45,9 @@ class Detector:
         self.seconds += 0.01
         self.scores["loud"] = peak
         loud = peak > self.thresholds["loud"]
-        fires = loud and self.quiet_s >= 0.5
+        is_detected = loud and self.quiet_s >= 0.5
         self.quiet_s = 0.0 if loud else self.quiet_s + 0.01
-        return [Detection("loud", peak, self.seconds)] if fires else []
+        return [Detection("loud", peak, self.seconds)] if is_detected else []
 
 
 def open_detector(file, threshold, rate=16_000, gate=None, verify=None):

@@ -173,7 +173,7 @@ def model(
     return WakeWordModel(encoder, built, keywords, origin, point).eval()
 
 
-def sound(seconds: float = 2.0, seed: int = 0, rate: int = 16_000) -> Samples:
+def synthetic_audio(seconds: float = 2.0, seed: int = 0, rate: int = 16_000) -> Samples:
     """Synthetic audio with syllables, pauses and a changing spectrum."""
     rng = np.random.default_rng(seed)
     time_s = np.arange(round(rate * seconds)) / rate

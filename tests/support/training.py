@@ -41,7 +41,7 @@ def write_data(folder: Path, clips: int = 16, label: str = "ping") -> Path:
     """A manifest of keywords and other audio by four speakers, one of them for dev."""
     rows = []
     for i in range(clips):
-        recordings = (label, word(i)), ("", tiny_family.sound(2.5, seed=100 + i))
+        recordings = (label, word(i)), ("", tiny_family.synthetic_audio(2.5, seed=100 + i))
         for keyword, samples in recordings:
             path = folder / f"{keyword or 'other'}-{i}.wav"
             save_audio(path, samples)

@@ -16,8 +16,8 @@ from wakeword.simulate.effects import coloured_noise
 from wakeword.simulate.rirs import simulate_rir
 from wakeword.training.augmentation import AugmentConfig, Augmenter, mask_features
 
-SOUND = tiny_family.sound(1.0)
-NOISE = tiny_family.sound(0.3, seed=7)
+SOUND = tiny_family.synthetic_audio(1.0)
+NOISE = tiny_family.synthetic_audio(0.3, seed=7)
 RIR = np.float32([0.5, 1.0, 0.2])
 
 

@@ -57,11 +57,11 @@ def test_the_keyword_is_detected_in_another_voice_and_other_speech_is_not(
     assert model.origin.training["keyword_clips"] == 3
     quiet = np.zeros(8_000, np.float32)
     words = [speech(text, "f4") for text in (talk, "computer", "and then it was late again")]
-    sound = np.concatenate([piece for word in words for piece in (word, quiet)])
-    (heard,) = wakeword.Detector(model, threshold=0.5).feed(sound)
+    samples = np.concatenate([piece for word in words for piece in (word, quiet)])
+    (detection,) = wakeword.Detector(model, threshold=0.5).feed(samples)
     ends_s = (len(words[0]) + len(quiet) + len(words[1])) / 16_000
-    assert heard.time == pytest.approx(ends_s, abs=0.4)
-    assert stream_difference(model, sound) < 1e-3
+    assert detection.time == pytest.approx(ends_s, abs=0.4)
+    assert stream_difference(model, samples) < 1e-3
 
 
 def test_the_same_clips_give_the_same_model(

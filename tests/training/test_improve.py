@@ -32,17 +32,17 @@ from wakeword.training.strategy import Strategy
 from wakeword.training.train import train
 
 
-def evaluation(missed: list[bool], false_accepts: int) -> Evaluation:
+def evaluation(misses: list[bool], false_accepts: int) -> Evaluation:
     """Missed at its own threshold and at 0.5 per hour; as many false accepts at both."""
     points = tuple(
-        DetPoint(threshold, sum(missed), len(missed), count, 10.0)
+        DetPoint(threshold, sum(misses), len(misses), count, 10.0)
         for threshold, count in ((0.5, false_accepts), (0.9, false_accepts))
     )
     words = tuple(
         ClipResult(clip, {0.5: miss}, None if miss else 0.1)
-        for clip, miss in zip(CLIPS, missed, strict=False)
+        for clip, miss in zip(CLIPS, misses, strict=False)
     )
-    row = KeywordResult("ping", "clean", len(missed), {0.5: points[1]}, points, points[1], words)
+    row = KeywordResult("ping", "clean", len(misses), {0.5: points[1]}, points, points[1], words)
     return Evaluation((row,), 10.0, ())
 
 
@@ -107,12 +107,12 @@ def reviewed(folder: Path, words: str, others: str, count: int) -> Path:
     """New clips under the labels that are asked for."""
     rows = []
     for i in range(count):
-        for name, sound, label in (
+        for name, samples, label in (
             ("word", training.word(1000 + i), words),
-            ("other", tiny_family.sound(2.5, seed=2000 + i), others),
+            ("other", tiny_family.synthetic_audio(2.5, seed=2000 + i), others),
         ):
             path = folder / f"{name}-{i}.wav"
-            save_audio(path, sound)
+            save_audio(path, samples)
             rows.append(json.dumps({"audio_filepath": path.name, "label": label}))
     manifest = folder / "reviewed.jsonl"
     manifest.write_text("\n".join(rows), encoding="utf-8")

@@ -76,7 +76,7 @@ def test_frozen_weights_do_not_move(tiny: EncoderSpec, strategy_name: str) -> No
     optimiser = torch.optim.AdamW(groups, weight_decay=0.1)
     model.train()
     keep_frozen(model)
-    logits, _ = model(torch.from_numpy(tiny_family.sound(0.5))[None])
+    logits, _ = model(torch.from_numpy(tiny_family.synthetic_audio(0.5))[None])
     logits.square().sum().backward()
     optimiser.step()
     moved = {n for n, tensor in model.state_dict().items() if not torch.equal(tensor, before[n])}
@@ -88,21 +88,21 @@ def test_frozen_weights_do_not_move(tiny: EncoderSpec, strategy_name: str) -> No
 
 def test_low_rank_updates_are_trained_and_merged(tiny: EncoderSpec) -> None:
     model = tiny_family.model()
-    sound = torch.from_numpy(tiny_family.sound(0.5))[None]
+    samples = torch.from_numpy(tiny_family.synthetic_audio(0.5))[None]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    unchanged = model(sound)[0]
+    unchanged = model(samples)[0]
     add_low_rank(model.encoder, 2)
-    assert torch.equal(model(sound)[0], unchanged)
+    assert torch.equal(model(samples)[0], unchanged)
     strategy = choose_strategy("lora:2", model.encoder, 10, 50)
     groups = parameter_groups(model.encoder, model.head, strategy, 0.01)
     optimiser = torch.optim.Adam(groups)
     for _ in range(2):  # the first step moves one side of the product alone
         optimiser.zero_grad()
-        model(sound)[0].square().sum().backward()
+        model(samples)[0].square().sum().backward()
         optimiser.step()
-    trained = model(sound)[0]
+    trained = model(samples)[0]
     merge_low_rank(model.encoder)
-    assert torch.allclose(model(sound)[0], trained, atol=1e-5)
+    assert torch.allclose(model(samples)[0], trained, atol=1e-5)
     after = model.state_dict()
     assert after.keys() == before.keys()
     matrices = {

@@ -70,7 +70,7 @@ def test_training_gives_a_model_that_detects_the_keyword(
     dataset = read_dataset(data)
     trained = train(dataset, ["ping"], config, weights=weights, work_dir=tmp_path / "work")
     clean = evaluate(trained.model, dataset).results[0]
-    best = min(point.missed for point in clean.curve if point.false_accepts == 0)
+    best = min(point.misses for point in clean.curve if point.false_accepts == 0)
     assert best <= clean.clips / 4
     assert trained.history[-1].loss < trained.history[0].loss
     assert "stripped the transcription head: 4 decoder tensors" in trained.stripped

@@ -31,7 +31,7 @@ def summarise_measurement(measurement: Measurement) -> list[str]:
     lines = ["miss rate at the stored threshold (95 % interval):"]
     for result in evaluation.results:
         lines.append(
-            f"  {result.condition:24} {result.shipped.missed:3} of {result.clips:3} clips missed  "
+            f"  {result.condition:24} {result.shipped.misses:3} of {result.clips:3} clips missed  "
             f"{format_percent_estimate(result.shipped.miss_rate_estimate)}"
         )
     shipped = evaluation.results[0].shipped
@@ -112,11 +112,11 @@ noise. So short a test only bounds the rate: between {rate.low:.1f} and {rate.hi
 
 
 def _result_row(result: KeywordResult) -> str:
-    missed = result.shipped.miss_rate_estimate
+    miss_rate = result.shipped.miss_rate_estimate
     return (
         f'<tr><td>{escape(result.condition)}</td><td class="n">{result.clips}</td>'
-        f'<td class="n">{format_percent(missed.value)}</td>'
-        f'<td class="n">{format_percent_interval(missed)} %</td></tr>'
+        f'<td class="n">{format_percent(miss_rate.value)}</td>'
+        f'<td class="n">{format_percent_interval(miss_rate)} %</td></tr>'
     )
 
 

@@ -53,7 +53,7 @@ class TriggerState(NamedTuple):
 
     logits: Scores  # (< smoothing, keywords): for the running mean
     frame: int  # number of frames so far
-    fired: npt.NDArray[np.int64]  # (keywords,): frame of the last event
+    last_events: npt.NDArray[np.int64]  # (keywords,): frame of the last event
     above: npt.NDArray[np.bool_]  # (keywords,): whether the last score reached the threshold
     scores: Scores  # (≤ 2, keywords): the last two, for peaks
 
@@ -106,7 +106,7 @@ class Trigger:
             return [], state
         padded = np.concatenate([state.logits, logits.astype(np.float64)])
         scores = smooth(padded, self.smoothing)[len(state.logits) :]
-        fired = state.fired.copy()
+        last_events = state.last_events.copy()
         events: list[Event] = []
         for k, threshold in enumerate(self.thresholds):
             if threshold <= 0:
@@ -115,14 +115,14 @@ class Trigger:
             high = scores[:, k] >= threshold
             before = np.concatenate([state.above[k : k + 1], high[:-1]])
             for i in np.flatnonzero(high & ~before):
-                if state.frame + i - fired[k] >= self.refractory:
-                    fired[k] = state.frame + i
-                    events.append(Event(int(fired[k]), k, float(scores[i, k])))
+                if state.frame + i - last_events[k] >= self.refractory:
+                    last_events[k] = state.frame + i
+                    events.append(Event(int(last_events[k]), k, float(scores[i, k])))
         keep = self.smoothing - 1
         state = TriggerState(
             padded[len(padded) - min(keep, len(padded)) :],
             state.frame + len(logits),
-            fired,
+            last_events,
             scores[-1] >= np.asarray(self.thresholds),
             np.concatenate([state.scores, scores])[-2:],
         )

@@ -40,10 +40,10 @@ def compare_evaluations(
         if other is None or len(result.clip_results) != len(other.clip_results):
             continue
         clips = (*result.clip_results, *other.clip_results)
-        if not all(per_hour in clip.missed for clip in clips):
+        if not all(per_hour in clip.missed_at for clip in clips):
             continue
-        a = [clip.missed[per_hour] for clip in result.clip_results]
-        b = [clip.missed[per_hour] for clip in other.clip_results]
+        a = [clip.missed_at[per_hour] for clip in result.clip_results]
+        b = [clip.missed_at[per_hour] for clip in other.clip_results]
         comparisons.append(
             PairedComparison(
                 result.keyword,

@@ -96,9 +96,16 @@ def all_conditions(data: Dataset, *, by_noise: bool = False) -> tuple[Condition,
         by_noise: whether to add each source of noise as a condition of its own.
     """
     sources = sorted({clip.source for clip in data.noises if clip.source}) if by_noise else []
-    rooms = ROOMS if data.rirs else ()
+    room_conditions = ROOMS if data.rirs else ()
     by_source = [noisy(snr_db, source) for snr_db in SNR_DB for source in sources]
-    return (CLEAN, *(noisy(snr_db) for snr_db in SNR_DB), *rooms, QUIET, NARROW, *by_source)
+    return (
+        CLEAN,
+        *(noisy(snr_db) for snr_db in SNR_DB),
+        *room_conditions,
+        QUIET,
+        NARROW,
+        *by_source,
+    )
 
 
 def conditions_by_name(names: Iterable[str], data: Dataset) -> tuple[Condition, ...]:

@@ -139,7 +139,7 @@ def confusable_result(
         negatives: stream without the keyword.
     """
     shipped = keyword_result(model, k, confusables, negatives).shipped
-    return ConfusableResult(model.keywords[k], shipped.spoken, shipped.spoken - shipped.missed)
+    return ConfusableResult(model.keywords[k], shipped.spoken, shipped.spoken - shipped.misses)
 
 
 def det_curve(

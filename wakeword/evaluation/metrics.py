@@ -39,7 +39,7 @@ class DetPoint:
     """
 
     threshold: float
-    missed: int
+    misses: int
     spoken: int
     false_accepts: int
     hours: float
@@ -47,12 +47,12 @@ class DetPoint:
     @property
     def miss_rate(self) -> float:
         """Share of the occurrences that were missed; 0 where there are none."""
-        return self.missed / self.spoken if self.spoken else 0.0
+        return self.misses / self.spoken if self.spoken else 0.0
 
     @property
     def miss_rate_estimate(self) -> Estimate:
         """The miss rate with its Wilson interval."""
-        return wilson(self.missed, self.spoken)
+        return wilson(self.misses, self.spoken)
 
     @property
     def false_accepts_per_hour(self) -> float:
@@ -128,8 +128,8 @@ def bootstrap(groups: Sequence[Sequence[bool]], draws: int = 2000, seed: int = 0
     """
     counts = np.asarray([(sum(group), len(group)) for group in groups], dtype=np.float64)
     picks = np.random.default_rng(seed).integers(len(counts), size=(draws, len(counts)))
-    missed, total = counts[picks].sum(axis=1).T
-    low, high = np.percentile(missed / total, (2.5, 97.5))
+    misses, total = counts[picks].sum(axis=1).T
+    low, high = np.percentile(misses / total, (2.5, 97.5))
     return Estimate(float(counts[:, 0].sum() / counts[:, 1].sum()), float(low), float(high))
 
 
@@ -185,7 +185,7 @@ def merge_curves(curves: Sequence[Sequence[DetPoint]]) -> list[DetPoint]:
     return [
         DetPoint(
             same[0].threshold,
-            sum(point.missed for point in same),
+            sum(point.misses for point in same),
             sum(point.spoken for point in same),
             same[0].false_accepts,
             same[0].hours,
@@ -200,4 +200,4 @@ def at_false_accepts(points: Sequence[DetPoint], per_hour: float) -> DetPoint | 
     Ties go to the highest threshold. None where no point is within the rate.
     """
     within = [p for p in points if p.false_accepts_per_hour <= per_hour]
-    return min(within, key=lambda p: (p.missed, -p.threshold), default=None)
+    return min(within, key=lambda p: (p.misses, -p.threshold), default=None)

@@ -52,12 +52,12 @@ class ClipResult:
     """Outcome of one keyword clip in a stream.
 
     Attributes:
-        missed: by rate of `FALSE_ACCEPT_RATES` that has an operating point.
+        missed_at: by rate of `FALSE_ACCEPT_RATES` that has an operating point.
         latency_s: from the keyword's end to its detection at the stored threshold; None for a miss.
     """
 
     clip: Clip
-    missed: Mapping[float, bool]
+    missed_at: Mapping[float, bool]
     latency_s: float | None
 
 
@@ -89,8 +89,8 @@ class KeywordResult:
         counts: dict[str, tuple[int, int]] = {}
         for result in self.clip_results:
             if result.clip.speaker is not None:
-                missed, clips = counts.get(result.clip.speaker, (0, 0))
-                counts[result.clip.speaker] = (missed + (result.latency_s is None), clips + 1)
+                misses, clips = counts.get(result.clip.speaker, (0, 0))
+                counts[result.clip.speaker] = (misses + (result.latency_s is None), clips + 1)
         return counts
 
     def speaker_bootstrap(self, per_hour: float) -> Estimate | None:
@@ -101,9 +101,9 @@ class KeywordResult:
         """
         groups: dict[str, list[bool]] = defaultdict(list)
         for result in self.clip_results:
-            if result.clip.speaker is None or per_hour not in result.missed:
+            if result.clip.speaker is None or per_hour not in result.missed_at:
                 return None
-            groups[result.clip.speaker].append(result.missed[per_hour])
+            groups[result.clip.speaker].append(result.missed_at[per_hour])
         return metrics.bootstrap(list(groups.values())) if len(groups) > 1 else None
 
     @property
@@ -203,7 +203,7 @@ class Evaluation:
         """Return {speaker: (clips missed, clips)} over all keywords and conditions."""
         totals: dict[str, tuple[int, int]] = {}
         for result in self.results:
-            for speaker, (missed, clips) in result.misses_by_speaker().items():
+            for speaker, (misses, clips) in result.misses_by_speaker().items():
                 missed_before, clips_before = totals.get(speaker, (0, 0))
-                totals[speaker] = (missed_before + missed, clips_before + clips)
+                totals[speaker] = (missed_before + misses, clips_before + clips)
         return totals

@@ -139,17 +139,17 @@ def compare_models(before: Evaluation, after: Evaluation, per_hour: float = 0.5)
         new = by_key.get((old.keyword, old.condition))
         if new is not None:
             old_count, new_count = (
-                _false_accepts_at(each.curve, old.shipped.missed) for each in (old, new)
+                _false_accepts_at(each.curve, old.shipped.misses) for each in (old, new)
             )
-            what = f"false accepts in {old.shipped.hours:.2f} h at {old.shipped.missed} missed"
+            what = f"false accepts in {old.shipped.hours:.2f} h at {old.shipped.misses} missed"
             p = _poisson_p_value(old_count, new_count)
             changes.append(Change(old.keyword, old.condition, what, old_count, new_count, p))
     return changes
 
 
-def _false_accepts_at(curve: Sequence[DetPoint], missed: int) -> int:
+def _false_accepts_at(curve: Sequence[DetPoint], misses: int) -> int:
     """Return the fewest false accepts with at most `missed` misses, else the most of the curve."""
-    within = [point.false_accepts for point in curve if point.missed <= missed]
+    within = [point.false_accepts for point in curve if point.misses <= misses]
     return min(within, default=max(point.false_accepts for point in curve))
 
 

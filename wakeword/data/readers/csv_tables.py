@@ -10,7 +10,7 @@ from pathlib import Path
 from wakeword.data.dataset import Dataset, Role
 from wakeword.data.readers.builder import DatasetBuilder
 from wakeword.data.readers.roles import role_of
-from wakeword.data.readers.rows import Row, read_lines
+from wakeword.data.readers.rows import ManifestRow, read_lines
 from wakeword.errors import ManifestError
 
 KEYWORD_TABLE = "keywords.csv"
@@ -109,5 +109,5 @@ def _add_row(
     }
     if role != "keyword":
         row |= {"start": None, "end": None}
-    clip = Row(location, folder, row).clip()
+    clip = ManifestRow(location, folder, row).clip()
     builder.add(role_of(label) if role == "keyword" else role, clip)

@@ -12,7 +12,7 @@ from wakeword.data.dataset import Dataset, Role, find_split
 from wakeword.data.legacy import RENAMED_ROLES
 from wakeword.data.readers.builder import DatasetBuilder
 from wakeword.data.readers.roles import role_of
-from wakeword.data.readers.rows import Row, label_of_transcript, read_lines
+from wakeword.data.readers.rows import ManifestRow, label_of_transcript, read_lines
 from wakeword.errors import ManifestError
 
 
@@ -82,7 +82,7 @@ def _add_row(
     }
     if role != "keyword":
         row |= {"start": None, "end": None}
-    builder.add(role, Row(location, folder, row).clip())
+    builder.add(role, ManifestRow(location, folder, row).clip())
 
 
 def _role(location: str, value: object) -> Role:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers.builder import DatasetBuilder
 from wakeword.data.readers.roles import role_of
-from wakeword.data.readers.rows import Row, label_of_transcript, parse_seconds, read_lines
+from wakeword.data.readers.rows import ManifestRow, label_of_transcript, parse_seconds, read_lines
 from wakeword.errors import ManifestError
 
 
@@ -49,7 +49,7 @@ def read_kaldi(root: Path) -> Dataset:
             "offset": offset_s,
             "duration": duration_s,
         }
-        row = Row(f"{root / 'wav.scp'} '{recording}'", root, values)
+        row = ManifestRow(f"{root / 'wav.scp'} '{recording}'", root, values)
         builder.add(role_of(label), row.clip())
     without_recording = len(transcripts.keys() - segments.keys())
     if without_recording:

@@ -16,7 +16,7 @@ _MAX_LABEL_WORDS = 4  # a longer transcript is a sentence, not a keyword
 
 
 @dataclass(frozen=True)
-class Row:
+class ManifestRow:
     """The values of one row, not validated yet.
 
     Attributes:

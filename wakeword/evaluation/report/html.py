@@ -142,8 +142,8 @@ def _confusables(evaluation: Evaluation) -> str:
 def _speaker_rows(evaluation: Evaluation) -> Iterable[Sequence[str]]:
     totals = evaluation.misses_by_speaker()
     worst = sorted(totals.items(), key=lambda item: (-item[1][0] / item[1][1], item[0]))
-    for speaker, (missed, clips) in worst[:_SHOWN_SPEAKERS]:
-        yield speaker, str(clips), format_count(missed, clips, digits=0)
+    for speaker, (misses, clips) in worst[:_SHOWN_SPEAKERS]:
+        yield speaker, str(clips), format_count(misses, clips, digits=0)
 
 
 def _list(title: str, items: Sequence[str]) -> str:

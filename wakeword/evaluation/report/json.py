@@ -93,7 +93,7 @@ def _det_point(point: DetPoint) -> dict[str, Any]:
     misses, false_accepts = point.miss_rate_estimate, point.false_accept_estimate
     return {
         "threshold": point.threshold,
-        "missed": point.missed,
+        "missed": point.misses,
         "clips": point.spoken,
         "miss_rate": point.miss_rate,
         "miss_rate_interval": [misses.low, misses.high],

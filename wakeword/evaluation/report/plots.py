@@ -85,7 +85,7 @@ def frontier(
         False accepts per hour, and the lowest miss rate within each, in percent.
     """
     rates, misses = [left], [100.0]
-    for point in sorted(curve, key=lambda p: (p.false_accepts_per_hour, p.missed)):
+    for point in sorted(curve, key=lambda p: (p.false_accepts_per_hour, p.misses)):
         rate, miss = point.false_accepts_per_hour, 100 * point.miss_rate
         if rate > right or miss >= misses[-1]:
             continue
