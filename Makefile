@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: help demo test lint venv clean
+.PHONY: help demo docs test lint venv clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -20,6 +20,9 @@ help: ## List the targets.
 
 demo: .venv/.voices ## Train, measure and listen on synthetic speech; report in out/demo.
 	$(BIN)/wakeword demo
+
+docs: .venv/.test ## Build the documentation in out/site; a warning is an error.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: lint ## Lint, types and all tests.
 	$(BIN)/python -m pytest -n $(WORKERS)
@@ -31,8 +34,8 @@ lint: .venv/.test ## Style and types only.
 
 venv: .venv/.test ## The virtual environment with all that tests and demo need.
 
-clean: ## Remove the virtual environment and the demo's output.
-	rm -rf .venv out/demo
+clean: ## Remove the virtual environment, the demo's output and the site.
+	rm -rf .venv out/demo out/site
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -46,8 +49,8 @@ $(BIN)/python:
 	touch $@
 
 .venv/.test: .venv/.torch pyproject.toml
-	$(PIP) install -e ".[offline,demo,export,test]"
-	$(PIP) install --no-deps resemblyzer==0.1.4  # its weights alone, for --only-voices
+	$(PIP) install -e ".[offline,demo,export,docs,test]"
+	$(PIP) install --no-deps resemblyzer==0.1.4  # its weights alone, for --speakers
 	touch $@
 
 # The most natural voices of the demo are in no package that could be installed: 26 MB, fetched once.
