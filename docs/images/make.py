@@ -33,7 +33,6 @@ BADGES = {
     "licence": ("licence", "Apache-2.0", "#3f51b5"),
     "python": ("python", "3.10 or newer", "#3f51b5"),
     "pytorch": ("pytorch", "2.7 or newer", "#3f51b5"),
-    "runtime": ("runtime", "ONNX", "#3f51b5"),
 }
 _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
 _CHAR = 6.6  # width of a badge's character, in pixels
