@@ -1,10 +1,11 @@
-"""Make the pictures of the README: badges, and a terminal in which five clips become a detector.
+"""Make the pictures of the docs: badges, a terminal in which five clips become a detector, scores.
 
     python docs/images/make.py CORPUS
 
 CORPUS is a data set with clips of the keyword by several speakers, a train and a dev split. Five
 clips of five training speakers are enrolled; the recording that is played to the detector holds
-two clips of other speakers between other speech. The terminal shows the commands' own output.
+two clips of other speakers between other speech. The terminal shows the commands' own output, and
+`score.png` the score of the same recording.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ from pathlib import Path
 
 import click
 import numpy as np
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.text import Text
 
 from wakeword.audio.files import save_audio
-from wakeword.audio.samples import Samples
+from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import read_dataset
+from wakeword.detection.detector import Detector
+from wakeword.detection.trigger import in_frames, smooth
+from wakeword.model.file import load_model
+from wakeword.model.network import WakeWordModel
 
 HERE = Path(__file__).parent
 BADGES = {
@@ -42,12 +48,15 @@ _CHAR = 6.6  # width of a badge's character, in pixels
 @click.argument("corpus", type=click.Path(exists=True, path_type=Path))
 @click.option("--keyword", default="computer", show_default=True)
 def main(corpus: Path, keyword: str) -> None:
-    """Write the badges and `listen.svg` next to this file."""
+    """Write the badges, `listen.svg` and `score.png` next to this file."""
     for name, (label, value, colour) in BADGES.items():
         (HERE / f"badge-{name}.svg").write_text(badge(label, value, colour), encoding="utf-8")
+    data = read_dataset(corpus)
     with tempfile.TemporaryDirectory() as folder:
-        session = record_session(read_dataset(corpus), keyword, Path(folder))
+        session = record_session(data, keyword, Path(folder))
+        model = load_model(Path(folder) / f"{keyword}.wakeword")
     (HERE / "listen.svg").write_text(terminal(session), encoding="utf-8")
+    plot_scores(model, recording(data.subset("dev"), keyword), HERE / "score.png")
 
 
 def badge(label: str, value: str, colour: str) -> str:
@@ -131,6 +140,28 @@ def terminal(session: list[tuple[str, str]]) -> str:
     svg = console.export_svg(title="wakeword")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     return re.sub(r"Fira Code,? ?(monospace)?", _FONT, svg)
+
+
+def plot_scores(model: WakeWordModel, samples: Samples, path: Path) -> None:
+    """Draw a recording, the score of each frame, and what the detector detects."""
+    (keyword,) = model.keywords
+    detector = Detector(model)
+    detections = detector.feed(samples) + detector.flush()
+    smoothing, _ = in_frames(model.operating_point, model.frame_s)
+    scores = smooth(Detector(model).logits(samples), smoothing)[:, 0]
+    figure = Figure(figsize=(7.2, 3.2), layout="constrained")
+    upper, lower = figure.subplots(2, sharex=True, height_ratios=(1, 1.6))
+    upper.plot(np.arange(0, len(samples), 8) / SAMPLE_RATE, samples[::8], "#888888", linewidth=0.5)
+    upper.set_yticks([])
+    upper.set_ylabel("samples")
+    lower.plot((np.arange(len(scores)) + 1) * model.frame_s, scores, "#0072b2")
+    threshold = detector.thresholds[keyword]
+    lower.axhline(threshold, color="#d55e00", linestyle="--", linewidth=1, label="threshold")
+    times, heights = [d.time for d in detections], [d.score for d in detections]
+    lower.plot(times, heights, "o", color="#d55e00", markersize=7, label="detection")
+    lower.set(ylim=(0, 1), xlabel="seconds", ylabel=f"score of '{keyword}'")
+    lower.legend(loc="upper left", fontsize=8)
+    figure.savefig(path, dpi=150)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,27 @@
 """MkDocs hooks: pages of the site whose text lives elsewhere in the repository.
 
 The results pages are the recipes' own README files, the changelog and the contributing guide lie
-at the root, and the tutorial page is the notebook's cells. Nothing is copied by hand, so nothing
-can drift apart.
+at the root, the tutorial page is the notebook's cells, and the command reference is what click
+knows of each command. Nothing is copied by hand, so nothing can drift apart.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import posixpath
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = "docs/tutorial.ipynb"
+COMMANDS = "reference/cli.md"
 PAGES = {
     "recipes/README.md": "results/recipes.md",
     "recipes/benchmark/README.md": "results/benchmark.md",
@@ -45,9 +50,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: object, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Point links of ordinary pages at the site's copy of a file outside `docs/`."""
-    source: str = page.file.src_uri  # type: ignore[attr-defined]
+    source = page.file.src_uri
+    if source == COMMANDS:
+        return "\n\n".join([markdown, *command_reference()])
     if source in {*PAGES.values(), "tutorial/notebook.md"}:
         return markdown  # relinked when it was added
     return relink(markdown, f"docs/{source}", source)
@@ -110,3 +117,39 @@ def notebook_page(cells: list[dict[str, object]]) -> str:
         "It makes its own clips and runs offline."
     )
     return "\n\n".join([parts[0], note, *parts[1:]]) + "\n"
+
+
+def command_reference() -> Iterator[str]:
+    """Each command of the command line as Markdown: usage, description, examples, options."""
+    from wakeword.cli import main
+
+    context = click.Context(main, info_name="wakeword")
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        if command is not None and not command.hidden:
+            yield from command_section(command, click.Context(command, context, name))
+
+
+def command_section(command: click.Command, context: click.Context) -> Iterator[str]:
+    """One command; a paragraph that click prints as it is becomes a block of shell commands."""
+    yield f"## {context.info_name}"
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    yield f"```text\n{usage}\n```"
+    for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(command.help or "")):
+        title, _, lines = paragraph.partition("\n")
+        if title.strip() != "\b":
+            yield paragraph
+            continue
+        title, _, lines = lines.partition("\n")
+        block = "\n".join(map(str.strip, lines.splitlines()))
+        yield f"{title.strip()}\n\n```sh\n{block}\n```"
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    records = [option.get_help_record(context) for option in options]
+    rows = [f"| `{names}` | {_cell(text)} |" for names, text in filter(None, records)]
+    if not rows:
+        return
+    yield "\n".join(["| option | meaning |", "|---|---|", *rows])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
