@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 import runpy
 import shlex
@@ -238,7 +239,7 @@ def microphone_takes(line: str) -> list[np.ndarray]:
     count = re.search(r"--count (\d+)", line)
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
     takes = []
-    first = zlib.crc32(line.encode())  # no utterance twice
+    first = zlib.crc32(line.partition("#")[0].strip().encode())  # no utterance twice
     for seed in range(first, first + (int(count[1]) if count else 20)):
         utterance = tiny_family.sound(1.5, seed=seed)
         if "--other" not in line:
@@ -246,6 +247,12 @@ def microphone_takes(line: str) -> list[np.ndarray]:
         take = np.concatenate([silence, utterance, silence, silence])
         takes.append(resample(take, SAMPLE_RATE, 48_000))
     return takes if line.startswith("record") else [np.concatenate(takes)]
+
+
+def review_keys(folder: Path) -> str:
+    """A label for each captured clip, in their order: yes for detections, no for other scores."""
+    files = sorted(folder.glob("*.json"))
+    return "".join("y" if True in json.loads(f.read_text("utf-8")).values() else "n" for f in files)
 
 
 def stop_once_listening(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +281,9 @@ def test_page_can_be_followed(
         if on_page != page or name != "wakeword" or "--ray" in line:  # test_parallel has a cluster
             continue
         sd.takes = microphone_takes(arguments)
-        keys = "y" * 20 if arguments.startswith("review") else "\r" * 50
+        keys = (
+            review_keys(Path(arguments.split()[1])) if arguments.startswith("review") else "\r" * 50
+        )
         with monkeypatch.context() as patch:
             if arguments.startswith("serve"):
                 stop_once_listening(patch)
