@@ -50,7 +50,7 @@ ENGINES = {
     "window, more negatives": "wakeword, window, Mandarin",
     "`wakeword-stream`": "`wakeword-stream`, Mandarin",
     "Porcupine 1.9.5": "Porcupine",
-    "speech embedding": "speech embedding",
+    "openWakeWord's encoder, our data": "speech embedding",
 }
 """Row of the README's table of results → rows of the table per keyword on the results page."""
 
