@@ -31,7 +31,7 @@ from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.cli import main
 from wakeword.detection import speaker_verification
 from wakeword.detection.speaker_verification import _Network
-from wakeword.encoders.registry import _SPECS
+from wakeword.encoders.registry import temporarily_registered
 from wakeword.evaluation import metrics
 from wakeword.model.file import save_model
 from wakeword.training.examples import ExampleConfig
@@ -183,10 +183,10 @@ def small_defaults(place: Path) -> dict[str, dict[str, Any]]:
     weights = str(training.write_weights(place / "weights"))
     encoder = {"encoder": "tiny", "weights": weights}
     return {
-        "train": {**encoder, "hours": 0.1, "epochs": 4, "work": str(place / "work")},
+        "train": {**encoder, "hours": 0.1, "epochs": 4, "work_dir": str(place / "work")},
         "enroll": encoder,
         "improve": {"hours": 0.1, "epochs": 2},
-        "mine": {"score": 1e-12},
+        "mine": {"min_score": 1e-12},
         "record": {"countdown": 0},
         "serve": {"port": 0},
         "bench": {"seconds": 3},
@@ -204,8 +204,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     evening = np.concatenate([training.word(50 + i) for i in range(6)] + [tiny_family.sound(20.0)])
     for name in ("evening.flac", "evenings/monday.flac", "monday.flac", "kitchen.wav"):
         save_audio(place / name, evening)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(_SPECS, "tiny", tiny_family.spec())
+    with pytest.MonkeyPatch.context() as patch, temporarily_registered(tiny_family.spec()):
         patch.chdir(place)
         for keyword in ("alexa", "jarvis"):
             save_model(tiny_family.model(keywords=(keyword,)), Path(f"{keyword}.wakeword"))
