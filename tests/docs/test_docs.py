@@ -304,7 +304,7 @@ def test_python_on_a_page_runs(
         assert isinstance(config, wakeword.TrainConfig)
         briefly = ExampleConfig(positive_hours=0.05, negative_hours=0.05)
         config = replace(config, encoder="tiny", epochs=2, examples=briefly)
-        return train(data, keywords, config, weights=weights, work=place / "work")
+        return train(data, keywords, config, weights=weights, work_dir=place / "work")
 
     monkeypatch.setattr(wakeword, "train", train_briefly, raising=False)
     names: dict[str, Any] = {"pcm": load_audio(place / "kitchen.wav")}

@@ -48,7 +48,8 @@ def load_audio(
 
     Args:
         path: any file that soundfile reads.
-        offset_s, duration_s: the part to read, in seconds; None reads to the end.
+        offset_s: where to start, in seconds.
+        duration_s: how much to read, in seconds; None reads to the end.
         channel: the channel to take, from 0; None mixes all of them.
 
     Returns:

@@ -56,7 +56,8 @@ def enroll(
         keyword: the keyword.
         clips: two to ten clips, (samples,) at 16 kHz, with the keyword in each, by one speaker or
             several.
-        encoder, hop_ms: as in `TrainConfig`.
+        encoder: as in `TrainConfig`.
+        hop_ms: as in `TrainConfig`.
         streaming: as in `TrainConfig`, but "" is "window" where the encoder offers it, as its
             frames vary less from time to time.
         weights: a checkpoint to load instead of the encoder's own sources.
