@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import wakeword
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -43,7 +45,10 @@ def test_site_loads_nothing_from_elsewhere(site: Path) -> None:
 def test_reference_lists_commands_and_public_names(site: Path) -> None:
     commands = (site / "reference" / "cli.html").read_text("utf-8")
     for command in ("train", "eval", "calibrate", "listen", "serve", "export", "info"):
-        assert f'id="{command}"' in commands or f'id="wakeword-{command}"' in commands, command
+        assert f'id="{command}"' in commands, command
+    public = (site / "reference" / "python.html").read_text("utf-8")
+    for name in wakeword.__all__:
+        assert f'id="wakeword.{name}"' in public, name
     detection = (site / "reference" / "detection.html").read_text("utf-8")
     assert 'id="wakeword.detection.detector.Detector.feed"' in detection
     assert 'id="wakeword.runtime.load"' in detection

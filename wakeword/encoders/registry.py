@@ -156,7 +156,9 @@ def build_encoder(name: str, streaming: str = "", **settings: Any) -> Encoder:
     """Return an encoder with random weights.
 
     Args:
-        name, streaming, settings: as for `resolve_encoder`.
+        name: as for `resolve_encoder`.
+        streaming: as for `resolve_encoder`.
+        settings: as for `resolve_encoder`.
 
     Raises:
         ConfigError: unknown name, mode or setting.
