@@ -44,6 +44,7 @@ PAGES = [
     *ROOT.glob("recipes/**/*.md"),
 ]
 OTHER_PROGRAMS = r"(git|pip|arecord|torchrun|apt-get|make|\w+ =) ?"
+PLACES = (ROOT, ROOT / "wakeword")
 RUN_PYTHON = ("README.md", "docs/how-to/raspberry-pi.md")  # the others show other programs
 ENGINES = {
     "default": "wakeword",
@@ -140,6 +141,21 @@ def test_python_on_a_page_compiles(page: Path) -> None:
 
 def python_blocks(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+# ---------------------------------------------------------------- architecture
+
+
+def test_architecture_names_code_that_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    paths = set(re.findall(r"`([a-z_/]+(?:\.py|/))`", text))
+    assert len(paths) > 20
+    missing = [path for path in paths if not any((place / path).exists() for place in PLACES)]
+    assert missing == []
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "wakeword").rglob("*.py"))
+    for owner, member in set(re.findall(r"`([A-Z]\w+)(?:\.(\w+))?[(`]", text)):
+        assert f"class {owner}" in source or f"{owner}:" in source or f"{owner} =" in source, owner
+        assert not member or re.search(rf"(def |self\.){member}\b", source), member
 
 
 # ---------------------------------------------------------------- README
