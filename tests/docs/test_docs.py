@@ -47,9 +47,9 @@ OTHER_PROGRAMS = r"(git|pip|arecord|torchrun|apt-get|make|\w+ =) ?"
 PLACES = (ROOT, ROOT / "wakeword")
 RUN_PYTHON = ("README.md", "docs/how-to/raspberry-pi.md")  # the others show other programs
 ENGINES = {
-    "default": "wakeword",
-    "window, more negatives": "wakeword, window, Mandarin",
-    "`wakeword-stream`": "`wakeword-stream`, Mandarin",
+    "wakeword": "wakeword",
+    "wakeword, window, Mandarin": "wakeword, window, Mandarin",
+    "wakeword, `wakeword-stream`": "`wakeword-stream`, Mandarin",
     "Porcupine 1.9.5": "Porcupine",
     "openWakeWord's encoder, our data": "speech embedding",
 }
