@@ -185,7 +185,7 @@ def test_readme_results_are_the_means_of_the_results_per_keyword() -> None:
     for engine, *cells in readme:
         for condition, cell in zip(("clean", "10 dB", "0 dB", "far room"), cells, strict=True):
             pairs = counts[ENGINES[engine], condition]
-            mean = float(np.mean([missed / clips for missed, clips in pairs]))
+            mean = float(np.mean([misses / clips for misses, clips in pairs]))
             rate = metrics.wilson(*(sum(column) for column in zip(*pairs, strict=True)))
             low, high = 100 * rate.low, 100 * rate.high
             assert cell == f"{100 * mean:.1f} ({low:.1f}–{high:.1f})", (engine, condition)
@@ -216,8 +216,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("home")
     training.write_data(place / "recordings", 24, "computer")
     for number in (1, 2, 3):
-        save_audio(place / f"{number}.wav", training.word(1) + tiny_family.sound(1.5, number) / 50)
-    evening = np.concatenate([training.word(50 + i) for i in range(6)] + [tiny_family.sound(20.0)])
+        save_audio(
+            place / f"{number}.wav",
+            training.word(1) + tiny_family.synthetic_audio(1.5, number) / 50,
+        )
+    evening = np.concatenate(
+        [training.word(50 + i) for i in range(6)] + [tiny_family.synthetic_audio(20.0)]
+    )
     for name in ("evening.flac", "evenings/monday.flac", "monday.flac", "kitchen.wav"):
         save_audio(place / name, evening)
     with pytest.MonkeyPatch.context() as patch, temporarily_registered(tiny_family.spec()):
@@ -256,7 +261,7 @@ def microphone_takes(line: str) -> list[np.ndarray]:
     takes = []
     first = zlib.crc32(line.partition("#")[0].strip().encode())  # no utterance twice
     for seed in range(first, first + (int(count[1]) if count else 20)):
-        utterance = tiny_family.sound(1.5, seed=seed)
+        utterance = tiny_family.synthetic_audio(1.5, seed=seed)
         if "--other" not in line:
             utterance = training.word(seed) + utterance / 5
         take = np.concatenate([silence, utterance, silence, silence])
