@@ -16,8 +16,18 @@ import wakeword
 PACKAGE = Path(wakeword.__file__).parent
 REFERENCE = PACKAGE.parent / "docs" / "reference"
 NAMES = (
-    *("Detection", "Detector", "TrainConfig", "WakeWordModel", "calibrate", "check", "enroll"),
-    *("evaluate", "export", "list_encoders", "load", "load_encoder", "read_dataset", "save"),
+    *("Detection", "Detector", "TrainConfig", "WakeWordModel", "assign_splits", "calibrate"),
+    *(
+        "check",
+        "enroll",
+        "evaluate",
+        "export",
+        "list_encoders",
+        "load",
+        "load_encoder",
+        "read_dataset",
+        "save",
+    ),
     "train",
 )
 

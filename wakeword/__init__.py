@@ -2,7 +2,7 @@
 
     import wakeword
 
-    data = wakeword.read_dataset("recordings/")
+    data = wakeword.assign_splits(wakeword.read_dataset("recordings/"))
     result = wakeword.train(data, ["computer"])
     wakeword.save(result.model, "computer.wakeword")
 
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wakeword.data.check import check_dataset as check
     from wakeword.data.readers import read_dataset as read_dataset
+    from wakeword.data.splits import assign_splits as assign_splits
     from wakeword.detection.detector import Detector as Detector
     from wakeword.detection.trigger import Detection as Detection
     from wakeword.encoders.registry import list_encoders as list_encoders
@@ -41,6 +42,7 @@ _DEFINED_IN = {
     "Detector": "detection.detector:Detector",
     "TrainConfig": "training.config:TrainConfig",
     "WakeWordModel": "model.network:WakeWordModel",
+    "assign_splits": "data.splits:assign_splits",
     "calibrate": "evaluation.calibrate:calibrate",
     "check": "data.check:check_dataset",
     "enroll": "training.enroll:enroll",
@@ -60,6 +62,7 @@ __all__ = [
     "Detector",
     "TrainConfig",
     "WakeWordModel",
+    "assign_splits",
     "calibrate",
     "check",
     "enroll",
