@@ -43,8 +43,12 @@ class ExportedModel:
     """An exported model: samples in, one logit per keyword and frame out; from `load`.
 
     Attributes:
-        keywords, operating_point, frame_s, look_ahead_ms, first_block, block: as of the
-            `WakeWordModel` that was exported.
+        keywords: as of the `WakeWordModel` that was exported, and so are all others but `about`.
+        operating_point: thresholds, smoothing and refractory time.
+        frame_s: seconds between two logits.
+        look_ahead_ms: audio after a frame that its logit waits for.
+        first_block: samples of a stream's first step.
+        block: samples of each later step.
         about: the metadata of the file.
     """
 

@@ -9,7 +9,6 @@ import runpy
 import shlex
 import shutil
 import signal
-import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +22,7 @@ import pytest
 import tiny as tiny_family
 import training
 from click.testing import CliRunner
+from recipe_runner import imports_from
 
 import wakeword
 from wakeword.audio.files import load_audio, save_audio
@@ -97,11 +97,8 @@ def check(line: str) -> str:
 
 def load_recipe(recipe: Path) -> dict[str, Any]:
     """The globals of a script; it imports from its own folder, as when it is run."""
-    sys.path.insert(0, str(recipe.parent))
-    try:
+    with imports_from(recipe.parent):
         return runpy.run_path(str(recipe))
-    finally:
-        sys.path.remove(str(recipe.parent))
 
 
 def parse(command: click.Command, arguments: list[str]) -> None:

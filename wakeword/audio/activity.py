@@ -35,7 +35,8 @@ def word_bounds(
 
     Args:
         samples: (n,) at 16 kHz.
-        first_s, last_s: search between these times, in seconds; None is the end.
+        first_s: where the search begins, in seconds.
+        last_s: where it ends, in seconds; None is the end.
 
     Returns:
         Start and end of the word, in seconds.

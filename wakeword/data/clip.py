@@ -43,7 +43,8 @@ class KeywordSegment:
 
     Attributes:
         keyword: the spoken keyword.
-        start_s, end_s: its bounds in seconds from the start of the audio that contains it.
+        start_s: its start in seconds from the start of the audio that contains it.
+        end_s: its end.
     """
 
     keyword: str

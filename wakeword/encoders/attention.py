@@ -61,7 +61,8 @@ def attend(
 
     Args:
         queries: (batch, U, dim).
-        keys, values: (batch, left + U, dim), beginning `left` frames before the first query.
+        keys: (batch, left + U, dim), beginning `left` frames before the first query.
+        values: of the same shape.
         masks: of each segment, (batch or 1, 1, frames, left + frames) or None.
         segment: frames in a segment.
         left: frames before the first query.

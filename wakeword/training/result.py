@@ -50,8 +50,9 @@ class TransferGain:
     """Comparison of a pretrained encoder with the same network trained from random weights.
 
     Attributes:
-        pretrained, scratch: miss rate on the held-out speakers: the mean over several rates of
-            false accepts, of clean clips and clips at 10 and 0 dB together.
+        pretrained: miss rate on the held-out speakers: the mean over several rates of false
+            accepts, of clean clips and clips at 10 and 0 dB together.
+        scratch: the same of the network trained from random weights.
         clips: number of held-out clips that the rates rest on.
     """
 

@@ -23,8 +23,10 @@ class MeasuredStrategy:
         strategy: name of the strategy.
         clips: training clips per keyword, the mean over keywords and draws.
         trainable: number of trained parameters.
-        miss_rate, low, high: share of the clips, clean and at 10 dB, that were missed at no more
-            than 0.5 false accepts per hour, with its Wilson interval (95 %).
+        miss_rate: share of the clips, clean and at 10 dB, that were missed at no more than 0.5
+            false accepts per hour.
+        low: lower end of its Wilson interval (95 %).
+        high: upper end.
     """
 
     encoder: str

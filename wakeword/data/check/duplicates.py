@@ -74,7 +74,8 @@ def correlation(first: Samples, second: Samples) -> float:
     """Return the maximum over all shifts of the normalised correlation, from 0 to 1.
 
     Args:
-        first, second: (samples,) at 16 kHz, of any lengths.
+        first: (samples,) at 16 kHz.
+        second: (samples,) at 16 kHz, of any length.
     """
     size = 1 << (first.size + second.size).bit_length()
     low, high = (round(hz * size / SAMPLE_RATE) for hz in _COMPARED_HZ)
