@@ -41,15 +41,15 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "four_words.py",
         "frontend_level.py",
         "improve_loop.py",
-        "known_words.py",  # in test_synthesis.py
+        "known_words.py",  # in test_synthetic_speech.py
         "many_words.py",
-        "mandarin.py",  # in test_synthesis.py
+        "mandarin.py",  # in test_synthetic_speech.py
         "own_encoder.py",
         "pulse_microphone.py",  # in test_microphone.py
         "serve_load.py",
         "silence_gate.py",
         "soak.py",
-        "speak.py",  # in test_synthesis.py
+        "speak.py",  # in test_synthetic_speech.py
         "speaker_verification.py",
         "stand_in.py",
         "threshold_holds.py",
