@@ -1,4 +1,4 @@
-"""Use your own recogniser as the encoder: what to write, and a training with it.
+"""Use your own recogniser as the encoder: what to write, and how to train with it.
 
     python recipes/own_encoder.py CORPUS my_recogniser.pt alexa.wakeword --keyword alexa
 
@@ -50,7 +50,7 @@ class MyRecogniser(nn.Module):
 class MyEncoder(OfflineEncoder):
     """The recogniser without its transcription head."""
 
-    most_frames = 1500  # 30 s
+    max_frames = 1500  # 30 s
 
     def __init__(self, spec: EncoderSpec, output_layers: tuple[int, ...] = ()) -> None:
         super().__init__(spec, output_layers)
@@ -97,7 +97,7 @@ FAMILY = Family(
 register_encoder(SPEC, FAMILY)
 
 
-# ---------------------------------------------------------------- a training with it
+# ---------------------------------------------------------------- how to train with it
 
 
 @click.command(cls=TeachingCommand)

@@ -165,7 +165,7 @@ def available_cores() -> int:
 def single_threaded() -> Iterator[None]:
     """Limit torch to one thread per calling thread, also in threads started inside the block.
 
-    Small networks are fastest when they run side by side, each on one thread.
+    Small networks are fastest when they run in parallel, each on one thread.
     """
     import torch
 

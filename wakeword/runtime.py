@@ -95,7 +95,7 @@ def load(path: Path | str) -> ExportedModel:
     The model runs on one thread.
 
     Raises:
-        CheckpointError: a missing, damaged or foreign file.
+        CheckpointError: the file is missing, damaged or not a wakeword file.
         ConfigError: onnxruntime is not installed.
     """
     path = Path(path)
@@ -131,13 +131,13 @@ def load(path: Path | str) -> ExportedModel:
         _check(model)
     except Exception as error:  # metadata of any kind, or the graph that takes its numbers
         raise CheckpointError(
-            f"{path}: an ONNX file whose description does not fit wakeword ({error}). {remedy}"
+            f"{path}: not a wakeword model: missing or invalid metadata ({error}). {remedy}"
         ) from error
     return model
 
 
 def _check(model: ExportedModel) -> None:
-    """Raise ValueError unless the numbers of a file, which may be hostile, fit its graph."""
+    """Raise ValueError unless the numbers of a file, which is untrusted, fit its graph."""
     validate_operating_point(model.operating_point, model.keywords)
     blocks = (model.first_block, model.block)
     if not (all(0 < size <= _MAX_BLOCK for size in blocks) and 0 < model.frame_s <= 60):

@@ -19,8 +19,8 @@ Reasons to read the numbers with care:
 - The signal-to-noise ratio is one of peaks, set by a plosive or a knock. Over the whole keyword it
   is several dB lower or higher.
 - Clips count from their first sample: an event in the silence before the keyword is a hit.
-- The original counts events, not clips: an engine that fires twice in a clip makes up for a miss.
-  Here a clip is detected or missed, and no engine fires twice within 1 s.
+- The original counts events, not clips: an engine that detects twice in a clip makes up for a miss.
+  Here a clip is detected or missed, and no engine detects twice within 1 s.
 - Recordings and noises are drawn with replacement: 24 h are made from a few hours, and one
   confusing recording comes up many times. The interval of the rate does not account for that.
 """

@@ -33,7 +33,10 @@ def format_table(rows: Sequence[EngineResult]) -> str:
     hours = min((row.negative_hours for row in rows if not row.note), default=0.0)
     if hours:
         bound = metrics.poisson(0, hours).high
-        lines += ["", f"No false accept in {hours:.2f} h bounds the rate at {bound:.1f} per hour."]
+        lines += [
+            "",
+            f"Even with zero false accepts in {hours:.2f} h, the rate could be up to {bound:.1f} per hour.",
+        ]
     return "\n".join(lines)
 
 

@@ -57,7 +57,7 @@ class Grid:
 
 
 def run_keyword(grid: Grid, keyword: str, extra_data: Sequence[Path]) -> None:
-    """Train and measure all cells of a keyword; its trainings share cached features.
+    """Train and measure all cells of a keyword; its training runs share cached features.
 
     Args:
         grid: the study.

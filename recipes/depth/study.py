@@ -118,7 +118,7 @@ def main(
     grid = Grid(corpus, out, settings, counts, draws, weights)
     keywords = keywords or tuple(assign_splits(read_dataset(corpus)).labels())
 
-    # Processes, not threads: a training draws from torch's global generator.
+    # Processes, not threads: training draws from torch's global generator.
     workers = min(available_cores(), len(keywords))
     with (
         progress_display() as progress,

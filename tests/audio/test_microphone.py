@@ -395,7 +395,7 @@ def test_lost_sound_is_in_the_summary(detector, sd):
         stream.active = False
 
     sd.on_start = play
-    assert "audio was lost 1 time(s)" in CliRunner().invoke(listen, ["m"]).stderr
+    assert "1 buffer overflow(s)" in CliRunner().invoke(listen, ["m"]).stderr
 
 
 def python(code):

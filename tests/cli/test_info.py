@@ -62,8 +62,8 @@ def output(last: object, *arguments: object) -> str:
 def test_it_shows_keywords_threshold_training_and_licences(file: Path) -> None:
     text = " ".join(output(file, "info").split())
     for expected in (
-        "'alexa', detected from a score of 0.5000",
-        "'computer', detected from a score of 0.5000",
+        "'alexa', detected at scores of 0.5000 or more",
+        "'computer', detected at scores of 0.5000 or more",
         "0.5 false accepts per hour in 2 h",
         "smoothing 0.16 s",
         "refractory time 1.5 s",
@@ -125,7 +125,7 @@ def test_a_model_without_a_record_is_described_too(tiny: EncoderSpec, tmp_path: 
     model.operating_point = replace(model.operating_point, provenance="")
     save_model(model, tmp_path / "m.wakeword")
     text = " ".join(output(tmp_path / "m.wakeword", "info").split())
-    assert "training not recorded" in text and "threshold from not recorded" in text
+    assert "training not recorded" in text and "threshold source not recorded" in text
 
 
 @pytest.mark.parametrize("name", ["nothing.wakeword", "nothing.onnx"])
@@ -139,4 +139,4 @@ def test_an_inconsistent_record_is_an_error(tiny: EncoderSpec, tmp_path: Path) -
     model.origin = replace(model.origin, training={"data": [3]})
     save_model(model, tmp_path / "m.wakeword")
     result = CliRunner().invoke(main, ["info", str(tmp_path / "m.wakeword")])
-    assert result.exit_code == 2 and "does not fit together" in result.stderr
+    assert result.exit_code == 2 and "inconsistent metadata" in result.stderr

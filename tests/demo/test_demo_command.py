@@ -76,7 +76,7 @@ def test_from_the_data_set_to_the_report(tmp_path: Path) -> None:
     detected = re.search(r"detected (\d) of 6 keywords in the recording", result.output)
     assert detected and f"<p>{detected[1]} of 6 keywords detected in" in page
     assert detected[1] == "6"
-    hits = re.findall(r"detected at +[\d.]+ s \([\d.]+\)  said at", result.output)
+    hits = re.findall(r"detected at +[\d.]+ s \([\d.]+\)  spoken at", result.output)
     assert len(hits) == int(detected[1])
 
 

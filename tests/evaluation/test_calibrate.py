@@ -120,7 +120,9 @@ def test_calibrating_leaves_the_model_to_the_caller(file: Path) -> None:
     point, fitted = calibration
     assert dict(point.thresholds) == {word: each.threshold for word, each in fitted.items()}
     assert (point.smoothing_s, point.refractory_s) == (before.smoothing_s, before.refractory_s)
-    assert point.provenance.startswith("2 false accepts per hour, fitted to the highest events")
+    assert point.provenance.startswith(
+        "target 2 false accepts per hour, estimated from the highest scores in "
+    )
     run("calibrate", file, "--negatives", file.parent / "evenings", "--fa-per-hour", "2")
     assert load_model(file).operating_point == point
 
@@ -166,10 +168,10 @@ def test_the_provenance_says_where_a_threshold_was_capped(
         KeywordSegment(word, 100 * model.frame_s, 120 * model.frame_s) for word in model.keywords
     )
     positives = [ScoredStream("clean", logits, segments, 0.1)]
-    free = calibrate_scores(model, negatives, per_hour=1e-4, source="of a test")
-    held = calibrate_scores(model, negatives, per_hour=1e-4, cap=positives, source="of a test")
-    assert free.operating_point.provenance.endswith("in 0.10 h of a test")
-    assert ("lowered until at least 95%" in held.operating_point.provenance) is capped
+    free = calibrate_scores(model, negatives, per_hour=1e-4, source="test negatives")
+    held = calibrate_scores(model, negatives, per_hour=1e-4, cap=positives, source="test negatives")
+    assert free.operating_point.provenance.endswith("in 0.10 h of test negatives")
+    assert ("lowered so that at least 95 %" in held.operating_point.provenance) is capped
     for word, threshold in held.operating_point.thresholds.items():
         assert (threshold < free.operating_point.thresholds[word]) is capped
     assert held.thresholds == free.thresholds

@@ -28,6 +28,7 @@ def test_an_evaluation_has_the_documented_keys() -> None:
         "clips": 8,
         "hours": 3.0,
         "false_accepts": 1,
+        "clips_with_false_accepts": 1,
         "fired": 1,
     }
     assert values["confusables"] == [{"keyword": "alexa", "clips": 20, "detected": 1}]

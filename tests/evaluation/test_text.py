@@ -39,7 +39,7 @@ def test_an_evaluation_shows_misses_sources_confusables_and_limits() -> None:
         "needs 10 h",
         "1 (12.5 %)",
         "'alexa' is detected in 1 of 20 clips",
-        "4.00 h of negatives: no false accept in them bounds the rate at 0.92 per hour",
+        "4.00 h of negatives: even with zero false accepts, the rate could be up to 0.92 per hour",
         "false accept: 'alexa' (0.910) in radio.flac",
         "note: a <note>",
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wakeword.exporting.compare import _shared
+from wakeword.exporting.compare import _count_matches
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from wakeword.exporting.compare import _shared
 def test_shared_detections_are_counted_once(
     some: list[tuple[str, float]], others: list[tuple[str, float]], expected: int
 ) -> None:
-    assert _shared(some, others) == _shared(others, some) == expected
+    assert _count_matches(some, others) == _count_matches(others, some) == expected

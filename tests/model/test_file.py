@@ -276,7 +276,7 @@ def test_inconsistent_metadata_is_rejected(
     tensors, about = contents(model_file)
     change(about)
     rewrite(model_file, about, tensors)
-    rejects(model_file, "does not fit together")
+    rejects(model_file, "inconsistent content")
 
 
 @pytest.mark.parametrize(

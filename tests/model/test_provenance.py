@@ -1,4 +1,4 @@
-"""What a model is made of is recorded when it is trained, and said by `wakeword license`."""
+"""What a model is made of is recorded when it is trained, and printed by `wakeword license`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_training_records_provenance_for_the_license_command(
     text = said("license", file)
     origin = load_model(file).origin
     assert "Encoder: tiny, licence MIT." in text and origin.encoder_sha256 in text
-    assert "- keyword: 12 from not stated, licence not stated" in text
+    assert "- keyword: 12 clips, source not stated, licence not stated" in text
     assert json.loads(said("license", file, "--json"))["encoder"] == "tiny"
 
 
@@ -89,4 +89,4 @@ def test_damaged_provenance_is_rejected(tiny: EncoderSpec, tmp_path: Path) -> No
     model.origin = replace(model.origin, training={"data": [3]})
     save_model(model, tmp_path / "m.wakeword")
     result = CliRunner().invoke(main, ["license", str(tmp_path / "m.wakeword")])
-    assert result.exit_code == 2 and "does not fit together" in result.output
+    assert result.exit_code == 2 and "inconsistent metadata" in result.output

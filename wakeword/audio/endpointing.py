@@ -47,11 +47,11 @@ def next_utterance(
     Args:
         blocks: (n,) samples each, any n.
         rate: of the samples, in Hz.
-        wait_s: give up when nothing is said for so long.
+        wait_s: give up when nothing is spoken for so long.
         longest_s: cut the utterance off after so long.
 
     Returns:
-        (n,) at `rate`; None where nothing is said within `wait_s` or before the stream ends.
+        (n,) at `rate`; None where nothing is spoken within `wait_s` or before the stream ends.
     """
     frame_length = round(_FRAME_S * rate)
     samples = np.zeros(0, dtype=np.float32)

@@ -33,7 +33,7 @@ class Device:
         channels: number of input channels.
         rate: the rate that it prefers, in Hz.
         host: the sound system behind it, such as "ALSA".
-        default: whether the system uses it unless told otherwise.
+        default: whether the system uses it where none is chosen.
     """
 
     index: int

@@ -13,7 +13,7 @@ from wakeword.cli.console import TeachingCommand, log_to_stderr
 COMMANDS = {
     "bench": "Measure processor time, latency and memory of a model.",
     "calibrate": "Set the threshold for a rate of false accepts, from your own recordings.",
-    "check": "Report what in a data set would spoil a training.",
+    "check": "Report problems in a data set that would harm training.",
     "demo": "Train, evaluate and run a detector on synthetic speech.",
     "detect": "Detect keywords in recordings.",
     "encoders": "List the pretrained encoders.",
@@ -25,7 +25,7 @@ COMMANDS = {
     "listen": "Detect keywords from the microphone, or in raw audio on stdin.",
     "mine": "Collect the false accepts of a model in long recordings, as new negatives.",
     "record": "Record clips of a keyword into a data set.",
-    "review": "Label the clips that a listening model saved, one key a clip.",
+    "review": "Label the clips that a listening model saved, one key per clip.",
     "serve": "Run a Wyoming and WebSocket server.",
     "train": "Train a model from recordings.",
     "verify-export": "Compare an exported file with its model on the same audio.",

@@ -17,7 +17,12 @@ from wakeword.model.file import load_model
 
 @click.command()
 @options.model_argument
-@options.option("--audio", "recording", type=options.PATH, help="Recording to use, not noise.")
+@options.option(
+    "--audio",
+    "recording",
+    type=options.PATH,
+    help="Recording to measure on.  [default: noise]",
+)
 @options.option(
     "--seconds",
     default=60,

@@ -24,7 +24,7 @@ from wakeword.model.file import load_model, save_model
 @options.option(
     "--data",
     type=options.PATH,
-    help="A data set: its negatives, and its keyword clips to choose the smoothing by.",
+    help="Data set with negatives, and with keyword clips used to choose the smoothing.",
 )
 @options.option("--split", default="dev", show_default=True, help="Split of --data to use.")
 @options.false_accepts_per_hour("False accepts per hour to aim at.")

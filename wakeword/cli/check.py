@@ -21,16 +21,16 @@ _SHOWN_FILES = 5
 
 @click.command()
 @click.argument("data", type=click.Path())
-@options.keywords
+@options.keywords("every label in DATA")
 @options.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
 def check(data: str, keywords: tuple[str, ...], as_json: bool) -> None:
-    """Report what is in DATA, and what would spoil a training on it.
+    """Report what is in DATA, and the problems that would harm training on it.
 
     DATA is a folder (one folder per keyword, Precise, Kaldi, CSV tables) or a manifest (JSONL,
-    CSV). Every clip is decoded. Where no splits are stated, they are assigned as for a training.
+    CSV). Every clip is decoded. Where no splits are stated, they are assigned as for training.
     Without --keyword, every label counts as a keyword.
 
-    Exits with 2 when something would spoil a training, else with 0.
+    Exits with 2 when a problem would harm training, else with 0.
 
     \b
     Examples:

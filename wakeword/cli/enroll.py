@@ -21,7 +21,7 @@ from wakeword.training.enroll import enroll as enroll_keyword
 @click.argument("keyword")
 @click.argument("clips", nargs=-1, required=True, type=options.PATH)
 @options.output_model
-@options.negatives("Recordings without the keyword to set the threshold by: a file, or a folder")
+@options.negatives("Recordings without the keyword, used to set the threshold: a file, or a folder")
 @options.false_accepts_per_hour("False accepts per hour to aim at, with --negatives.")
 @training_options.encoder
 @training_options.weights
@@ -76,8 +76,8 @@ def _print_summary(model: WakeWordModel, keyword: str, clips: int, *, calibrated
         click.echo(f"{clips - used} clip(s) left out: no word of 2 s or less stands out in them")
     point = model.operating_point
     click.echo(
-        f"'{keyword}' from {used} clips; threshold {point.thresholds[keyword]:.4f} "
-        f"({point.provenance})"
+        f"'{keyword}' from {used} clips; detected at scores of "
+        f"{point.thresholds[keyword]:.4f} or more ({point.provenance})"
     )
     if not calibrated:
         click.echo(

@@ -25,7 +25,13 @@ from wakeword.parallel import executor_for
 @click.command(name="eval")
 @options.model_argument
 @click.argument("data", type=options.PATH)
-@options.option("--split", default="dev", show_default=True, help="Split to use: dev or test.")
+@options.option(
+    "--split",
+    default="dev",
+    show_default=True,
+    help="Split to use: dev or test. `train` never uses dev: the epoch and the threshold are chosen on "
+    "a part of train that it holds out.",
+)
 @options.option(
     "--condition",
     "names",
@@ -58,9 +64,9 @@ def eval_(
 ) -> None:
     """Evaluate a model on the held-out part of DATA, as streams, event by event.
 
-    Every keyword clip is played clean, in noise, in rooms, quietly and through a narrow band; all
-    other clips of the split make up the stream in which false accepts are counted. Confusable
-    phrases (source "confusable") are counted apart from it.
+    Each keyword clip is tested clean, with added noise, in simulated rooms, 30 dB quieter and
+    band-limited. All other clips of the split make up the stream in which false accepts are
+    counted. Confusable phrases (source "confusable") are counted separately.
 
     \b
     Examples:

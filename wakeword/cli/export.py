@@ -26,8 +26,8 @@ def export(file: Path, output: Path | None, int8: bool, recordings: tuple[Path, 
     """Export a model as one ONNX file that runs without torch.
 
     The file holds front end, encoder, head and operating point; `wakeword.runtime` runs it with
-    numpy and onnxruntime alone. Afterwards model and file are run on the same audio and compared,
-    as by `wakeword verify-export`.
+    numpy and onnxruntime alone. The exported file is then compared with the model on the same audio
+    (see `wakeword verify-export`).
 
     \b
     Examples:

@@ -31,7 +31,9 @@ from wakeword.training.improve import improve_model, merge_for_plot, read_review
     help="The data set that the model was trained on; its held-out part decides.",
 )
 @options.option("-o", "--output", required=True, type=options.PATH, help="New model file.")
-@options.option("--strategy", default="auto", show_default=True, help="As of `wakeword train`.")
+@options.option(
+    "--strategy", default="auto", show_default=True, help="Same as in `wakeword train`."
+)
 @training_options.epochs
 @training_options.hours
 @options.seed

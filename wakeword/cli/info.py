@@ -64,9 +64,9 @@ def _table(described: ModelInfo) -> Table:
     table.add_column(overflow="fold")
     training = described.training
     for keyword, threshold in described.thresholds.items():
-        table.add_row("keyword", f"'{keyword}', detected from a score of {threshold:.4f}")
+        table.add_row("keyword", f"'{keyword}', detected at scores of {threshold:.4f} or more")
     rows = {
-        "threshold from": described.threshold_provenance or "not recorded",
+        "threshold source": described.threshold_provenance or "not recorded",
         "smoothing": f"{described.smoothing_s:g} s",
         "refractory time": f"{described.refractory_s:g} s",
         "encoder": f"{described.encoder}, streaming: {described.streaming}",
@@ -82,7 +82,7 @@ def _table(described: ModelInfo) -> Table:
 
 
 def _training_summary(training: Mapping[str, Any]) -> str:
-    """Summarise what is recorded of a training in one line."""
+    """Summarise the record of the training in one line."""
     if not training:
         return "not recorded"
     parts = [f"strategy {training.get('strategy', '?')}"]

@@ -103,8 +103,9 @@ def listen(
     The audio comes from the microphone or, where SOURCE is "-", from stdin as raw 16-bit
     little-endian PCM.
 
-    CMD is run without a shell while listening continues; it finds WAKEWORD_KEYWORD, WAKEWORD_SCORE
-    and WAKEWORD_TIME (seconds) in its environment and prints to stderr.
+    CMD is run without a shell while listening continues, and its output goes to stderr. The
+    environment variables WAKEWORD_KEYWORD, WAKEWORD_SCORE and WAKEWORD_TIME (seconds) are set for
+    it.
 
     \b
     Examples:
@@ -260,7 +261,7 @@ class Session:
             return
         counts = ", ".join(f"{keyword} {n}" for keyword, n in self.detections.most_common())
         overflows = self.audio.overflows if isinstance(self.audio, Microphone) else 0
-        lost = f"; audio was lost {overflows} time(s): the machine is too slow" if overflows else ""
+        lost = f"; {overflows} buffer overflow(s): the machine is too slow" if overflows else ""
         saved = f"; {self.capture.saved} clip(s) saved" if self.capture else ""
         _print_line(
             self.console,

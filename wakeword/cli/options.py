@@ -60,19 +60,16 @@ def option(*declarations: str, **settings: Any) -> Callable[[_Command], _Command
 model_argument = click.argument("file", type=PATH)
 output_model = option("-o", "--output", required=True, type=PATH, help="Model file to write.")
 as_json = option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-keywords = option(
-    "-k", "--keyword", "keywords", multiple=True, help="Keyword to learn; may be repeated."
-)
 threshold = option(
     "--threshold",
     type=click.FloatRange(0.0, 1.0),
-    help="Score from which a keyword is detected, instead of the model's own threshold.",
+    help="Lowest score that is a detection, instead of the threshold in the model.",
 )
 speakers = option(
     "--speakers",
     metavar="DATA",
     type=PATH,
-    help="Detect the keyword only when spoken by a speaker of its clips in this data set.",
+    help="Report only detections spoken by one of the speakers of the keyword clips in DATA.",
 )
 device = option("--device", metavar="NAME|INDEX", help="Microphone; part of its name is enough.")
 seed = option(
@@ -90,6 +87,17 @@ ray = option(
     help="Distribute the work over a Ray cluster whose machines see the same files. Without "
     "ADDRESS (then give it last) a cluster of this machine is started.",
 )
+
+
+def keywords(default: str) -> Callable[[_Command], _Command]:
+    """Declare --keyword; the help gives `default` as the default."""
+    return option(
+        "-k",
+        "--keyword",
+        "keywords",
+        multiple=True,
+        help=f"Keyword to train on; may be repeated.  [default: {default}]",
+    )
 
 
 def negatives(help_text: str) -> Callable[[_Command], _Command]:

@@ -35,8 +35,11 @@ _LONGEST_OTHER_S = 8.0
 @options.option(
     "--speaker", required=True, help="Name of the speaker, whose clips stay in one split."
 )
-@options.option("--distance", help="From the microphone, such as 2m; a column of the manifest.")
-@options.option("--room", help="Such as kitchen; a column of the manifest.")
+@options.option(
+    "--distance",
+    help="Distance from the microphone, such as 2m; a column of the manifest.",
+)
+@options.option("--room", help="Name of the room, such as kitchen; a column of the manifest.")
 @options.option(
     "--countdown",
     default=1,
@@ -44,7 +47,7 @@ _LONGEST_OTHER_S = 8.0
     type=click.IntRange(0, 10),
     help="Seconds before each clip.",
 )
-@options.option("--other", is_flag=True, help="Record other speech than the keyword, as negatives.")
+@options.option("--other", is_flag=True, help="Record speech other than the keyword, as negatives.")
 @options.device
 def record(
     keyword: str,

@@ -40,7 +40,9 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
     help="Other machines that may connect: 192.168.1.20, 192.168.1.0/24; may be repeated.",
 )
 @options.option(
-    "--web", type=click.IntRange(0, 65535), help="Port of a page with a microphone, and of /ws."
+    "--web",
+    type=click.IntRange(0, 65535),
+    help="Port of the web server: test page, WebSocket (/ws), /health, /metrics.",
 )
 @options.option(
     "--token", envvar="WAKEWORD_TOKEN", help="Token that clients of the web port must send."
@@ -116,7 +118,7 @@ def _check_access(host: str, allow: tuple[str, ...], web: int | None, token: str
     if not allow:
         raise ConfigError(
             f"--host {host}: reachable from other machines, and Wyoming has no passwords. "
-            "Say who may connect: --allow 192.168.1.20, or a network, --allow 192.168.1.0/24."
+            "Name the clients that may connect: --allow 192.168.1.20, or a network, --allow 192.168.1.0/24."
         )
     if web is not None and not token:
         raise ConfigError(

@@ -30,7 +30,7 @@ from wakeword.training.train import train as run_training
 @click.command()
 @click.argument("data", type=options.PATH)
 @options.output_model
-@options.keywords
+@options.keywords("the only label in DATA")
 @options.negatives("More recordings without the keyword, such as `wakeword mine` collects")
 @options.option(
     "--extra-data",
@@ -59,14 +59,16 @@ def train(
     work_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Train a model from recordings: DATA is a folder of folders, a manifest, or a corpus.
+    """Train a model from recordings.
+
+    DATA is a data set: a folder with one folder per keyword, or a manifest (JSONL, CSV, Kaldi).
 
     Where DATA states no splits, a fifth of its speakers is held out, always the same ones:
     `wakeword eval` measures on them.
 
-    A killed training resumes where it stopped when the same command is given again. Started by
+    An interrupted run resumes where it stopped when the same command is given again. Started by
     torchrun, several processes share the work and make one model; on several machines --work-dir
-    must be a folder that all of them see.
+    must be a folder shared by all machines.
 
     \b
     Examples:
@@ -146,7 +148,7 @@ def _report(result: TrainResult, gain: TransferGain | None, output: Path, as_jso
         f"strategy {training['strategy']} ({training['reason']}); {training['trainable']:,} of "
         f"{training['parameters']:,} parameters trained, {training['epochs']} epochs",
         *(
-            f"'{keyword}' is detected from a score of {threshold:.4f} ({point.provenance})"
+            f"'{keyword}' is detected at scores of {threshold:.4f} or more ({point.provenance})"
             for keyword, threshold in point.thresholds.items()
         ),
         *([str(gain)] if gain else []),

@@ -24,7 +24,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 encoder = option(
     "--encoder",
-    help=f"See `wakeword encoders`.  [default: {DEFAULT_ENCODER} where its weights are installed, "
+    help=f"Name of the encoder; `wakeword encoders` lists them.  [default: {DEFAULT_ENCODER} where its weights are installed, "
     f"else {EMBEDDED_ENCODER}]",
 )
 weights = option("--weights", type=PATH, help="Checkpoint of the encoder, if you have one.")
@@ -69,9 +69,24 @@ _TRAIN_CONFIG = (
         help="Audio processed at once, such as 320: a longer hop costs less and detects later.  "
         "[default: the encoder's]",
     ),
-    option("--strategy", default="auto", show_default=True, help=", ".join(STRATEGIES)),
-    option("--head", default="conv", show_default=True, help=", ".join(HEADS)),
-    option("--loss", default="bce", show_default=True, help=", ".join(LOSSES)),
+    option(
+        "--strategy",
+        default="auto",
+        show_default=True,
+        help=f"Which layers to fine-tune: {', '.join(STRATEGIES)}.",
+    ),
+    option(
+        "--head",
+        default="conv",
+        show_default=True,
+        help=f"Trigger head: {', '.join(HEADS)}.",
+    ),
+    option(
+        "--loss",
+        default="bce",
+        show_default=True,
+        help=f"Loss function: {', '.join(LOSSES)}.",
+    ),
     option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three]"),
     seed,
     epochs,
@@ -81,7 +96,7 @@ _TRAIN_CONFIG = (
 
 
 def train_config(function: Callable[..., None]) -> Callable[..., None]:
-    """Declare the options of a training; the command is called with `config` and `weights`."""
+    """Declare the options of training; the command is called with `config` and `weights`."""
 
     @functools.wraps(function)
     def command(

@@ -1,4 +1,4 @@
-"""Choose the keywords of a training, and find them in transcripts."""
+"""Choose the keywords to train on, and find them in transcripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wakeword.errors import ConfigError, ManifestError, unknown_name_message
 def select_keywords(
     dataset: Dataset, keywords: Sequence[str], *, allow_missing: bool = False
 ) -> Dataset:
-    """Return the data set for a training on `keywords`: their clips, all others as negatives.
+    """Return the data set for training on `keywords`: their clips, all others as negatives.
 
     Clips of other words become negatives with the source "word:<label>". Negatives whose
     transcript contains a keyword are dropped; a note counts them.

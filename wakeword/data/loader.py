@@ -47,7 +47,7 @@ class KeywordClip(NamedTuple):
 
 
 class KeywordBank(ClipLoader):
-    """The keyword clips, noises and room impulse responses of a training, held in memory.
+    """The keyword clips, noises and room impulse responses used in training, held in memory.
 
     Negatives are loaded when a training example needs them.
 

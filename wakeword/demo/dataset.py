@@ -320,5 +320,5 @@ def _babble(files: Sequence[Path], length: int, rng: Generator) -> Samples:
 
 
 def is_natural(clip: Clip) -> bool:
-    """Whether a clip of the demo's data set is in a voice learnt from a person."""
+    """Whether a clip of the demo's data set is in a voice trained on recordings of a person."""
     return not (clip.source or "").endswith("/espeak")

@@ -132,7 +132,7 @@ class Outcome:
 
     @property
     def false_accepts(self) -> int:
-        """Detections where nobody said the keyword."""
+        """Detections where the keyword was not spoken."""
         return sum(event.keyword is None for event in self.events)
 
 

@@ -1,4 +1,4 @@
-"""A recording of held-out voices, and what a detector makes of it, block by block."""
+"""A recording of held-out voices, and the detections in it, block by block."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class RecordingEvent:
 
     @property
     def is_hit(self) -> bool:
-        """Whether the keyword was said and detected."""
+        """Whether the keyword was spoken and detected."""
         return self.keyword is not None and self.detection is not None
 
 

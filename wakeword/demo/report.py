@@ -55,15 +55,15 @@ def describe_event(event: RecordingEvent) -> str:
     """Describe one event in the held-out recording, as one line of text."""
     keyword, detection = event.keyword, event.detection
     spoken = (
-        f"said at {keyword.segment.start_s:6.2f}–{keyword.segment.end_s:.2f} s by {keyword.speaker}"
+        f"spoken at {keyword.segment.start_s:6.2f}–{keyword.segment.end_s:.2f} s "
+        f"by {keyword.speaker}"
         if keyword
         else ""
     )
     if detection is None:
         return f"{'MISSED':>27}  {spoken}"
     return (
-        f"detected at {detection.time:6.2f} s ({detection.score:.3f})  "
-        f"{spoken or 'FALSE ACCEPT: not said'}"
+        f"detected at {detection.time:6.2f} s ({detection.score:.3f})  {spoken or 'FALSE ACCEPT'}"
     )
 
 
@@ -104,8 +104,8 @@ def _results_html(measurement: Measurement) -> str:
 {rows}
 </table>
 <p>False accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} minutes of other speech and
-noise. So short a test only bounds the rate: between {rate.low:.1f} and {rate.high:.1f} per hour
-(95 % interval).</p>
+noise. In so short a test, the rate is only known to be between {rate.low:.1f} and {rate.high:.1f} per
+hour (95 % interval).</p>
 <p>Confusable phrases: {confusables.detected} of {confusables.clips} clips of
 {measurement.confusable_phrases} phrases caused a detection: {_percent(confusables.rate)}.</p>
 <p>All results are at the threshold in the model file, {shipped.threshold:.3f}.</p>"""
@@ -132,20 +132,22 @@ def _count_false_accepts(count: int) -> str:
 def _events_html(events: Iterable[RecordingEvent]) -> str:
     rows = "\n".join(_event_row(event) for event in events)
     return (
-        "<table>\n<tr><th>said (s)</th><th>by</th>"
+        "<table>\n<tr><th>keyword (s)</th><th>by</th>"
         f'<th class="n">detected (s)</th><th class="n">score</th></tr>\n{rows}\n</table>'
     )
 
 
 def _event_row(event: RecordingEvent) -> str:
     keyword, detection = event.keyword, event.detection
-    said = f"{keyword.segment.start_s:.2f}–{keyword.segment.end_s:.2f}" if keyword else "not said"
+    spoken = (
+        f"{keyword.segment.start_s:.2f}–{keyword.segment.end_s:.2f}" if keyword else "no keyword"
+    )
     speaker = escape(keyword.speaker).replace("_", "_<wbr>") if keyword else ""
     detected = f"{detection.time:.2f}" if detection else "missed"
     score = f"{detection.score:.3f}" if detection else ""
-    style = "hit" if event.is_hit else "miss"
+    style = "hit" if event.is_hit else "miss" if keyword else "false-accept"
     return (
-        f'<tr class="{style}"><td>{said}</td><td>{speaker}</td>'
+        f'<tr class="{style}"><td>{spoken}</td><td>{speaker}</td>'
         f'<td class="n">{detected}</td><td class="n">{score}</td></tr>'
     )
 

@@ -134,7 +134,7 @@ class BlockBuffer:
     def _drop_silence(self, keep: int) -> Gap | None:
         """Drop all but the last `keep` samples once they are a second longer.
 
-        The model starts anew after the gap.
+        After the gap the model starts from a fresh state.
         """
         if len(self._pending) < keep + SAMPLE_RATE:
             return None

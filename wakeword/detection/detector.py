@@ -15,8 +15,8 @@ from wakeword.detection.trigger import Detection, Scores, StreamModel, StreamTri
 from wakeword.errors import ConfigError
 
 Verifier = Callable[[Samples], bool]
-"""Second stage: whether a detection stands, from (samples,) at 16 kHz, up to the last two seconds
-before it."""
+"""Second stage: keeps a detection if it returns True for (samples,) at 16 kHz, up to the last two
+seconds before the detection."""
 
 _VERIFIED_S = 2.0
 _SILENCE_LOGIT = -20.0

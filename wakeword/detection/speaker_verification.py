@@ -1,4 +1,4 @@
-"""Speaker verification as a second stage: a detection stands if an enrolled speaker said it."""
+"""Speaker verification as a second stage: keeps a detection if an enrolled speaker spoke it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class SpeakerVerifier:
         self._references = {name: self._reference(clips) for name, clips in speakers.items()}
 
     def __call__(self, samples: Samples) -> bool:
-        """Return whether a detection stands, from (samples,) at 16 kHz that end with it."""
+        """Return whether to keep a detection, from (samples,) at 16 kHz that end with it."""
         return self.identify(samples)[1] >= self.threshold
 
     def identify(self, samples: Samples) -> tuple[str, float]:

@@ -1,4 +1,4 @@
-"""From logits to detections: one trigger that serves the live stream and the evaluation alike."""
+"""From logits to detections: one trigger for the live stream and for the evaluation."""
 
 from __future__ import annotations
 

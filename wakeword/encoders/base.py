@@ -24,7 +24,8 @@ class Encoder(nn.Module):
     """The acoustic encoder of a speech recogniser: features in, frames out.
 
     `forward(features, state=None) -> (frames, state)` maps (batch, T, features) to
-    (batch, U, len(output_layers) · dim). Offline use is a stream that is fed once.
+    (batch, U, len(output_layers) · dim). Processing a whole recording
+    is one call on a fresh state (`state=None`).
 
     An encoder has `depth` layer groups: the stem, which takes the features, and one group a layer.
     Training freezes the lower groups and computes their output once: `forward(x, start=d)`
@@ -33,7 +34,7 @@ class Encoder(nn.Module):
     Attributes:
         spec: constants of the pretrained encoder.
         streaming: "chunked" (each frame is computed once, any chunking equals offline) or "window"
-            (a sliding window is computed anew at every hop).
+            (a sliding window is recomputed at every hop).
         hop_setting: name of the setting that holds the hop in frames; "" where the hop is fixed.
         look_ahead_ms: audio after the end of a frame that the frame waits for and depends on.
         frame_rate_hz: frames per second.
@@ -149,16 +150,16 @@ class ChunkedEncoder(Encoder):
 class OfflineEncoder(Encoder):
     """An encoder as it was trained: over all of its input at once, without a state.
 
-    It is no stream by itself: `encoders.window` runs it over a sliding window.
+    It cannot stream by itself: `encoders.window` runs it over a sliding window.
 
     Attributes:
-        most_frames: the most frames that it encodes at once.
-        missing_frames: frames that come out less than the input is long, because a frame depends on
-            samples after its own.
+        max_frames: the most frames that it encodes at once.
+        trailing_frames_lost: frames at the end of the input that do not come out, because a frame
+            depends on samples after its own.
     """
 
-    most_frames: int
-    missing_frames: int = 0
+    max_frames: int
+    trailing_frames_lost: int = 0
 
     def forward_layers(self, features: Tensor, last: int = 0) -> Tensor:
         """Encode all of the features: (batch, T, features) → (batch, U, len(output_layers) · dim).
@@ -176,7 +177,7 @@ class OfflineEncoder(Encoder):
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """A place that names any number of encoders, none of which is a constant here.
+    """A model hub whose encoders are found by name instead of being registered here.
 
     Attributes:
         prefix: names that begin with it belong to the hub's family.
@@ -207,7 +208,7 @@ class Family:
             encoder's tensors under our names and a report. Raises CheckpointError where they do
             not fit. None where no checkpoint file is read.
         weights: the checkpoints in words: what `--weights` may point at.
-        how_to_get: how to obtain weights that have no source, in a few words.
+        how_to_get: how to obtain weights that have no source, as a short phrase.
         hub: where encoders without a constant here come from.
     """
 
@@ -228,7 +229,7 @@ class Family:
 
 
 def require_frame_counts(**settings: object) -> None:
-    """Check settings that count frames; they may come from a hostile model file.
+    """Check settings that count frames; they may come from an untrusted model file.
 
     Raises:
         ConfigError: a value is not an integer from 1 to MAX_FRAMES.

@@ -2,7 +2,7 @@
 
 Four features of 10 ms make a frame of 40 ms. Frames come in segments of four; in every layer a
 segment attends to itself, to the 30 frames before it and to the one frame after it (the right
-context), which each layer computes anew for the segment before it.
+context), which each layer recomputes for the segment before it.
 
 Source: Shi et al. 2021, "Emformer: efficient memory transformer based acoustic model for low
 latency streaming speech recognition"; torchaudio.pipelines.EMFORMER_RNNT_BASE_LIBRISPEECH.

@@ -153,8 +153,8 @@ class LogMel(MelFrontEnd):
 class PiecewiseLogMel(MelFrontEnd):
     """Features of torchaudio's Emformer: a piecewise logarithm of the power of 16-bit samples.
 
-    Power above e becomes its logarithm; whatever is then no more than e, small power and small
-    logarithms alike, is divided by e.
+    Power above e becomes its logarithm; whatever is then no more than e, whether a small
+    power or a small logarithm, is divided by e.
     """
 
     silence = 0.0

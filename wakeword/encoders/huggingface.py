@@ -43,7 +43,7 @@ ARCHITECTURES = (
     "moonshine",
 )
 _ALTERNATIVES = {"whisper": "Take whisper-tiny.en and the like instead, with --weights FOLDER."}
-_MAX_PARAMETERS = 400_000_000  # a configuration may come from a hostile file
+_MAX_PARAMETERS = 400_000_000  # a configuration may come from an untrusted file
 _MAX_LAYERS = 100
 _MAX_SECONDS = 30
 _MAX_DESCRIPTION = 100_000  # characters
@@ -164,9 +164,9 @@ class HuggingFaceOffline(OfflineEncoder):
         super().__init__(spec, output_layers)
         self._description = description or describe(spec.name)
         self._normalise = bool(_parse(spec.name, self._description)["normed"])
-        self.most_frames = min(MAX_FRAMES, int(_MAX_SECONDS * self.frame_rate_hz))
+        self.max_frames = min(MAX_FRAMES, int(_MAX_SECONDS * self.frame_rate_hz))
         config, models = _config(spec.name, self._description), _transformers().AutoModel
-        self.missing_frames = _missing_frames(config)
+        self.trailing_frames_lost = _trailing_frames_lost(config)
         size = 0
         if self.spec.layers <= _MAX_LAYERS:
             with torch.device("meta"):
@@ -217,7 +217,7 @@ class HuggingFaceOffline(OfflineEncoder):
 
 
 def _parse(name: str, description: str) -> dict[str, Any]:
-    """Return the description of a network, which may come from a hostile file, as a dict."""
+    """Return the description of a network, which may come from an untrusted file, as a dict."""
     try:
         if len(description) > _MAX_DESCRIPTION:
             raise ValueError("too long")
@@ -246,10 +246,10 @@ def _config(name: str, description: str) -> Any:
         raise ConfigError(f"{name}: a configuration that cannot be used ({error}).") from error
 
 
-def _missing_frames(config: Any) -> int:
+def _trailing_frames_lost(config: Any) -> int:
     """Return how many frames depend on samples after the end of the input."""
     if config.model_type == "moonshine":
-        return MoonshineOffline.missing_frames
+        return MoonshineOffline.trailing_frames_lost
     covered, stride = 1, 1  # samples of a frame, and from one frame to the next
     for kernel, step in zip(config.conv_kernel, config.conv_stride, strict=True):
         covered, stride = covered + (kernel - 1) * stride, stride * step

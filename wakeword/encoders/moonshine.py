@@ -200,8 +200,8 @@ class _MoonshineEncoder(Encoder):
 class MoonshineOffline(_MoonshineEncoder, OfflineEncoder):
     """Moonshine's encoder as it was trained: over all of its samples at once."""
 
-    most_frames = _MAX_FRAMES
-    missing_frames = -(-_OVERLAP // _FRAME)
+    max_frames = _MAX_FRAMES
+    trailing_frames_lost = -(-_OVERLAP // _FRAME)
 
     def layers(self, samples: Tensor, top: int = 0, last: int = 0) -> list[Tensor]:
         """Compute the frames of the stem and of each layer, the last layer normalised.

@@ -175,8 +175,8 @@ def _trunk(spec: EncoderSpec) -> nn.Module:
 class Wav2Vec2Offline(OfflineEncoder):
     """The network as it was trained: over all of its samples at once."""
 
-    most_frames = _MAX_FRAMES
-    missing_frames = 1  # a frame covers 400 samples, and the next one begins after 320
+    max_frames = _MAX_FRAMES
+    trailing_frames_lost = 1  # a frame covers 400 samples, and the next one begins after 320
     trunk: Any  # torchaudio's own network
 
     def __init__(self, spec: EncoderSpec, output_layers: tuple[int, ...] = ()) -> None:

@@ -253,7 +253,7 @@ class _WhisperEncoder(Encoder):
 class WhisperOffline(_WhisperEncoder, OfflineEncoder):
     """Whisper's encoder as it was trained: bidirectional over all of its input."""
 
-    most_frames = POSITIONS
+    max_frames = POSITIONS
 
     def layers(self, features: Tensor, top: int = 0, last: int = 0) -> list[Tensor]:
         """Compute the frames of the stem and of each layer, the last layer normalised.

@@ -50,18 +50,18 @@ class WindowEncoder(Encoder):
     def __init__(self, offline: OfflineEncoder, window: int = 0, hop: int | None = None) -> None:
         super().__init__(offline.spec, offline.output_layers)
         ratio = features_per_frame(offline.spec)
-        step, missing = ratio.denominator, offline.missing_frames
+        step, lost = ratio.denominator, offline.trailing_frames_lost
         hop = round(_HOP_MS / 10 / ratio) if hop is None else hop
         require_frame_counts(hop=hop)
-        shortest = -(-(hop + missing) // step) * step
+        shortest = -(-(hop + lost) // step) * step
         window = window or max(round(_WINDOW_MS / 10 / ratio), shortest)
         require_frame_counts(window=window)
-        if not hop + missing <= window <= offline.most_frames or hop % step or window % step:
+        if not hop + lost <= window <= offline.max_frames or hop % step or window % step:
             multiples = f", both multiples of {step}" if step > 1 else ""
-            at_least = f"hop + {missing}" if missing else "hop"
+            at_least = f"hop + {lost}" if lost else "hop"
             raise ConfigError(
                 f"window {window}, hop {hop}: expected {at_least} <= window <= "
-                f"{offline.most_frames} frames{multiples}."
+                f"{offline.max_frames} frames{multiples}."
             )
         # not a submodule: its weights are those of `trunk`, and a state dict names each once
         object.__setattr__(self, "offline", offline)

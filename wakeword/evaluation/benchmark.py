@@ -102,7 +102,7 @@ def benchmark_model(
         progress: called with the name of each step.
 
     Raises:
-        CheckpointError: an exported file is missing, damaged or foreign.
+        CheckpointError: an exported file is missing, damaged or not a wakeword file.
     """
     report = progress or (lambda what, done, total: None)
     engines: dict[str, Feed] = {"this model": Detector(model).feed}

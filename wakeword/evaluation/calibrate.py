@@ -38,13 +38,13 @@ SMOOTHING_S = (0.04, 0.08, 0.12, 0.16, 0.24)
 REFRACTORY_S = (0.5, 1.0, 1.5, 2.0)
 DETECTED_SHARE = 0.95
 """Share of the keyword clips that a capped threshold still detects."""
-_EXTRAPOLATED_TOO_FAR = 0.1  # false accepts expected in the hours of negatives
+_MIN_EXPECTED_EVENTS = 0.1  # in the hours of negatives; with fewer, the line reaches too far
 
 _log = logging.getLogger(__name__)
 
 
 class Calibration(NamedTuple):
-    """A calibrated operating point and the evidence for it.
+    """A calibrated operating point and the thresholds fitted for it.
 
     Attributes:
         operating_point: thresholds, smoothing, refractory time and their provenance; assign it to
@@ -107,7 +107,7 @@ def calibrate(
         scored_negatives,
         positives,
         false_accepts_per_hour,
-        source=f"of {len(clips)} recordings (SHA-256 {recordings_hash(clips)}), "
+        source=f"{len(clips)} recordings (SHA-256 {recordings_hash(clips)}), "
         f"{date.today().isoformat()}",
     )
 
@@ -141,7 +141,7 @@ def calibrate_scores(
         per_hour: false accepts per hour to aim at.
         cap: streams of keyword clips that cap extrapolated thresholds; see
             `cap_extrapolated_threshold`.
-        source: of the negatives, for the provenance: "of 3 recordings".
+        source: of the negatives, for the provenance: "3 recordings".
     """
     point, thresholds = _choose_operating_point(model, negatives, positives, per_hour)
     provenance = threshold_provenance(per_hour, negatives.hours, source)
@@ -149,8 +149,8 @@ def calibrate_scores(
         capped = cap_extrapolated_threshold(model, thresholds, cap)
         if capped != point.thresholds:
             provenance += (
-                f", lowered until at least {DETECTED_SHARE:.0%} of the held-out keyword clips are "
-                "detected"
+                f"; lowered so that at least {100 * DETECTED_SHARE:.0f} % of the held-out keyword "
+                "clips are detected"
             )
         point = replace(point, thresholds=capped)
     return Calibration(replace(point, provenance=provenance), thresholds)
@@ -162,10 +162,12 @@ def threshold_provenance(per_hour: float, hours: float, source: str) -> str:
     Args:
         per_hour: false accepts per hour aimed at.
         hours: of negatives.
-        source: where the negatives come from: "held out of the training data".
+        source: what the negatives are: "held-out negatives"; "" for "negatives".
     """
-    fitted = f"{per_hour:g} false accepts per hour, fitted to the highest events in {hours:.2f} h"
-    return f"{fitted} {source}".rstrip()
+    return (
+        f"target {per_hour:g} false accepts per hour, estimated from the highest scores in "
+        f"{hours:.2f} h of {source or 'negatives'}"
+    )
 
 
 def cap_extrapolated_threshold(
@@ -202,7 +204,7 @@ def cap_extrapolated_threshold(
         allowed_misses = int((1 - DETECTED_SHARE) * len(best_scores) + 1e-9)
         lowered = sorted(best_scores)[allowed_misses] if best_scores else 1.0
         expected_events = fitted.expected.value * fitted.hours
-        if expected_events < _EXTRAPOLATED_TOO_FAR and fitted.highest < lowered < 1.0:
+        if expected_events < _MIN_EXPECTED_EVENTS and fitted.highest < lowered < 1.0:
             lowered = sigmoid((logit(fitted.highest) + logit(lowered)) / 2)
         capped[keyword] = max(min(fitted.threshold, lowered), min(fitted.threshold, fitted.highest))
     return capped

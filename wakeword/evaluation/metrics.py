@@ -79,7 +79,7 @@ def wilson(count: int, total: int, confidence: float = 0.95) -> Estimate:
 def poisson(count: int, hours: float, confidence: float = 0.95) -> Estimate:
     """Return a rate per hour with its exact Poisson interval; [0, ∞) where `hours` is 0.
 
-    No event in H hours bounds the rate at 3.7 / H.
+    With no event in H hours, the upper limit is 3.7 / H.
 
     Source: Garwood 1936, "Fiducial Limits for the Poisson Distribution".
     """

@@ -26,7 +26,7 @@ Peaks = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CalibratedThreshold:
-    """A threshold and the evidence for it.
+    """A threshold, and the rate of false accepts expected at it.
 
     Attributes:
         threshold: score from 0 to 1.

@@ -120,7 +120,7 @@ def compare_export(
             for each in logits
         ]
         identical = identical and detections[0] == detections[1]
-        shared += _shared(*detections)
+        shared += _count_matches(*detections)
         counts += [len(each) for each in detections]
         for detector in detectors:
             detector.reset()
@@ -134,7 +134,7 @@ def compare_export(
     )
 
 
-def _shared(some: list[tuple[str, float]], others: list[tuple[str, float]]) -> int:
+def _count_matches(some: list[tuple[str, float]], others: list[tuple[str, float]]) -> int:
     """Return how many detections can be paired with one of the others within the tolerance."""
     unpaired = list(others)
     for keyword, time_s in some:

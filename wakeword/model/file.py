@@ -62,7 +62,8 @@ def load_model(path: Path | str) -> WakeWordModel:
         The model in evaluation mode.
 
     Raises:
-        CheckpointError: a missing, damaged, foreign or hostile file; the message says what to do.
+        CheckpointError: the file is missing, damaged, invalid or not a wakeword file; the message says
+            what to do.
     """
     path = Path(path)
     metadata = read_metadata(path)
@@ -78,7 +79,7 @@ def load_model(path: Path | str) -> WakeWordModel:
         ConfigError,
     ) as error:
         raise CheckpointError(
-            f"{path}: a wakeword file whose content does not fit together ({error}). "
+            f"{path}: a wakeword file with inconsistent content ({error}). "
             "Train it again, or use the version of wakeword that wrote it."
         ) from error
     return model.eval()
@@ -88,7 +89,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """Return the metadata of a model file under today's names.
 
     Raises:
-        CheckpointError: a missing, damaged or foreign file.
+        CheckpointError: the file is missing, damaged or not a wakeword file.
     """
     remedy = "Expected a file written by `wakeword train`."
     if not path.is_file():

@@ -113,6 +113,6 @@ def describe_model(
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"{file}: its record of how it was made does not fit together ({error}). "
+            f"{file}: inconsistent metadata ({error}). "
             "Train it again, or use the version of wakeword that wrote it."
         ) from error

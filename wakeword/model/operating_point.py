@@ -11,7 +11,7 @@ class OperatingPoint:
     """When a score becomes a detection.
 
     Attributes:
-        thresholds: score, 0 to 1, from which each keyword is detected.
+        thresholds: lowest score, 0 to 1, at which each keyword is detected.
         smoothing_s: seconds of logits that are averaged.
         refractory_s: seconds after a detection in which the same keyword is not detected again.
         provenance: how the thresholds were found, in words.
@@ -24,7 +24,7 @@ class OperatingPoint:
 
 
 def validate_operating_point(point: OperatingPoint, keywords: Collection[str]) -> None:
-    """Check an operating point that may come from a hostile file.
+    """Check an operating point that may come from an untrusted file.
 
     Raises:
         ValueError: thresholds of other keywords, or numbers out of range.

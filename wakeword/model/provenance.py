@@ -17,7 +17,7 @@ class Origin:
         encoder_sha256: hash of the encoder's checkpoint; "" for random weights.
         licence: licence of the encoder's weights.
         head: kind of head, see `heads.build_head`.
-        training: what the training records, such as strategy and data, in JSON's types.
+        training: record of the training, such as strategy and data, in JSON's types.
     """
 
     encoder: str
@@ -42,9 +42,10 @@ def licence_notice(origin: Mapping[str, Any]) -> str:
     ]
     if origin["encoder_sha256"]:
         lines.append(f"Encoder weights: SHA-256 {origin['encoder_sha256']}.")
-    lines.append("Recordings that it was trained on:")
+    lines.append("Recordings used for training and for the threshold:")
     lines += [
-        f"- {each['role']}: {each['clips']} from {each['source']}, licence {each['licence']}"
+        f"- {each['role']}: {each['clips']} clips, source {each['source']}, "
+        f"licence {each['licence']}"
         for each in training.get("data", [])
     ] or ["- not recorded"]
     return "\n".join(lines) + "\n"

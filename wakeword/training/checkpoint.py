@@ -1,4 +1,4 @@
-"""The state of a training after an epoch, kept on disk so that a killed run continues."""
+"""The state of a training run after an epoch, kept on disk so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Checkpoint:
             safetensors.torch.save_file(tensors, part)
 
     def restore(self) -> list[EpochResult]:
-        """Restore the state of a killed run; return its history, [] without a checkpoint."""
+        """Restore the state of an interrupted run; return its history, [] without a checkpoint."""
         if not self.path.is_file():
             return []
         tensors = safetensors.torch.load_file(self.path)

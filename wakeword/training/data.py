@@ -1,4 +1,4 @@
-"""The data of a training: its own clips, those held out for validation, and extra data."""
+"""The data of a training run: its own clips, those held out for validation, and extra data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wakeword.errors import ManifestError
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The clips of a training.
+    """The clips of a training run.
 
     Attributes:
         train: clips to train on, with the keyword clips, noises and rooms of extra data.
@@ -61,7 +61,7 @@ class TrainingData:
         return self.train.notes
 
     def clips(self) -> list[Clip]:
-        """Return every clip of the training."""
+        """Return every clip of the run."""
         by_role = [*self.train.by_role().values(), *self.validation.by_role().values()]
         return [*(clip for clips in by_role for clip in clips), *self.extra.negatives]
 

@@ -58,8 +58,8 @@ def enroll(
             several.
         encoder: as in `TrainConfig`.
         hop_ms: as in `TrainConfig`.
-        streaming: as in `TrainConfig`, but "" is "window" where the encoder offers it, as its
-            frames vary less from time to time.
+        streaming: as in `TrainConfig`, but "" is "window" where the encoder offers it,
+            because its frames depend less on the position within the stream.
         weights: a checkpoint to load instead of the encoder's own sources.
         progress: called while weights are downloaded.
 

@@ -49,7 +49,7 @@ class ExamplePlan:
     """The clips of an example; everything else is drawn from its seed.
 
     Attributes:
-        seed: seed of the training, and number of the example.
+        seed: seed of the run, and number of the example.
         keyword_clip: index into `KeywordBank.keywords`; None for an example without a keyword clip.
         is_partial: whether only the first part of the keyword is played, which makes the example a
             negative one.
@@ -107,7 +107,7 @@ def plan_examples(
     seed: int,
     extra: Collection[Clip] = (),
 ) -> list[ExamplePlan]:
-    """Plan the examples of a training: each keyword clip about equally often, negatives in turn.
+    """Plan the examples of a training run: each keyword clip about equally often, negatives in turn.
 
     If more keyword clips come from extra data than from the data set, the data set's clips get
     every second example, however many extra clips there are. Examples without a keyword do not
@@ -117,7 +117,7 @@ def plan_examples(
         bank: keyword clips, including extra ones.
         data: the data set with the negatives.
         config: number and kinds of the examples.
-        seed: of the training.
+        seed: of the training run.
         extra: the keyword clips in `bank` that come from extra data.
 
     Raises:

@@ -119,8 +119,8 @@ class _ExampleFile(NamedTuple):
 class FeatureCache:
     """Encodes training examples and test streams to one depth, and keeps the result on disk.
 
-    The name of a file is a key of what is in it, so trainings share what they have in common, and a
-    killed run continues.
+    The name of a file is a key of what is in it, so training runs share what they have in common, and
+    an interrupted run continues.
 
     Args:
         folder: a folder of its own for everything else that the features depend on: the encoder,
@@ -151,7 +151,7 @@ class FeatureCache:
 
         Args:
             groups: plans; no file holds examples of two groups, so a group is shared between
-                trainings whatever the other groups are.
+                runs whatever the other groups are.
             bank: loads the clips, and collects those that cannot be read.
             augmenter: varies voices and draws the acoustics.
             samples: length of an example.
@@ -294,7 +294,7 @@ def has_bfloat16() -> bool:
 
 
 def _plan_key(plan: ExamplePlan, bank: KeywordBank) -> list[object]:
-    """Return everything that determines one example besides what the folder stands for."""
+    """Return everything that determines one example except what the folder stands for."""
     keyword: list[object] = []
     if plan.keyword_clip is not None:
         clip, _, start_s, end_s = bank.keywords[plan.keyword_clip]

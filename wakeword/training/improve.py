@@ -68,7 +68,7 @@ class Improvement:
 
     Attributes:
         trained: result of the further training.
-        before: evaluation of the model that the training started from.
+        before: evaluation of the model that training started from.
         after: evaluation of the new model on the same streams.
         changes: from `compare_models`.
     """

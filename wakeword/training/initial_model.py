@@ -1,4 +1,4 @@
-"""The model that a training starts from: a pretrained encoder and a new head."""
+"""The model that training starts from: a pretrained encoder and a new head."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TOP_LAYERS = 3  # layers that the head mixes by default
 
 @dataclass(frozen=True)
 class PretrainedEncoder:
-    """The encoder of a training, with its weights.
+    """The encoder that is trained, with its weights.
 
     Attributes:
         source: what determines the encoder; this is where its name is resolved, once.

@@ -14,9 +14,9 @@ from wakeword.errors import ConfigError, unknown_name_message
 IGNORED = -1.0
 """Target of frames that do not count."""
 POSITIVE_S = (-0.06, 0.22)
-"""From the end of a keyword: where the detector should fire."""
+"""Window, relative to the end of a keyword, whose frames are positive targets, in seconds."""
 IGNORED_S = (-0.40, 0.80)
-"""From the end of a keyword: where the detector may fire."""
+"""Window, relative to the end of a keyword, whose frames the loss ignores, in seconds."""
 
 
 def frame_targets(

@@ -1,4 +1,4 @@
-"""Notes for the user on what the data of a training allows to expect."""
+"""Notes for the user on the results to expect from the training data."""
 
 from __future__ import annotations
 

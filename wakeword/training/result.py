@@ -1,4 +1,4 @@
-"""What a training returns, and what a comparison with random weights shows."""
+"""What training returns, and what a comparison with random weights shows."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TransferGain:
 
     @classmethod
     def of(cls, pretrained: TrainResult, scratch: TrainResult) -> TransferGain:
-        """Compare two trainings on the same data."""
+        """Compare two training runs on the same data."""
         best = [min(each.miss for each in result.history) for result in (pretrained, scratch)]
         return cls(best[0], best[1], pretrained.held_out)
 

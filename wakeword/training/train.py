@@ -42,7 +42,7 @@ def train(
 ) -> TrainResult:
     """Fine-tune an encoder with a new head on the train split of a data set.
 
-    A killed training continues where it stopped when it is called again with the same arguments.
+    An interrupted run continues where it stopped when it is called again with the same arguments.
     Within `training.distributed.process_group`, the processes that torchrun started share the work:
     each calls this with the same arguments, sees the same `work_dir`, and returns the same model.
 
@@ -61,7 +61,7 @@ def train(
         progress: called during all steps.
 
     Returns:
-        The model with its operating point, and the record of the training.
+        The model with its operating point, and the record of the run.
 
     Raises:
         ManifestError: the data cannot train a model.
@@ -95,7 +95,7 @@ class _Run:
     """A training whose model, strategy and data are settled.
 
     Attributes:
-        start_key: hash of the weights that the training continues from; "" for a new model.
+        start_key: hash of the weights that training continues from; "" for a new model.
     """
 
     model: WakeWordModel

@@ -78,6 +78,6 @@ class ValidationSet:
             self.negatives.score(model),
             per_hour=per_hour,
             cap=[clean, noisy_10db],
-            source="held out of the training data",
+            source="held-out negatives",
         )
         return calibration.operating_point

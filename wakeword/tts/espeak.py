@@ -21,7 +21,7 @@ from wakeword.tts.engine import INSTALL_COMMAND, Engine
 
 # Variants that Whisper tiny.en understands in an American accent, accents that it understands over
 # two variants (at most one word in ten wrong over three sentences); of variants that sound nearly
-# alike, one.
+# the same, one.
 _ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-us-nyc")
 _VARIANTS = (
     "f1,f2,f3,f4,m1,m2,m3,m4,m5,m6,m7,m8,Andrea,Annie,Diogo,Gene,Mario,Mr serious,Storm,"

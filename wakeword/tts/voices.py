@@ -45,7 +45,7 @@ class Voice:
 
     @property
     def natural(self) -> bool:
-        """True for voices learnt from a person, False for formant synthesis."""
+        """True for voices trained on recordings of a person, False for formant synthesis."""
         return self.engine != "espeak"
 
 

@@ -1,6 +1,6 @@
 """openWakeWord as shipped in pyopen-wakeword, with its embedding run over long stretches.
 
-The package computes 76 spectrogram frames anew every 80 ms. Its embedding network has no padding,
+The package recomputes 76 spectrogram frames every 80 ms. Its embedding network has no padding,
 so over a longer stretch it gives the same vectors, up to rounding, at a fraction of the cost: this
 peer is given that advantage. Spectrograms (in chunks of 1760 samples) and the classifier run as in
 the package, and scores come at the times at which the package gives them.

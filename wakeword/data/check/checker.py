@@ -47,7 +47,7 @@ def check_dataset(
     """Decode every clip and report what the data set contains and what is wrong with it.
 
     Args:
-        dataset: as read, or with splits assigned as for a training.
+        dataset: as read, or with splits assigned as for training.
         keywords: the keywords to train; other labels count as negatives. None: all labels.
         workers: number of processes that decode; None: one per core. A small data set is decoded
             in this process.

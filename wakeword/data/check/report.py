@@ -81,7 +81,7 @@ class CheckReport:
 
     @property
     def errors(self) -> int:
-        """The number of findings that would harm a training."""
+        """The number of findings that would harm training."""
         return sum(finding.severity == "error" for finding in self.findings)
 
     def as_dict(self) -> dict[str, object]:

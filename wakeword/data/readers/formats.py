@@ -29,7 +29,7 @@ _MAX_NAMES = 8  # of files, in an error message
 def read_dataset(path: Path | str) -> Dataset:
     """Read a data set.
 
-    A few missing files are noted and their clips kept: a training skips them and names them.
+    A few missing files are noted and their clips kept: training skips them and names them.
 
     Args:
         path: a folder or a manifest of any supported format.

@@ -32,7 +32,8 @@ def evaluation_as_dict(
                 "clips": source.clips,
                 "hours": source.hours,
                 "false_accepts": source.false_accepts,
-                "fired": source.clips_with_false_accepts,
+                "clips_with_false_accepts": source.clips_with_false_accepts,
+                "fired": source.clips_with_false_accepts,  # its key in earlier versions
             }
             for source in evaluation.sources
         ],
@@ -53,7 +54,7 @@ def evaluation_as_dict(
 
 
 def calibration_as_dict(calibration: Calibration) -> dict[str, Any]:
-    """Return the evidence for each calibrated threshold as a dictionary by keyword."""
+    """Return each calibrated threshold and the rate expected at it as a dictionary by keyword."""
     return {keyword: asdict(fitted) for keyword, fitted in calibration.thresholds.items()}
 
 

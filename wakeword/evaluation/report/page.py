@@ -22,7 +22,7 @@ td.n { white-space: nowrap; }
 .wide { overflow-x: auto; }
 @media (max-width: 30rem) { table { font-size: .7rem; } th, td { padding-right: .25rem; } }
 .warning { background: #fff4d6; border-left: .3rem solid #e0a100; padding: .6rem .8rem; }
-.miss { color: #b00020; } .hit { color: #00662b; }
+.miss { color: #b00020; } .hit { color: #00662b; } .false-accept { color: #8a4b00; }
 pre { background: #f4f4f4; padding: .6rem .8rem; white-space: pre-wrap; margin: .2rem 0 .8rem; }
 """
 

@@ -37,8 +37,8 @@ def render_evaluation(evaluation: Evaluation) -> Iterator[RenderableType]:
         )
     bound = metrics.poisson(0, evaluation.negative_hours).high
     yield (
-        f"{evaluation.negative_hours:.2f} h of negatives: no false accept in them bounds the rate "
-        f"at {bound:.2f} per hour (95 %), no lower. Rates below one event in these hours are not "
+        f"{evaluation.negative_hours:.2f} h of negatives: even with zero false accepts, the rate "
+        f"could be up to {bound:.2f} per hour (95 %). Rates below one event in these hours are not "
         "given."
     )
     for accept in evaluation.false_accepts[:_SHOWN_FALSE_ACCEPTS]:
@@ -66,7 +66,7 @@ def render_comparison(name: str, first: Evaluation, other: str, second: Evaluati
 
 
 def render_calibration(calibration: Calibration) -> Iterator[str]:
-    """Yield one line per keyword with its threshold and evidence, and one with the provenance."""
+    """Yield one line per keyword with its threshold and expected rate, and one with the provenance."""
     for keyword, fitted in calibration.thresholds.items():
         extrapolated = ", above every event in these hours" if fitted.extrapolated else ""
         yield (
@@ -123,7 +123,7 @@ def _miss_table(evaluation: Evaluation) -> Table:
     table.add_column("clips", justify="right")
     for rate in FALSE_ACCEPT_RATES:
         table.add_column(f"{rate:g}/h")
-    table.add_column("as shipped")
+    table.add_column("at the stored threshold")
     table.add_column("latency p50, p95")
     for result in evaluation.results:
         table.add_row(
@@ -131,13 +131,13 @@ def _miss_table(evaluation: Evaluation) -> Table:
             result.condition,
             str(result.clips),
             *(format_miss_rate(evaluation, result, rate) for rate in FALSE_ACCEPT_RATES),
-            _shipped(result),
+            _at_stored_threshold(result),
             _latencies(result.latency_percentiles),
         )
     return table
 
 
-def _shipped(result: KeywordResult) -> str:
+def _at_stored_threshold(result: KeywordResult) -> str:
     point = result.shipped
     rate = format_rate_estimate(point.false_accept_estimate)
     return f"{format_percent(point.miss_rate)} at {rate}, threshold {point.threshold:.4f}"
