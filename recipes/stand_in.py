@@ -7,8 +7,8 @@ weights: torchaudio's Emformer transducer, and a wav2vec 2.0 folder of Hugging F
 `offline`). Each is read, stripped, trained with, measured on the dev split and timed like any
 other encoder. This shows that the family works; it says nothing about the pretrained recognisers.
 
-Data: any layout that `wakeword train` reads. Duration: that of two training runs. Prints one row per
-family, as in the encoder table of README.md.
+Data: any layout that `wakeword train` reads. Duration: that of two training runs. Prints one row
+per family, as in the encoder table of README.md.
 """
 
 from __future__ import annotations

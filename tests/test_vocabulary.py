@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,24 @@ ALLOWED = {
     ("wakeword/audio/microphone.py", "Full"),  # queue.Full
 }
 
+REPLACED_IN_TEXTS = {
+    "fires": "detects",
+    "fired": "detected, or caused a false accept",
+    "sets off": "causes a detection",
+    "set off": "caused a detection",
+    "hears": "detects, or receives",
+    "heard": "detected, or received",
+    "told": "given",
+    "beside": "in addition to",
+}
+"""Words and phrases that no docstring, message or help text of the package contains."""
+
+ALLOWED_IN_TEXTS = {
+    ("wakeword/model/legacy.py", "heard"),  # a key in files of earlier versions
+    ("wakeword/evaluation/report/json.py", "fired"),  # a key that scripts may read
+    ("wakeword/tts/phrases.py", "heard"),  # a word of the sentences that are synthesised
+}
+
 
 def _table(replaced: dict[str, tuple[str, ...]]) -> dict[str, str]:
     return {old: new for new, names in replaced.items() for old in names}
@@ -69,6 +88,51 @@ def replaced_names(path: str, source: str) -> list[str]:
         if (name in everywhere or (is_defined and in_package and name in definitions))
         and (path, name) not in ALLOWED
     ]
+
+
+def replaced_words(path: str, source: str) -> list[str]:
+    pattern = re.compile(rf"\b({'|'.join(REPLACED_IN_TEXTS)})\b", re.IGNORECASE)
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            continue
+        for word in pattern.findall(" ".join(node.value.split())):
+            if (path, word.lower()) not in ALLOWED_IN_TEXTS:
+                found.append(f"{path}:{node.lineno}: {word}, say {REPLACED_IN_TEXTS[word.lower()]}")
+    return found
+
+
+def test_no_replaced_word_remains_in_docstrings_and_messages() -> None:
+    files = sorted((ROOT / "wakeword").rglob("*.py"))
+    sources = {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}
+    assert len(sources) > 100
+    assert [word for path in sources for word in replaced_words(path, sources[path])] == []
+    used = {
+        (path, word)
+        for path, word in ALLOWED_IN_TEXTS
+        if re.search(rf"\b{word}\b", sources.get(path, ""))
+    }
+    assert used == ALLOWED_IN_TEXTS
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""The trigger fires."""',
+        "print(f'{n} clips fired')",
+        "help = 'Clips that set\\noff a detection.'",
+        "def f():\n    'What is Heard.'",
+    ],
+)
+def test_the_check_of_texts_notices(source: str) -> None:
+    assert replaced_words("wakeword/some.py", source)
+
+
+@pytest.mark.parametrize(
+    "source", ["# fired", "fired = 1", "'besides, a fire'", "'An offset is set.'"]
+)
+def test_ordinary_words_pass(source: str) -> None:
+    assert replaced_words("wakeword/some.py", source) == []
 
 
 def test_no_replaced_name_remains() -> None:

@@ -35,7 +35,8 @@ def format_table(rows: Sequence[EngineResult]) -> str:
         bound = metrics.poisson(0, hours).high
         lines += [
             "",
-            f"Even with zero false accepts in {hours:.2f} h, the rate could be up to {bound:.1f} per hour.",
+            f"Even with zero false accepts in {hours:.2f} h, the rate could be up to "
+            f"{bound:.1f} per hour.",
         ]
     return "\n".join(lines)
 

@@ -71,7 +71,7 @@ def test_it_shows_keywords_threshold_training_and_licences(file: Path) -> None:
         "wakeword/2",
         "strategy head; 6 epochs, best 4; 40 keyword clips (0.8 min); 1,234 parameters trained",
         "Encoder: tiny, licence MIT",
-        "- keyword: 40 from mine, licence CC0-1.0",
+        "- keyword: 40 clips, source mine, licence CC0-1.0",
     ):
         assert expected in text, expected
 

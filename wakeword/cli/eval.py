@@ -29,8 +29,8 @@ from wakeword.parallel import executor_for
     "--split",
     default="dev",
     show_default=True,
-    help="Split to use: dev or test. `train` never uses dev: the epoch and the threshold are chosen on "
-    "a part of train that it holds out.",
+    help="Split to use: dev or test. `train` never uses dev: the epoch and the threshold are "
+    "chosen on a part of train that it holds out.",
 )
 @options.option(
     "--condition",

@@ -118,7 +118,8 @@ def _check_access(host: str, allow: tuple[str, ...], web: int | None, token: str
     if not allow:
         raise ConfigError(
             f"--host {host}: reachable from other machines, and Wyoming has no passwords. "
-            "Name the clients that may connect: --allow 192.168.1.20, or a network, --allow 192.168.1.0/24."
+            "Name the clients that may connect: --allow 192.168.1.20, or a network, "
+            "--allow 192.168.1.0/24."
         )
     if web is not None and not token:
         raise ConfigError(

@@ -24,8 +24,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 encoder = option(
     "--encoder",
-    help=f"Name of the encoder; `wakeword encoders` lists them.  [default: {DEFAULT_ENCODER} where its weights are installed, "
-    f"else {EMBEDDED_ENCODER}]",
+    help=f"Name of the encoder; `wakeword encoders` lists them.  [default: {DEFAULT_ENCODER} "
+    f"where its weights are installed, else {EMBEDDED_ENCODER}]",
 )
 weights = option("--weights", type=PATH, help="Checkpoint of the encoder, if you have one.")
 epochs = option(

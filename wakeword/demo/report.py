@@ -104,8 +104,8 @@ def _results_html(measurement: Measurement) -> str:
 {rows}
 </table>
 <p>False accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} minutes of other speech and
-noise. In so short a test, the rate is only known to be between {rate.low:.1f} and {rate.high:.1f} per
-hour (95 % interval).</p>
+noise. In so short a test, the rate is only known to be between {rate.low:.1f} and
+{rate.high:.1f} per hour (95 % interval).</p>
 <p>Confusable phrases: {confusables.detected} of {confusables.clips} clips of
 {measurement.confusable_phrases} phrases caused a detection: {_percent(confusables.rate)}.</p>
 <p>All results are at the threshold in the model file, {shipped.threshold:.3f}.</p>"""

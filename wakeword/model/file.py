@@ -62,8 +62,8 @@ def load_model(path: Path | str) -> WakeWordModel:
         The model in evaluation mode.
 
     Raises:
-        CheckpointError: the file is missing, damaged, invalid or not a wakeword file; the message says
-            what to do.
+        CheckpointError: the file is missing, damaged, invalid or not a wakeword file; the message
+            says what to do.
     """
     path = Path(path)
     metadata = read_metadata(path)

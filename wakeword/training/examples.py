@@ -107,7 +107,7 @@ def plan_examples(
     seed: int,
     extra: Collection[Clip] = (),
 ) -> list[ExamplePlan]:
-    """Plan the examples of a training run: each keyword clip about equally often, negatives in turn.
+    """Plan the examples of a run: each keyword clip about equally often, negatives in turn.
 
     If more keyword clips come from extra data than from the data set, the data set's clips get
     every second example, however many extra clips there are. Examples without a keyword do not

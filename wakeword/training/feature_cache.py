@@ -119,8 +119,8 @@ class _ExampleFile(NamedTuple):
 class FeatureCache:
     """Encodes training examples and test streams to one depth, and keeps the result on disk.
 
-    The name of a file is a key of what is in it, so training runs share what they have in common, and
-    an interrupted run continues.
+    The name of a file is a key of what is in it, so runs share what they have in common, and an
+    interrupted run continues.
 
     Args:
         folder: a folder of its own for everything else that the features depend on: the encoder,

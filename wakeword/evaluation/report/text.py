@@ -66,7 +66,7 @@ def render_comparison(name: str, first: Evaluation, other: str, second: Evaluati
 
 
 def render_calibration(calibration: Calibration) -> Iterator[str]:
-    """Yield one line per keyword with its threshold and expected rate, and one with the provenance."""
+    """Yield one line per keyword with its threshold and rate, and one with the provenance."""
     for keyword, fitted in calibration.thresholds.items():
         extrapolated = ", above every event in these hours" if fitted.extrapolated else ""
         yield (

@@ -24,7 +24,8 @@ def find_missing_clips(context: CheckContext) -> list[Finding]:
             Finding(
                 "error",
                 "no-negatives",
-                "There are only keywords: a model trained on these would detect the keyword in any audio.",
+                "There are only keywords: a model trained on these would detect the "
+                "keyword in any audio.",
                 "Add speech without the keyword: a folder 'negatives', or rows without a label.",
             )
         )
