@@ -42,7 +42,7 @@ def licence_notice(origin: Mapping[str, Any]) -> str:
     ]
     if origin["encoder_sha256"]:
         lines.append(f"Encoder weights: SHA-256 {origin['encoder_sha256']}.")
-    lines.append("Recordings used for training and for the threshold:")
+    lines.append("Recordings given to training, including those held out:")
     lines += [
         f"- {each['role']}: {each['clips']} clips, source {each['source']}, "
         f"licence {each['licence']}"
