@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wakeword.audio.resampling import StreamResampler
-from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.audio.samples import SAMPLE_RATE, Samples, as_float32
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.detection.trigger import StreamModel
 from wakeword.errors import ConfigError
@@ -121,15 +121,12 @@ class BlockBuffer:
 
     def _resampled(self, piece: AudioPiece) -> Samples:
         """Return (n,) samples of any rate at 16 kHz. Raises ConfigError for several channels."""
-        samples = np.asarray(piece)
-        if samples.ndim != 1:
+        if np.ndim(piece) != 1:
             raise ConfigError(
-                f"samples of shape {samples.shape}: expected one channel, (n,). "
+                f"samples of shape {np.shape(piece)}: expected one channel, (n,). "
                 "Take one channel, samples[:, 0], or the mean of all."
             )
-        if samples.dtype == np.int16:
-            samples = samples.astype(np.float32) / 32768.0
-        return self._resampler.feed(np.asarray(samples, dtype=np.float32))
+        return self._resampler.feed(as_float32(piece))
 
     def _drop_silence(self, keep: int) -> Gap | None:
         """Drop all but the last `keep` samples once they are a second longer.
