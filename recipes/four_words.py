@@ -30,8 +30,8 @@ from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.report.plots import save_det_plot
 from wakeword.evaluation.results import Evaluation, KeywordResult
+from wakeword.legacy import streaming_mode
 from wakeword.model.file import load_model, save_model
-from wakeword.model.legacy import streaming_mode
 from wakeword.parallel import available_cores
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig

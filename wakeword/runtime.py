@@ -24,7 +24,7 @@ from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Scores
 from wakeword.errors import CheckpointError, ConfigError
-from wakeword.model.legacy import upgrade_metadata
+from wakeword.legacy import upgrade_metadata
 from wakeword.model.operating_point import OperatingPoint, validate_operating_point
 
 __all__ = ["FORMAT", "READABLE_FORMATS", "Detector", "ExportedModel", "load"]

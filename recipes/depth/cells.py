@@ -17,7 +17,7 @@ import numpy as np
 from wakeword import storage
 from wakeword.evaluation import metrics
 from wakeword.evaluation.metrics import Estimate
-from wakeword.model.legacy import streaming_mode
+from wakeword.legacy import streaming_mode
 
 EARLIER_NAMES = {
     "how": "setting",

@@ -44,7 +44,7 @@ from wakeword.cli.options import option
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.encoders.registry import streaming_modes
-from wakeword.model.legacy import streaming_mode
+from wakeword.legacy import streaming_mode
 from wakeword.parallel import available_cores
 from wakeword.training import strategy_table
 from wakeword.training.config import TrainConfig

@@ -14,7 +14,7 @@ from wakeword.cli.options import PATH, false_accepts_per_hour, option, seed
 from wakeword.encoders.registry import DEFAULT_ENCODER, EMBEDDED_ENCODER, locate_weights
 from wakeword.errors import ConfigError
 from wakeword.heads import HEADS
-from wakeword.model.legacy import streaming_mode
+from wakeword.legacy import streaming_mode
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
 from wakeword.training.losses import LOSSES

@@ -11,8 +11,8 @@ from wakeword import storage
 from wakeword.audio.activity import word_bounds
 from wakeword.audio.files import audio_info, load_audio
 from wakeword.audio.samples import Samples
-from wakeword.data.legacy import RENAMED_SOURCES
 from wakeword.errors import AudioError
+from wakeword.legacy import RENAMED_SOURCES
 
 CONFUSABLE_SOURCE = "confusable"
 """Source, or its part before the first "/", of negatives that sound similar to a keyword."""

@@ -18,7 +18,7 @@ from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.clip import Clip
 from wakeword.data.writer import append_clip
 from wakeword.detection.trigger import Detection
-from wakeword.model.legacy import upgrade_clip
+from wakeword.legacy import upgrade_clip
 
 BEFORE_S, AFTER_S = 2.2, 0.8
 """Seconds of audio in a clip before and after its moment."""

@@ -17,7 +17,7 @@ from wakeword import storage
 from wakeword.encoders.registry import build_encoder
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.heads import build_head
-from wakeword.model.legacy import upgrade_metadata
+from wakeword.legacy import upgrade_metadata
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint, validate_operating_point
 from wakeword.model.provenance import Origin

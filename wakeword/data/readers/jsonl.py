@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import cast, get_args
 
 from wakeword.data.dataset import Dataset, Role, find_split
-from wakeword.data.legacy import RENAMED_ROLES
 from wakeword.data.readers.builder import DatasetBuilder
 from wakeword.data.readers.roles import role_of
 from wakeword.data.readers.rows import ManifestRow, label_of_transcript, read_lines
 from wakeword.errors import ManifestError
+from wakeword.legacy import RENAMED_ROLES
 
 
 def is_manifest_name(name: str) -> bool:

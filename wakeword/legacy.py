@@ -1,7 +1,8 @@
 """Names in files that earlier versions wrote, and what they are called today.
 
 Files are read under either name and written under the new one. This module is the one list of
-every renamed persisted key and value.
+every renamed persisted key and value: of model files, exported files, captured clips and manifests.
+Old spellings of command-line options are in `cli.options.HIDDEN_ALIASES`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ RENAMED_CLIP_KEYS: Mapping[str, str] = {"heard": "detected"}
 
 RENAMED_STREAMING: Mapping[str, str] = {"exact": "chunked"}
 """Streaming modes, as `origin.streaming` and `--streaming` name them."""
+
+RENAMED_ROLES: Mapping[str, str] = {"room": "rir"}
+"""Values of the column `role` of a manifest."""
+
+RENAMED_SOURCES: Mapping[str, str] = {"near-miss": "confusable"}
+"""Values of the column `source` of a manifest, or of its part before the first "/"."""
 
 
 def upgrade_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

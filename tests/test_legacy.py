@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wakeword.model.legacy import upgrade_metadata
+from wakeword.legacy import upgrade_metadata
 
 
 def test_every_renamed_name_is_read() -> None:
