@@ -12,7 +12,6 @@ import scipy.stats
 
 from wakeword.data.clip import KeywordSegment
 
-Array = npt.NDArray[np.float64]
 Events = Callable[[float], Sequence[float]]
 """Maps a threshold to the times of its events, in seconds."""
 
