@@ -18,6 +18,7 @@ import pytest
 import safetensors.torch
 import tiny as tiny_family
 import torch
+from hostile_files import Trap, check_rejected
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -271,21 +272,7 @@ def test_weights_with_another_hash_are_rejected(
 
 
 def rejects(path: Path, *words: str) -> None:
-    with pytest.raises(CheckpointError) as caught:
-        load_encoder("tiny", path=path)
-    message = str(caught.value)
-    assert path.name in message
-    assert all(word in message for word in words), message
-
-
-class Trap:
-    """Creates a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Path.touch, (self.path,))
+    check_rejected(lambda given: load_encoder("tiny", path=given), path, *words)
 
 
 def test_code_in_a_checkpoint_never_runs(tiny: EncoderSpec, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 import safetensors.torch
 import tiny as tiny_family
 import torch
+from hostile_files import Trap, check_rejected
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -123,21 +124,7 @@ def test_a_file_of_an_earlier_version_gives_the_same(
 
 
 def rejects(path: Path, *words: str) -> None:
-    with pytest.raises(CheckpointError) as caught:
-        load_model(path)
-    message = str(caught.value)
-    assert path.name in message
-    assert all(word in message for word in words), message
-
-
-class Trap:
-    """Unpickled, it would touch a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Path.touch, (self.path,))
+    check_rejected(load_model, path, *words)
 
 
 @pytest.mark.parametrize(
