@@ -148,7 +148,7 @@ def compare_models(before: Evaluation, after: Evaluation, per_hour: float = 0.5)
 
 
 def _false_accepts_at(curve: Sequence[DetPoint], misses: int) -> int:
-    """Return the fewest false accepts with at most `missed` misses, else the most of the curve."""
+    """Return the fewest false accepts with at most `misses` misses, else the most of the curve."""
     within = [point.false_accepts for point in curve if point.misses <= misses]
     return min(within, default=max(point.false_accepts for point in curve))
 
