@@ -17,7 +17,7 @@ from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.data.clip import KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import ClipLoader
-from wakeword.evaluation.conditions import CLEAN, ROOMS, noisy
+from wakeword.evaluation.conditions import CLEAN, ROOMS, TALKER, noisy
 from wakeword.evaluation.test_streams import (
     Stream,
     StreamReader,
@@ -54,7 +54,8 @@ def keyword_streams(part: Dataset) -> list[Stream]:
     """Return a stream of all keyword clips for each condition. Add further conditions here."""
     far = [room for room in ROOMS if room.room == "far" and part.rirs]
     return [
-        positive_stream(part, condition) for condition in (CLEAN, noisy(10.0), noisy(0.0), *far)
+        positive_stream(part, condition)
+        for condition in (CLEAN, noisy(10.0), noisy(0.0), *far, TALKER)
     ]
 
 

@@ -9,6 +9,7 @@ from wakeword.audio.levels import rms
 from wakeword.audio.samples import Samples
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
+from wakeword.data.talkers import choose_talkers
 from wakeword.errors import AudioError, ManifestError
 from wakeword.progress import ProgressCallback
 
@@ -47,7 +48,7 @@ class KeywordClip(NamedTuple):
 
 
 class KeywordBank(ClipLoader):
-    """The keyword clips, noises and room impulse responses used in training, held in memory.
+    """The keyword clips and all that augmentation plays with them, held in memory.
 
     Negatives are loaded when a training example needs them.
 
@@ -55,6 +56,7 @@ class KeywordBank(ClipLoader):
         keywords: the usable keyword clips.
         noises: (samples,) of each usable noise, at 16 kHz.
         rirs: (samples,) of each usable room impulse response, at 16 kHz.
+        talkers: (samples,) of the negatives that are played as competing speech, at 16 kHz.
     """
 
     def __init__(self) -> None:
@@ -62,10 +64,11 @@ class KeywordBank(ClipLoader):
         self.keywords: list[KeywordClip] = []
         self.noises: list[Samples] = []
         self.rirs: list[Samples] = []
+        self.talkers: list[Samples] = []
 
     @classmethod
     def read(cls, data: Dataset, progress: ProgressCallback | None = None) -> KeywordBank:
-        """Load all keyword clips, noises and room impulse responses of a data set.
+        """Load all keyword clips, noises, room impulse responses and talkers of a data set.
 
         Args:
             data: clips to load.
@@ -75,7 +78,8 @@ class KeywordBank(ClipLoader):
             ManifestError: more than `MAX_BROKEN_SHARE` of the keyword clips cannot be used.
         """
         bank = cls()
-        total = len(data.keywords) + len(data.noises) + len(data.rirs)
+        talkers = choose_talkers(data.negatives)
+        total = len(data.keywords) + len(data.noises) + len(data.rirs) + len(talkers)
         done = 0
 
         def load(clip: Clip) -> Samples | None:
@@ -97,6 +101,7 @@ class KeywordBank(ClipLoader):
         check_broken(len(data.keywords) - len(bank.keywords), len(data.keywords), bank.broken)
         bank.noises = [s for clip in data.noises if (s := load(clip)) is not None]
         bank.rirs = [s for clip in data.rirs if (s := load(clip)) is not None]
+        bank.talkers = [s for clip in talkers if (s := load(clip)) is not None]
         return bank
 
 

@@ -12,6 +12,7 @@ from wakeword.data.dataset import Dataset
 from wakeword.errors import ConfigError, unknown_name_message
 from wakeword.simulate.acoustics import Acoustics
 from wakeword.simulate.effects import coloured_noise, random_offset
+from wakeword.simulate.talkers import competing_speech
 
 SNR_DB = (10.0, 5.0, 0.0)
 """Signal-to-noise ratios of the noise conditions."""
@@ -26,6 +27,7 @@ class Condition:
         room: kind of room, "near" or "far" (see `simulate.rirs.rir_kind`); None for no room.
         snr_db: ratio of the keyword, between its bounds, to added noise; None for no noise.
         noise_source: source of the noises to choose from; None for all of them.
+        talker: whether the noise is other speech, from the negatives of the same split.
         bandwidth_hz: upper edge of the frequency band; None leaves the band as it is.
         gain_db: gain after everything else.
     """
@@ -34,6 +36,7 @@ class Condition:
     room: str | None = None
     snr_db: float | None = None
     noise_source: str | None = None
+    talker: bool = False
     bandwidth_hz: float | None = None
     gain_db: float = 0.0
 
@@ -52,13 +55,15 @@ class Condition:
 
         Args:
             length: samples of the clip.
-            noises: (samples,) each; without any, noise is synthetic.
+            noises: (samples,) each, or of each talker; without any, noise is synthetic.
             rirs: (samples,) of each room impulse response of the condition's kind.
             rng: of this clip.
         """
         rir = rirs[int(rng.integers(len(rirs)))] if rirs else None
         noise = None
-        if self.snr_db is not None:
+        if self.talker and noises:
+            noise = competing_speech(noises, length, rng)
+        elif self.snr_db is not None:
             recorded = noises[int(rng.integers(len(noises)))] if noises else None
             noise = random_offset(
                 coloured_noise(length, rng) if recorded is None else recorded, rng
@@ -82,6 +87,8 @@ def noisy(snr_db: float, source: str | None = None) -> Condition:
     return Condition(name, snr_db=snr_db, noise_source=source)
 
 
+TALKER = Condition("talker", snr_db=5.0, talker=True)
+"""Another person, or a television, 5 dB below the keyword."""
 ROOMS = (Condition("near room", room="near"), Condition("far room", room="far"))
 QUIET = Condition("30 dB quieter", gain_db=-30.0)
 NARROW = Condition("8 kHz", bandwidth_hz=4000.0)
@@ -101,6 +108,7 @@ def all_conditions(data: Dataset, *, by_noise: bool = False) -> tuple[Condition,
     return (
         CLEAN,
         *(noisy(snr_db) for snr_db in SNR_DB),
+        TALKER,
         *room_conditions,
         QUIET,
         NARROW,

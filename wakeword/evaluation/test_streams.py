@@ -14,6 +14,7 @@ from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import ClipLoader
+from wakeword.data.talkers import choose_talkers
 from wakeword.errors import ManifestError
 from wakeword.evaluation.conditions import CLEAN, Condition
 from wakeword.progress import ProgressCallback
@@ -94,9 +95,12 @@ def positive_stream(data: Dataset, condition: Condition = CLEAN, seed: int = 0) 
     """Return the stream of every keyword clip once, under a condition.
 
     Noise is a noise of the data set, or synthetic where it has none, and covers the gap as well.
+    Talkers are negatives of the data set.
     """
     noises = () if condition.snr_db is None else data.noises
-    if condition.noise_source:
+    if condition.talker:
+        noises = choose_talkers(data.negatives)
+    elif condition.noise_source:
         noises = tuple(clip for clip in noises if clip.source == condition.noise_source)
     rirs = data.rirs if condition.room else ()
     return Stream(condition.name, data.keywords, condition, noises, rirs, seed)

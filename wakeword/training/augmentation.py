@@ -16,6 +16,7 @@ from wakeword.audio.samples import Samples
 from wakeword.simulate.acoustics import Acoustics
 from wakeword.simulate.effects import change_pitch, change_speed, coloured_noise, random_offset
 from wakeword.simulate.rirs import simulate_rir
+from wakeword.simulate.talkers import competing_speech
 
 _MEASURED_RIR_SHARE = 0.8  # of reverberant examples; the others have a simulated room
 _SYNTHETIC_NOISE_SHARE = 0.15  # of noisy examples; the others have a recorded noise
@@ -33,6 +34,7 @@ class AugmentConfig:
         pitch_semitones: range of the pitch shift.
         noise_share: share of examples with added noise.
         noise_snr_db: range of the signal-to-noise ratio.
+        talker_share: share of the noisy examples whose noise is competing speech.
         room_share: share of examples in a room.
         band_share: share of examples with a band limit.
         level_db: range of the level of the speech in dBFS.
@@ -45,6 +47,7 @@ class AugmentConfig:
     pitch_semitones: tuple[float, float] = (-2.0, 2.0)
     noise_share: float = 0.85
     noise_snr_db: tuple[float, float] = (-5.0, 25.0)
+    talker_share: float = 0.33
     room_share: float = 0.45
     band_share: float = 0.2
     level_db: tuple[float, float] = (-60.0, -14.0)
@@ -59,14 +62,21 @@ class Augmenter:
         noises: (samples,) of each recorded noise at 16 kHz; without any, noise is synthetic.
         rirs: (samples,) of each measured room impulse response at 16 kHz; without any, rooms are
             simulated.
+        talkers: (samples,) of each recording of competing speech at 16 kHz; without any, there is
+            none.
     """
 
     def __init__(
-        self, config: AugmentConfig, noises: Sequence[Samples], rirs: Sequence[Samples]
+        self,
+        config: AugmentConfig,
+        noises: Sequence[Samples],
+        rirs: Sequence[Samples],
+        talkers: Sequence[Samples] = (),
     ) -> None:
         self.config = config
         self.noises = noises
         self.rirs = rirs
+        self.talkers = talkers
 
     def vary_voice(self, samples: Samples, rng: Generator) -> tuple[Samples, float]:
         """Change speed and pitch of a clip.
@@ -103,6 +113,8 @@ class Augmenter:
         return simulate_rir(rng)
 
     def _draw_noise(self, length: int, rng: Generator) -> Samples:
+        if self.talkers and rng.random() < self.config.talker_share:
+            return competing_speech(self.talkers, length, rng)
         if not self.noises or rng.random() < _SYNTHETIC_NOISE_SHARE:
             return coloured_noise(length, rng)
         return random_offset(self.noises[int(rng.integers(len(self.noises)))], rng)

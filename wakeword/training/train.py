@@ -11,6 +11,7 @@ from wakeword import storage
 from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import KeywordBank, check_broken
+from wakeword.data.talkers import choose_talkers
 from wakeword.model.network import WakeWordModel
 from wakeword.progress import ProgressCallback
 from wakeword.training.augmentation import Augmenter
@@ -26,7 +27,7 @@ from wakeword.training.result import EpochResult, TrainResult
 from wakeword.training.strategy import Strategy, choose_strategy, merge_low_rank
 from wakeword.training.validation import ValidationSet
 
-_FEATURES_VERSION = 7  # raise it whenever examples, streams or features change
+_FEATURES_VERSION = 8  # raise it whenever examples, streams or features change
 
 
 def train(
@@ -134,7 +135,10 @@ class _Run:
         return storage.cache_key(
             _FEATURES_VERSION,
             asdict(self.config.examples.augment),
-            [clip.identity() for clip in (*train.noises, *train.rirs)],
+            [
+                clip.identity()
+                for clip in (*train.noises, *train.rirs, *choose_talkers(train.negatives))
+            ],
             model.origin.encoder,
             model.origin.streaming,
             (self.start_key or model.origin.encoder_sha256) if self.depth else "",
@@ -160,7 +164,7 @@ class _Run:
             plan_examples(bank, parts.train, config, seed, parts.extra.keywords),
             plan_extra_examples(parts.extra.negatives, config, seed),
         ]
-        augmenter = Augmenter(config.augment, bank.noises, bank.rirs)
+        augmenter = Augmenter(config.augment, bank.noises, bank.rirs, bank.talkers)
         frames, segments = cache.examples(groups, bank, augmenter, samples, progress)
         negatives = {clip.path for clip in (*parts.train.negatives, *parts.extra.negatives)}
         total = len(negatives) + len(parts.train.keywords)

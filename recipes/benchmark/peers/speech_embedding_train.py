@@ -77,7 +77,7 @@ def embed_examples(network: Embedding, data: Dataset, hours: float) -> tuple[Ten
     config = ExampleConfig().with_hours(hours)
     bank = KeywordBank.read(data)
     plans = plan_examples(bank, data, config, SEED)
-    augmenter = Augmenter(config.augment, bank.noises, bank.rirs)
+    augmenter = Augmenter(config.augment, bank.noises, bank.rirs, bank.talkers)
     samples = round(config.length_s * engine_io.SAMPLE_RATE)
     embeddings: list[Tensor] = []
     targets: list[Tensor] = []
