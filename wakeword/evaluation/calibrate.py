@@ -16,7 +16,7 @@ from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader, check_broken
 from wakeword.data.readers import find_recordings
-from wakeword.detection.trigger import Trigger, in_frames, smooth
+from wakeword.detection.trigger import StreamModel, Trigger, in_frames, smooth
 from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
@@ -30,8 +30,8 @@ from wakeword.evaluation.threshold import (
     logit,
     sigmoid,
 )
-from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
+from wakeword.model.two_stage import AnyModel
 from wakeword.progress import ProgressCallback
 
 SMOOTHING_S = (0.04, 0.08, 0.12, 0.16, 0.24)
@@ -57,7 +57,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(
-    model: WakeWordModel,
+    model: AnyModel,
     *,
     negatives: Iterable[Path | str] = (),
     data: Dataset | None = None,
@@ -121,7 +121,7 @@ def recordings_hash(clips: Iterable[Clip]) -> str:
 
 
 def calibrate_scores(
-    model: WakeWordModel,
+    model: StreamModel,
     negatives: ScoredStream,
     positives: Sequence[ScoredStream] = (),
     per_hour: float = 0.5,
@@ -171,7 +171,7 @@ def threshold_provenance(per_hour: float, hours: float, source: str) -> str:
 
 
 def cap_extrapolated_threshold(
-    model: WakeWordModel,
+    model: StreamModel,
     thresholds: Mapping[str, CalibratedThreshold],
     positives: Sequence[ScoredStream],
 ) -> dict[str, float]:
@@ -194,15 +194,9 @@ def cap_extrapolated_threshold(
     capped = {}
     for k, keyword in enumerate(model.keywords):
         fitted = thresholds[keyword]
-        best_scores = [
-            float(scores[round(s.start_s / model.frame_s) : round(end_s / model.frame_s)].max())
-            for stream in positives
-            for scores in [smooth(stream.logits[:, k : k + 1], smoothing)[:, 0]]
-            for s in stream.segments_of(keyword)
-            for end_s in [s.end_s + HIT_TOLERANCE_S]
-        ]
-        allowed_misses = int((1 - DETECTED_SHARE) * len(best_scores) + 1e-9)
-        lowered = sorted(best_scores)[allowed_misses] if best_scores else 1.0
+        best = [score for each in positives for score in best_scores(model, k, each, smoothing)]
+        allowed_misses = int((1 - DETECTED_SHARE) * len(best) + 1e-9)
+        lowered = sorted(best)[allowed_misses] if best else 1.0
         expected_events = fitted.expected.value * fitted.hours
         if expected_events < _MIN_EXPECTED_EVENTS and fitted.highest < lowered < 1.0:
             lowered = sigmoid((logit(fitted.highest) + logit(lowered)) / 2)
@@ -210,8 +204,25 @@ def cap_extrapolated_threshold(
     return capped
 
 
+def best_scores(model: StreamModel, k: int, positives: ScoredStream, smoothing: int) -> list[float]:
+    """Return the highest score of each clip of a keyword, from its start to 0.8 s after its end.
+
+    Args:
+        model: that scored the stream.
+        k: index of the keyword.
+        positives: stream of keyword clips.
+        smoothing: frames that are averaged.
+    """
+    scores = smooth(positives.logits[:, k : k + 1], smoothing)[:, 0]
+    return [
+        float(scores[round(s.start_s / model.frame_s) : round(end_s / model.frame_s)].max())
+        for s in positives.segments_of(model.keywords[k])
+        for end_s in [s.end_s + HIT_TOLERANCE_S]
+    ]
+
+
 def _choose_operating_point(
-    model: WakeWordModel,
+    model: StreamModel,
     negatives: ScoredStream,
     positives: Sequence[ScoredStream],
     per_hour: float,
@@ -233,7 +244,7 @@ def _choose_operating_point(
 
 
 def _fit_thresholds(
-    model: WakeWordModel, negatives: ScoredStream, point: OperatingPoint, per_hour: float
+    model: StreamModel, negatives: ScoredStream, point: OperatingPoint, per_hour: float
 ) -> dict[str, CalibratedThreshold]:
     smoothing, refractory = in_frames(point, model.frame_s)
     return {
@@ -245,7 +256,7 @@ def _fit_thresholds(
 
 
 def _event_times(
-    model: WakeWordModel, stream: ScoredStream, point: OperatingPoint
+    model: StreamModel, stream: ScoredStream, point: OperatingPoint
 ) -> Iterator[tuple[str, list[float]]]:
     """Yield each keyword with the times of its events, in seconds."""
     thresholds = tuple(point.thresholds[keyword] for keyword in model.keywords)
@@ -255,7 +266,7 @@ def _event_times(
 
 
 def _count_misses(
-    model: WakeWordModel, streams: Sequence[ScoredStream], point: OperatingPoint
+    model: StreamModel, streams: Sequence[ScoredStream], point: OperatingPoint
 ) -> int:
     return sum(
         int((~metrics.detected(times, stream.segments_of(keyword), HIT_TOLERANCE_S)).sum())
@@ -265,7 +276,7 @@ def _count_misses(
 
 
 def _any_detected_twice(
-    model: WakeWordModel, streams: Sequence[ScoredStream], point: OperatingPoint
+    model: StreamModel, streams: Sequence[ScoredStream], point: OperatingPoint
 ) -> bool:
     return any(
         sum(s.start_s <= time <= s.end_s + HIT_TOLERANCE_S for time in times) > 1

@@ -12,7 +12,7 @@ from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader, check_broken
-from wakeword.detection.trigger import Scores, trigger_for
+from wakeword.detection.trigger import Scores, StreamModel, trigger_for
 from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
@@ -30,7 +30,7 @@ from wakeword.evaluation.results import (
 )
 from wakeword.evaluation.scoring import score_streams
 from wakeword.evaluation.test_streams import confusable_stream, negative_stream, positive_stream
-from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import AnyModel
 from wakeword.parallel import Executor
 from wakeword.progress import ProgressCallback
 
@@ -40,7 +40,7 @@ _THRESHOLDS = 1 / (1 + np.exp(-np.linspace(-5.0, 16.0, 127)))  # evenly spaced a
 
 
 def evaluate(
-    model: WakeWordModel,
+    model: AnyModel,
     data: Dataset,
     *,
     split: str = "dev",
@@ -100,7 +100,7 @@ def evaluate(
 
 
 def keyword_result(
-    model: WakeWordModel, k: int, positives: ScoredStream, negatives: ScoredStream
+    model: StreamModel, k: int, positives: ScoredStream, negatives: ScoredStream
 ) -> KeywordResult:
     """Return the DET curve, operating points and clip results of one keyword in one stream.
 
@@ -128,7 +128,7 @@ def keyword_result(
 
 
 def confusable_result(
-    model: WakeWordModel, k: int, confusables: ScoredStream, negatives: ScoredStream
+    model: StreamModel, k: int, confusables: ScoredStream, negatives: ScoredStream
 ) -> ConfusableResult:
     """Count the detections in a stream of confusable phrases at the stored threshold.
 
@@ -143,14 +143,14 @@ def confusable_result(
 
 
 def det_curve(
-    model: WakeWordModel, k: int, positives: ScoredStream, negatives: ScoredStream
+    model: StreamModel, k: int, positives: ScoredStream, negatives: ScoredStream
 ) -> list[DetPoint]:
     """Return misses and false accepts of keyword `k` over a fixed grid of thresholds."""
     return _det_points(model, k, positives, negatives, [float(t) for t in _THRESHOLDS])
 
 
 def _det_points(
-    model: WakeWordModel,
+    model: StreamModel,
     k: int,
     positives: ScoredStream,
     negatives: ScoredStream,
@@ -166,7 +166,7 @@ def _det_points(
     )
 
 
-def _event_times(model: WakeWordModel, logits: Scores) -> metrics.Events:
+def _event_times(model: StreamModel, logits: Scores) -> metrics.Events:
     """Return a function from a threshold to the times of its events, in seconds."""
 
     def at(threshold: float) -> list[float]:
@@ -177,7 +177,7 @@ def _event_times(model: WakeWordModel, logits: Scores) -> metrics.Events:
 
 
 def _clip_results(
-    model: WakeWordModel, k: int, stream: ScoredStream, thresholds: Mapping[float, float]
+    model: StreamModel, k: int, stream: ScoredStream, thresholds: Mapping[float, float]
 ) -> tuple[ClipResult, ...]:
     keyword = model.keywords[k]
     segments = stream.segments_of(keyword)
@@ -196,7 +196,7 @@ def _clip_results(
     )
 
 
-def _false_accepts(model: WakeWordModel, negatives: ScoredStream) -> tuple[FalseAccept, ...]:
+def _false_accepts(model: StreamModel, negatives: ScoredStream) -> tuple[FalseAccept, ...]:
     thresholds = [model.operating_point.thresholds[keyword] for keyword in model.keywords]
     events, _ = trigger_for(model, thresholds).run(negatives.logits)
     times = [(event, (event.frame + 1) * model.frame_s) for event in events]

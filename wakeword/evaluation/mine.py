@@ -17,7 +17,7 @@ from wakeword.detection.capture import CapturedClip, write_clip
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 from wakeword.errors import AudioError, ManifestError
-from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import AnyModel
 from wakeword.parallel import Executor, JobBatch, JobProgress, LocalExecutor
 from wakeword.progress import ProgressCallback, ProgressCounter
 
@@ -54,7 +54,7 @@ class MinedClip:
 
 
 def mine_recordings(
-    model: WakeWordModel,
+    model: AnyModel,
     recordings: Sequence[Path],
     *,
     score: float,
@@ -128,7 +128,7 @@ def write_negatives(clips: Sequence[MinedClip], folder: Path) -> Path:
     return folder / MANIFEST
 
 
-def write_for_review(clips: Sequence[MinedClip], folder: Path, model: WakeWordModel) -> None:
+def write_for_review(clips: Sequence[MinedClip], folder: Path, model: AnyModel) -> None:
     """Write mined clips that may hold the keyword, for `wakeword review`.
 
     Args:
@@ -150,7 +150,7 @@ def _audio(mined: MinedClip) -> Samples:
 
 
 def _mine_recording(
-    score: float, model: WakeWordModel, recording: Path, report: JobProgress
+    score: float, model: AnyModel, recording: Path, report: JobProgress
 ) -> tuple[list[MinedClip], str]:
     """Return the peaks of a recording, and why it could not be read to its end ("": it could)."""
     detector = Detector(model, threshold=0.0)

@@ -8,18 +8,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wakeword.audio.samples import Samples
+from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.loader import ClipLoader
 from wakeword.detection.trigger import Scores
 from wakeword.evaluation.results import ScoredStream
 from wakeword.evaluation.test_streams import Stream, StreamReader, join_blocks
 from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import AnyModel, TwoStageModel
 from wakeword.parallel import Executor, JobBatch, JobProgress, LocalExecutor
 from wakeword.progress import ProgressCallback, ProgressCounter
 
+_BLOCK = 20 * SAMPLE_RATE
+
 
 def score_streams(
-    model: WakeWordModel,
+    model: AnyModel,
     streams: Sequence[Stream],
     loader: ClipLoader,
     progress: ProgressCallback | None = None,
@@ -57,7 +60,7 @@ def score_streams(
 
 
 def _score_part(
-    model: WakeWordModel, job: tuple[int, Stream], report: JobProgress
+    model: AnyModel, job: tuple[int, Stream], report: JobProgress
 ) -> tuple[ScoredStream, dict[Path, str]]:
     """Score a part of a stream; returns the clips that could not be read too."""
     loader = ClipLoader()
@@ -91,9 +94,8 @@ def _join_parts(parts: Sequence[ScoredStream], frame_s: float) -> ScoredStream:
     )
 
 
-@torch.inference_mode()
-def model_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
-    """Run a model over one stream, in blocks of 20 s.
+def model_logits(model: AnyModel, pieces: Iterable[Samples]) -> Scores:
+    """Run a model over one stream; of two stages, return the final logits.
 
     Args:
         model: to run.
@@ -102,9 +104,20 @@ def model_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
     Returns:
         (frames, keywords) logits.
     """
+    if not isinstance(model, TwoStageModel):
+        return _stage_logits(model, pieces)
+    samples = np.concatenate(list(pieces))
+    gate = _stage_logits(model.gate, np.split(samples, range(_BLOCK, len(samples), _BLOCK)))
+    calls = model.calls(gate)
+    return model.cascade.final_logits(len(gate), calls, model.verify_calls(samples, calls))
+
+
+@torch.inference_mode()
+def _stage_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
+    """Run a model of one stage over a stream, in blocks of 20 s."""
     state = None
     logits: list[torch.Tensor] = [torch.zeros(0, len(model.keywords))]
-    for block in join_blocks(pieces):
+    for block in join_blocks(pieces, _BLOCK):
         block_logits, state = model(torch.from_numpy(block)[None], state)
         logits.append(block_logits[0])
     joined: Scores = torch.cat(logits).double().numpy()

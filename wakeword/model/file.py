@@ -18,19 +18,22 @@ from wakeword.encoders.registry import build_encoder
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.heads import build_head
 from wakeword.legacy import upgrade_metadata
+from wakeword.model.cascade import CascadeConfig, validate_cascade
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint, validate_operating_point
 from wakeword.model.provenance import Origin
+from wakeword.model.two_stage import AnyModel, TwoStageModel
 
 FORMAT = "wakeword/2"
-READABLE_FORMATS = ("wakeword/1", FORMAT)
+TWO_STAGE_FORMAT = "wakeword-two-stage/1"
+READABLE_FORMATS = ("wakeword/1", FORMAT, TWO_STAGE_FORMAT)
 _METADATA_KEY = "wakeword"
 _MIN_BYTES, _MAX_BYTES = 8, 2_000_000_000
 _MAX_KEYWORDS = 1000
 _DTYPES = (torch.float16, torch.float32)  # those that `save_model` writes
 
 
-def save_model(model: WakeWordModel, path: Path | str) -> None:
+def save_model(model: AnyModel, path: Path | str) -> None:
     """Write a model as one safetensors file, atomically.
 
     Encoder weights that float16 holds without loss, as checkpoints ship them, are written in it.
@@ -41,21 +44,34 @@ def save_model(model: WakeWordModel, path: Path | str) -> None:
     tensors: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
         half = tensor.half()
-        lossless = name.startswith("encoder.") and torch.equal(half.float(), tensor)
+        lossless = "encoder." in name and torch.equal(half.float(), tensor)
         tensors[name] = (half if lossless else tensor).contiguous()
-    metadata = {
-        "format": FORMAT,
-        "keywords": list(model.keywords),
-        "encoder_settings": model.encoder.settings(),
-        "operating_point": asdict(model.operating_point),
-        "origin": asdict(model.origin),
-    }
+    if isinstance(model, TwoStageModel):
+        metadata: dict[str, Any] = {
+            "format": TWO_STAGE_FORMAT,
+            "keywords": list(model.keywords),
+            "operating_point": asdict(model.operating_point),
+            "cascade": asdict(model.cascade.config),
+            "gate": _stage_metadata(model.gate),
+            "verifier": _stage_metadata(model.verifier),
+        }
+    else:
+        metadata = {"format": FORMAT, **_stage_metadata(model)}
     text = {_METADATA_KEY: json.dumps(metadata, sort_keys=True)}
     with storage.atomic_write(Path(path)) as part:
         part.write_bytes(safetensors.torch.save(tensors, text))
 
 
-def load_model(path: Path | str) -> WakeWordModel:
+def _stage_metadata(model: WakeWordModel) -> dict[str, Any]:
+    return {
+        "keywords": list(model.keywords),
+        "encoder_settings": model.encoder.settings(),
+        "operating_point": asdict(model.operating_point),
+        "origin": asdict(model.origin),
+    }
+
+
+def load_model(path: Path | str) -> AnyModel:
     """Read a model file of this or an earlier version; nothing in it is executed.
 
     Returns:
@@ -120,7 +136,24 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return upgrade_metadata(metadata)
 
 
-def _build_model(metadata: Mapping[str, Any]) -> WakeWordModel:
+def _build_model(metadata: Mapping[str, Any]) -> AnyModel:
+    """Return the model of one or two stages that the metadata describe, with random weights.
+
+    Raises what `_build_stage` raises.
+    """
+    if metadata["format"] != TWO_STAGE_FORMAT:
+        return _build_stage(metadata)
+    gate, verifier = (_build_stage(metadata[stage]) for stage in ("gate", "verifier"))
+    cascade = CascadeConfig(**metadata["cascade"])
+    point = OperatingPoint(**metadata["operating_point"])
+    if metadata["keywords"] != list(gate.keywords):
+        raise ValueError("other keywords than its stages")
+    validate_operating_point(point, gate.keywords)
+    validate_cascade(cascade, gate.keywords)
+    return TwoStageModel(gate, verifier, cascade, point)
+
+
+def _build_stage(metadata: Mapping[str, Any]) -> WakeWordModel:
     """Return the model that the metadata describe, with random weights.
 
     Raises KeyError, TypeError, ValueError, AttributeError or ConfigError where they describe none.
@@ -146,7 +179,7 @@ def _build_model(metadata: Mapping[str, Any]) -> WakeWordModel:
     return WakeWordModel(encoder, head, keywords, origin, point)
 
 
-def _checked_weights(model: WakeWordModel, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _checked_weights(model: AnyModel, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a file's tensors in float32. Raises ValueError where they are not the model's."""
     expected = model.state_dict()
     wrong = set(expected) ^ set(tensors) or {

@@ -49,3 +49,16 @@ def licence_notice(origin: Mapping[str, Any]) -> str:
         for each in training.get("data", [])
     ] or ["- not recorded"]
     return "\n".join(lines) + "\n"
+
+
+def joint_origin(gate: Origin, verifier: Origin) -> Origin:
+    """Return the origin of a model of two stages, as one.
+
+    Its training record is the gate's, with that of the verifier under "verifier".
+    """
+    joined = {
+        name: " + ".join(dict.fromkeys([getattr(gate, name), getattr(verifier, name)]))
+        for name in ("encoder", "encoder_sha256", "licence", "head")
+    }
+    record = {**gate.training, "verifier": dict(verifier.training)}
+    return Origin(streaming="two stages", training=record, **joined)

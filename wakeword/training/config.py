@@ -12,6 +12,28 @@ from wakeword.training.examples import ExampleConfig
 
 
 @dataclass(frozen=True)
+class VerifierConfig:
+    """The second stage of a model: what determines it besides data and gate.
+
+    Attributes:
+        encoder: name of the pretrained encoder; it must offer "window".
+        strategy: how much of it is trained; see `training.strategy.choose_strategy`.
+        window_s: seconds of audio that it computes at once.
+        candidates_per_hour: events per hour and keyword at which the gate calls it, at least.
+        max_candidates_per_hour: the same, at most.
+        gate_recall: share of the held-out keyword clips, under all conditions, at which the gate is
+            to call it.
+    """
+
+    encoder: str = "whisper-tiny.en"
+    strategy: str = "head"
+    window_s: float = 1.92
+    candidates_per_hour: float = 60.0
+    max_candidates_per_hour: float = 120.0
+    gate_recall: float = 0.99
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything that determines a model besides its data and its start.
 
@@ -34,6 +56,7 @@ class TrainConfig:
         validation_share: share of the speakers of the training data that are held out.
         false_accepts_per_hour: rate that the stored threshold aims at.
         examples: number and kinds of the training examples.
+        verifier: the second stage; None trains a single one.
     """
 
     encoder: str = DEFAULT_ENCODER
@@ -53,6 +76,7 @@ class TrainConfig:
     validation_share: float = 0.1
     false_accepts_per_hour: float = 0.5
     examples: ExampleConfig = field(default_factory=ExampleConfig)
+    verifier: VerifierConfig | None = None
 
     def continuing(self, start: WakeWordModel, keywords: Sequence[str]) -> TrainConfig:
         """Return the config that continues the training of a model: its encoder and its head.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from wakeword import storage
-from wakeword.audio.samples import Samples
+from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.clip import KeywordSegment
 from wakeword.data.loader import ClipLoader, KeywordBank
 from wakeword.encoders.base import Encoder
@@ -46,11 +46,13 @@ class EncodedExamples:
         depth: number of layer groups that the examples have passed.
         frames: (examples, U, dim).
         targets: (examples, V, keywords).
+        segments: the keywords in each example.
     """
 
     depth: int
     frames: Frames
     targets: Tensor
+    segments: Sequence[Segments] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,18 @@ class EncodedStream:
             logits.append(x[0])
         joined = torch.cat(logits).double().numpy()
         return ScoredStream(self.name, joined, self.segments, self.hours)
+
+
+class Excerpts(NamedTuple):
+    """Stretches of one training example.
+
+    Attributes:
+        plan: of the example.
+        ends: sample of the example with which each stretch ends.
+    """
+
+    plan: ExamplePlan
+    ends: tuple[int, ...]
 
 
 class _ExampleFile(NamedTuple):
@@ -146,9 +160,6 @@ class FeatureCache:
     ) -> tuple[Frames, list[Segments]]:
         """Return the frames of examples, and the keywords in each.
 
-        The processes of a group share the work. Clips that could not be read are recorded in the
-        files too, so a continued run knows them.
-
         Args:
             groups: plans; no file holds examples of two groups, so a group is shared between
                 runs whatever the other groups are.
@@ -160,57 +171,96 @@ class FeatureCache:
         Returns:
             (examples, U, dim), and the keywords in each example.
         """
+        whole = [[Excerpts(plan, (samples,)) for plan in plans] for plans in groups]
+        return self.excerpts(whole, bank, augmenter, samples, samples, progress)
+
+    def excerpts(
+        self,
+        groups: Sequence[Sequence[Excerpts]],
+        bank: KeywordBank,
+        augmenter: Augmenter,
+        samples: int,
+        size: int,
+        progress: ProgressCallback | None = None,
+    ) -> tuple[Frames, list[Segments]]:
+        """Return the frames of stretches of examples, and the keywords in each; see `examples`.
+
+        The processes of a group share the work. Clips that could not be read are recorded in the
+        files too, so a continued run knows them.
+
+        Args:
+            groups: plans, and where the stretches of each end.
+            bank: as for `examples`, and so are all others but `size`.
+            size: length of a stretch in samples; silence precedes an example.
+
+        Returns:
+            (stretches, U, dim), and the keywords in each stretch, relative to its start.
+        """
         group = ProcessGroup.current()
         parts = [
-            plans[i : i + _FILE_EXAMPLES]
-            for plans in groups
-            for i in range(0, len(plans), _FILE_EXAMPLES)
+            items[i : i + _FILE_EXAMPLES]
+            for items in groups
+            for i in range(0, len(items), _FILE_EXAMPLES)
         ]
-        total = sum(map(len, groups))
+        total = sum(len(each.ends) for part in parts for each in part)
+
+        def file_of(part: Sequence[Excerpts]) -> Path:
+            """Return the file that holds some stretches, computed if necessary."""
+            contents = [(_plan_key(each.plan, bank), each.ends) for each in part]
+            file = self.folder / f"{storage.cache_key(samples, size, contents)}.npz"
+            if not file.is_file():
+                self._compute_excerpts(part, bank, augmenter, samples, size).save(file)
+            return file
+
         if group.size > 1:
             own = group.shard(parts)
             for number, part in enumerate(own, start=1):
-                self._example_file(part, bank, augmenter, samples)
+                file_of(part)
                 if progress:
                     progress("computing features", number, len(own))
             group.barrier()
         frames: Frames = np.zeros(0, dtype=np.float16)
         segments: list[Segments] = []
         for part in parts:
-            content = _ExampleFile.load(self._example_file(part, bank, augmenter, samples))
+            content = _ExampleFile.load(file_of(part))
             bank.broken |= {Path(name): reason for name, reason in content.broken.items()}
             first = len(segments)
             if first == 0:
                 frames = np.zeros((total, *content.frames.shape[1:]), dtype=np.float16)
-            frames[first : first + len(part)] = content.frames
+            frames[first : first + len(content.frames)] = content.frames
             segments += content.segments
             if progress:
                 progress("computing features", len(segments), total)
         return frames, segments
 
-    def _example_file(
-        self, plans: Sequence[ExamplePlan], bank: KeywordBank, augmenter: Augmenter, samples: int
-    ) -> Path:
-        """Return the file that holds the examples of some plans, computed if necessary."""
-        key = storage.cache_key(samples, [_plan_key(plan, bank) for plan in plans])
-        file = self.folder / f"{key}.npz"
-        if not file.is_file():
-            self._compute_examples(plans, bank, augmenter, samples).save(file)
-        return file
-
-    def _compute_examples(
-        self, plans: Sequence[ExamplePlan], bank: KeywordBank, augmenter: Augmenter, samples: int
+    def _compute_excerpts(
+        self,
+        items: Sequence[Excerpts],
+        bank: KeywordBank,
+        augmenter: Augmenter,
+        samples: int,
+        size: int,
     ) -> _ExampleFile:
         known_broken = set(bank.broken)
 
-        def compute(batch: Sequence[ExamplePlan]) -> tuple[Tensor, list[Segments]]:
+        def compute(batch: Sequence[Excerpts]) -> tuple[Tensor, list[Segments]]:
             """Render and encode a batch."""
-            examples = [render_example(plan, bank, augmenter, samples) for plan in batch]
-            audio = torch.from_numpy(np.stack([example.samples for example in examples]))
-            frames = self._encode_examples(audio, batch, augmenter.config.mask_share)
-            return frames.half(), [example.segments for example in examples]
+            audio: list[Samples] = []
+            seeds: list[tuple[int, ...]] = []
+            segments: list[Segments] = []
+            for plan, ends in batch:
+                example = render_example(plan, bank, augmenter, samples)
+                padded = np.concatenate([np.zeros(size, dtype=np.float32), example.samples])
+                for number, end in enumerate(ends):
+                    audio.append(padded[end : end + size])
+                    seeds.append((*plan.seed, number))
+                    shift_s = (size - end) / SAMPLE_RATE
+                    segments.append(tuple(each.shifted(shift_s) for each in example.segments))
+            stacked = torch.from_numpy(np.stack(audio))
+            frames = self._encode_examples(stacked, seeds, augmenter.config.mask_share)
+            return frames.half(), segments
 
-        batches = [plans[i : i + _BATCH] for i in range(0, len(plans), _BATCH)]
+        batches = [items[i : i + _BATCH] for i in range(0, len(items), _BATCH)]
         with single_threaded(), ThreadPoolExecutor(available_cores()) as pool:
             computed = list(pool.map(compute, batches))
         return _ExampleFile(
@@ -221,17 +271,17 @@ class FeatureCache:
 
     @torch.inference_mode()
     def _encode_examples(
-        self, audio: Tensor, plans: Sequence[ExamplePlan], mask_share: float
+        self, audio: Tensor, seeds: Sequence[tuple[int, ...]], mask_share: float
     ) -> Tensor:
         """Encode (batch, samples) as streams that began at random positions: (batch, U, dim)."""
         features: Tensor = self.frontend(audio)[0]
         if not self.depth:
             return features
         if isinstance(self.frontend, MelFrontEnd):  # only mel features have bands to mask
-            for i, plan in enumerate(plans):
-                rng = np.random.default_rng((*plan.seed, 1))
+            for i, seed in enumerate(seeds):
+                rng = np.random.default_rng((*seed, 1))
                 features[i] = mask_features(features[i], rng, mask_share)
-        positions = [np.random.default_rng((*plan.seed, 2)).integers(1 << 20) for plan in plans]
+        positions = [np.random.default_rng((*seed, 2)).integers(1 << 20) for seed in seeds]
         state = self.encoder.initial_state(torch.tensor(positions))
         with torch.autocast("cpu", enabled=has_bfloat16()):
             frames: Tensor = self.encoder(features, state, stop=self.depth)[0]
@@ -268,6 +318,17 @@ class FeatureCache:
         loader.broken |= {Path(name): why for name, why in metadata["broken"].items() if why}
         segments = tuple(KeywordSegment(*values) for values in metadata["segments"])
         return EncodedStream(stream.name, self.depth, frames, segments, metadata["hours"])
+
+    @torch.inference_mode()
+    def encode(self, windows: npt.NDArray[np.float32]) -> Tensor:
+        """Encode (n, samples), each a stream of its own: (n, U, dim) float16. Nothing is kept."""
+        frames = []
+        for batch in torch.split(torch.from_numpy(windows), _BATCH):
+            x, _ = self.frontend(batch)
+            if self.depth:
+                x, _ = self.encoder(x, None, stop=self.depth)
+            frames.append(x.half())
+        return torch.cat(frames)
 
     @torch.inference_mode()
     def _encode_stream(self, pieces: Iterable[Samples]) -> Tensor:

@@ -14,7 +14,7 @@ from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.results import Evaluation
-from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import AnyModel
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig
 from wakeword.training.result import TrainResult
@@ -91,7 +91,7 @@ def read_reviewed(folder: Path) -> Dataset:
 
 
 def improve_model(
-    model: WakeWordModel,
+    model: AnyModel,
     data: Dataset,
     reviewed: Dataset,
     config: TrainConfig,

@@ -47,9 +47,17 @@ class PretrainedEncoder:
         *,
         start: WakeWordModel | None = None,
         weights: Path | str | None = None,
+        source: ResolvedEncoder | None = None,
         progress: ProgressCallback | None = None,
     ) -> PretrainedEncoder:
         """Load the encoder of a config, or copy that of the model to continue from.
+
+        Args:
+            config: names the encoder, its streaming mode and layers.
+            start: the model to continue from.
+            weights: a checkpoint to load instead of the encoder's own sources.
+            source: the encoder where its name is resolved already.
+            progress: called while weights are downloaded.
 
         Raises:
             ConfigError: unknown encoder, streaming mode, hop or layers.
@@ -57,10 +65,10 @@ class PretrainedEncoder:
         """
         if start is not None:
             settings: dict[str, Any] = dict(start.encoder.settings())
-            source = resolve_encoder(config.encoder, streaming=config.streaming, **settings)
+            resolved = resolve_encoder(config.encoder, streaming=config.streaming, **settings)
             encoder, sha256 = copy.deepcopy(start.encoder), start.origin.encoder_sha256
-            return cls(source, encoder, sha256, "continues from a model")
-        source = resolve_encoder(
+            return cls(resolved, encoder, sha256, "continues from a model")
+        source = source or resolve_encoder(
             config.encoder, streaming=config.streaming, hop_ms=config.hop_ms, weights=weights
         )
         top = source.spec.layers

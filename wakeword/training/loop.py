@@ -21,7 +21,7 @@ from wakeword.training.feature_cache import EncodedExamples, has_bfloat16
 from wakeword.training.losses import loss_by_name
 from wakeword.training.result import EpochResult
 from wakeword.training.strategy import Strategy, keep_frozen, parameter_groups
-from wakeword.training.validation import ValidationSet
+from wakeword.training.validation import Validation
 
 _MICRO_BATCH = 16  # examples whose gradients are computed at once: they fit the processor's caches
 _WARM_UP = 0.03  # of the training
@@ -46,7 +46,7 @@ class TrainingLoop:
         config: TrainConfig,
         strategy: Strategy,
         examples: EncodedExamples,
-        validation: ValidationSet,
+        validation: Validation,
     ) -> None:
         self._model, self._config, self._strategy = model, config, strategy
         self._examples, self._validation = examples, validation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wakeword.evaluation import metrics
-from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import AnyModel, TwoStageModel
 from wakeword.training.strategy import Strategy
 
 
@@ -35,14 +35,31 @@ class TrainResult:
         notes: remarks on the data for the user.
         history: each epoch that was trained.
         held_out: number of keyword clips that the miss rates rest on.
+        verifier: the course of its second stage's training; None for a single stage.
     """
 
-    model: WakeWordModel
+    model: AnyModel
     stripped: str
     strategy: Strategy
     notes: tuple[str, ...]
     history: tuple[EpochResult, ...]
     held_out: int
+    verifier: TrainedVerifier | None = None
+
+
+@dataclass(frozen=True)
+class TrainedVerifier:
+    """A model of two stages, and the course of its second training.
+
+    Attributes:
+        model: gate and verifier, with the operating point of both.
+        stripped: what loading the verifier's encoder removed, in one sentence.
+        history: each epoch of the verifier.
+    """
+
+    model: TwoStageModel
+    stripped: str
+    history: tuple[EpochResult, ...]
 
 
 @dataclass(frozen=True)

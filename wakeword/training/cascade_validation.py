@@ -1,0 +1,107 @@
+"""Validation of a verifier on the held-out moments that the gate lets through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wakeword.data.loader import ClipLoader
+from wakeword.evaluation.calibrate import calibrate_scores
+from wakeword.evaluation.results import ScoredStream
+from wakeword.evaluation.test_streams import StreamReader
+from wakeword.model.cascade import Call, Logits
+from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import TwoStageModel
+from wakeword.progress import ProgressCallback
+from wakeword.training.feature_cache import FeatureCache
+from wakeword.training.validation import ValidationSet, mean_miss_rate
+
+_BATCH = 16  # windows that are computed at once
+
+
+@dataclass(frozen=True)
+class EncodedCalls:
+    """The calls of the verifier in a test stream, with their windows at one depth of its encoder.
+
+    Attributes:
+        gate: the stream as the gate scored it.
+        calls: in the stream.
+        frames: (calls, U, dim) of each window, float16.
+        depth: number of layer groups that the windows have passed.
+    """
+
+    gate: ScoredStream
+    calls: tuple[Call, ...]
+    frames: Tensor
+    depth: int
+
+    @torch.inference_mode()
+    def verifier_logits(self, model: TwoStageModel) -> Logits:
+        """Return the verifier's highest logits of each call: (calls, keywords)."""
+        verifier = model.verifier
+        highest = [np.zeros((0, len(model.keywords)))]
+        for x in torch.split(self.frames, _BATCH) if len(self.frames) else ():
+            x = x.float()
+            if self.depth < verifier.encoder.depth:
+                x, _ = verifier.encoder(x, None, start=self.depth)
+            logits, _ = verifier.head(x)
+            highest.append(model.cascade.highest(logits.double().numpy()))
+        return np.concatenate(highest)
+
+    def score(self, model: TwoStageModel) -> ScoredStream:
+        """Return the stream with the final logits of both stages."""
+        frames = len(self.gate.logits)
+        logits = model.cascade.final_logits(frames, self.calls, self.verifier_logits(model))
+        return replace(self.gate, logits=logits)
+
+
+@dataclass(frozen=True)
+class CascadeValidation:
+    """The held-out clips as calls of the verifier.
+
+    Attributes:
+        model: gate, and the verifier that is being trained.
+        positives: of keyword clips under each condition.
+        negatives: of everything else.
+    """
+
+    model: TwoStageModel
+    positives: tuple[EncodedCalls, ...]
+    negatives: EncodedCalls
+
+    @classmethod
+    def encode(
+        cls,
+        model: TwoStageModel,
+        cache: FeatureCache,
+        validation: ValidationSet,
+        loader: ClipLoader,
+        progress: ProgressCallback | None = None,
+    ) -> CascadeValidation:
+        """Find the calls in the held-out streams, and encode their windows."""
+        encoded = []
+        for stream, gate_encoded in zip(validation.streams, validation.encoded, strict=True):
+            scored = gate_encoded.score(model.gate)
+            calls = model.calls(scored.logits)
+            samples = np.concatenate(list(StreamReader(stream, loader)))
+            windows = model.windows(samples, calls)
+            frames = cache.encode(windows)
+            encoded.append(EncodedCalls(scored, tuple(calls), frames, cache.depth))
+        return cls(model, tuple(encoded[:-1]), encoded[-1])
+
+    def miss_rate(self, verifier: WakeWordModel) -> float:
+        """Return the mean miss rate of both stages, as `ValidationSet.miss_rate` does."""
+        positives = [each.score(self.model) for each in self.positives]
+        return mean_miss_rate(self.model, positives, self.negatives.score(self.model))
+
+    def fit(self, per_hour: float) -> TwoStageModel:
+        """Return the model with its operating point for a rate of false accepts per hour."""
+        *positives, negatives = (e.score(self.model) for e in (*self.positives, self.negatives))
+        calibration = calibrate_scores(
+            self.model, negatives, per_hour=per_hour, cap=positives[:2], source="held-out negatives"
+        )
+        self.model.operating_point = calibration.operating_point
+        return self.model
