@@ -11,7 +11,7 @@ Numpy alone: `model.two_stage` and `runtime` run the same code over different ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -22,9 +22,6 @@ import numpy.typing as npt
 from wakeword.audio.samples import Samples
 
 Logits = npt.NDArray[np.float64]
-Verify = Callable[[Samples], Logits]
-"""(window,) samples at 16 kHz → (frames, keywords) logits of the verifier."""
-
 CLOSED_LOGIT = -20.0
 """Final logit of frames that the verifier is not called for."""
 
@@ -106,6 +103,25 @@ class CascadeState(NamedTuple):
     recent: Samples  # (≤ window,): the last samples
     held: Logits  # (keywords,): final logits of the last call
     hold: int  # frames for which they still count
+
+
+class StartedBlock(NamedTuple):
+    """A block of which the gate's logits are known, and the verifier's are not.
+
+    Attributes:
+        call: the call of the verifier at its end, if any.
+        logits: (frames, keywords) final logits but for that call.
+        state: after the block, but for that call.
+    """
+
+    call: Call | None
+    logits: Logits
+    state: CascadeState
+
+    @property
+    def window(self) -> Samples:
+        """Return what the verifier takes: (window,) samples at 16 kHz."""
+        return self.state.recent
 
 
 class Cascade:
@@ -216,27 +232,25 @@ class Cascade:
             logits[call.frame : call.frame + 1 + self._interval] = self.fuse(call.gate, each)
         return logits
 
-    def advance(
+    def begin(
         self,
         block: Samples,
         gate_logits: Logits,
         gate_state: Any,
-        verify: Verify,
         window: int,
         state: CascadeState | None = None,
-    ) -> tuple[Logits, CascadeState]:
-        """Compute the final logits of the next block of a stream.
+    ) -> StartedBlock:
+        """Take the gate's logits of the next block of a stream.
 
         Args:
             block: (samples,) at 16 kHz.
             gate_logits: (frames, keywords) of the gate for this block.
             gate_state: state of the gate's network after it; kept for the caller.
-            verify: the verifier.
             window: samples that the verifier takes.
-            state: what the previous call of the same stream returned; None starts one.
+            state: what `finish` returned for the block before; None starts a stream.
 
         Returns:
-            Logits (frames, keywords), and the state for the next call.
+            What `finish` needs, with the verifier's logits if there is a call.
         """
         frames, keywords = gate_logits.shape
         if state is None:
@@ -246,11 +260,28 @@ class Cascade:
         recent = np.concatenate([state.recent, block])[-window:]
         logits = np.full((frames, keywords), CLOSED_LOGIT)
         logits[: state.hold] = state.held
-        held, hold = state.held, max(0, state.hold - frames)
-        if call:
-            held, hold = self.fuse(call.gate, self.highest(verify(recent))), self._interval
-            logits[call.frame] = held
-        return logits, CascadeState(gate_state, calls, recent, held, hold)
+        hold = max(0, state.hold - frames)
+        return StartedBlock(call, logits, CascadeState(gate_state, calls, recent, state.held, hold))
+
+    def finish(
+        self, started: StartedBlock, verifier: Logits | None = None
+    ) -> tuple[Logits, CascadeState]:
+        """Compute the final logits of a block.
+
+        Args:
+            started: from `begin`.
+            verifier: (frames, keywords) logits of the verifier for `started.window`; not needed
+                where there is no call.
+
+        Returns:
+            Logits (frames, keywords), and the state for the next block.
+        """
+        call, logits, state = started
+        if call is None or verifier is None:
+            return logits, state
+        held = self.fuse(call.gate, self.highest(verifier))
+        logits[call.frame] = held
+        return logits, state._replace(held=held, hold=self._interval)
 
 
 def _frames(seconds: float, frame_s: float) -> int:

@@ -13,7 +13,14 @@ from torch import nn
 
 from wakeword.audio.samples import Samples
 from wakeword.encoders.window import WindowEncoder
-from wakeword.model.cascade import Call, Cascade, CascadeConfig, CascadeState, Logits
+from wakeword.model.cascade import (
+    Call,
+    Cascade,
+    CascadeConfig,
+    CascadeState,
+    Logits,
+    StartedBlock,
+)
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.model.provenance import Origin, joint_origin
@@ -71,7 +78,26 @@ class TwoStageModel(nn.Module):
     def step(self, block: Samples, state: CascadeState | None = None) -> tuple[Logits, Any]:
         """Compute the final logits of the next block of one stream; see `WakeWordModel.step`."""
         logits, gate = self.gate.step(block, state and state.gate)
-        return self.cascade.advance(block, logits, gate, self.verify, self.window, state)
+        started = self.cascade.begin(block, logits, gate, self.window, state)
+        return self.finish(started)
+
+    def begin_batch(
+        self, blocks: Sequence[Samples], states: Sequence[CascadeState | None]
+    ) -> list[StartedBlock]:
+        """Run the gate on the next blocks of several streams at once; `finish` does the rest.
+
+        See `WakeWordModel.step_batch`.
+        """
+        steps = self.gate.step_batch(blocks, [state and state.gate for state in states])
+        return [
+            self.cascade.begin(block, logits, gate, self.window, state)
+            for block, (logits, gate), state in zip(blocks, steps, states, strict=True)
+        ]
+
+    def finish(self, started: StartedBlock) -> tuple[Logits, CascadeState]:
+        """Call the verifier where the gate asks for it; return what `step` returns."""
+        verifier = self.verify(started.window) if started.call else None
+        return self.cascade.finish(started, verifier)
 
     def step_batch(
         self, blocks: Sequence[Samples], states: Sequence[Any]
@@ -80,11 +106,7 @@ class TwoStageModel(nn.Module):
 
         See `WakeWordModel.step_batch`.
         """
-        steps = self.gate.step_batch(blocks, [state and state.gate for state in states])
-        return [
-            self.cascade.advance(block, logits, gate, self.verify, self.window, state)
-            for block, (logits, gate), state in zip(blocks, steps, states, strict=True)
-        ]
+        return [self.finish(started) for started in self.begin_batch(blocks, states)]
 
     @torch.inference_mode()
     def verify(self, samples: Samples) -> Logits:
