@@ -116,10 +116,9 @@ def load(path: Path | str) -> ExportedModel:
             str(path), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's errors have no other common base
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise CheckpointError(
-            f"{path}: cannot be opened as ONNX ({reason}): truncated, or another kind of file. "
-            f"{remedy}"
+            f"{path}: cannot be opened as ONNX ({_first_line(error)}): truncated, or another kind "
+            f"of file. {remedy}"
         ) from error
     try:
         about = json.loads(session.get_modelmeta().custom_metadata_map[_METADATA_KEY])
@@ -131,9 +130,15 @@ def load(path: Path | str) -> ExportedModel:
         _check(model)
     except Exception as error:  # metadata of any kind, or the graph that takes its numbers
         raise CheckpointError(
-            f"{path}: not a wakeword model: missing or invalid metadata ({error}). {remedy}"
+            f"{path}: not a wakeword model: missing or invalid metadata ({_first_line(error)}). "
+            f"{remedy}"
         ) from error
     return model
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first 120 characters of what an error says, or its type."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def _check(model: ExportedModel) -> None:
