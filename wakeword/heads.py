@@ -137,15 +137,17 @@ class ConvHead(Head):
             nn.Conv1d(width, width, self.KERNEL, dilation=dilation) for dilation in self.DILATIONS
         )
 
-    def _over_time(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, State]:
+    def _over_time(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The state holds the frames before, convolution by convolution, along its second axis."""
+        sizes = [(self.KERNEL - 1) * dilation for dilation in self.DILATIONS]
+        if state is None:
+            state = x.new_zeros(len(x), sum(sizes), x.shape[2])
         pasts: list[Tensor] = []
-        for i, conv in enumerate(self.convolutions):
-            reach = (self.KERNEL - 1) * self.DILATIONS[i]
-            past = x.new_zeros(len(x), reach, x.shape[2]) if state is None else state[i]
+        for conv, past in zip(self.convolutions, torch.split(state, sizes, dim=1), strict=True):
             padded = torch.cat([past, x], dim=1)
             pasts.append(padded[:, x.shape[1] :])
             x = x + self.dropout(F.gelu(convolve_valid(cast(nn.Conv1d, conv), padded)))
-        return x, tuple(pasts)
+        return x, torch.cat(pasts, dim=1)
 
 
 class GruHead(Head):
