@@ -60,6 +60,7 @@ class ExportedModel:
         self.look_ahead_ms = float(about["look_ahead_ms"])
         self.first_block, self.block = int(about["first_block"]), int(about["block"])
         self._session = session
+        self._outputs = [each.name for each in session.get_outputs()]
         state_inputs = session.get_inputs()[2:]
         self._state_names = [each.name for each in state_inputs]
         self._no_state: State = [
@@ -78,9 +79,11 @@ class ExportedModel:
         Returns:
             (frames, keywords) logits, and the state for the next call.
         """
-        inputs = {"first": np.array(state is None), "samples": samples[None]}
-        inputs |= zip(self._state_names, self._no_state if state is None else state, strict=True)
-        logits, *state = self._session.run(None, inputs)
+        inputs = dict(
+            zip(self._state_names, self._no_state if state is None else state, strict=True)
+        )
+        inputs["first"], inputs["samples"] = np.array(state is None), samples[None]
+        logits, *state = self._session.run(self._outputs, inputs)
         return cast(npt.NDArray[np.float32], logits[0]), state
 
     def step(self, block: Samples, state: State | None = None) -> tuple[Scores, State]:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.encoders.base import ChunkedEncoder, Family, require_frame_counts
-from wakeword.encoders.convolution import gather_windows
+from wakeword.encoders.convolution import gather_windows, newest_frames
 from wakeword.encoders.formats import Tensors, select_tensors
 from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
 
@@ -143,16 +143,21 @@ class CompactEncoder(ChunkedEncoder):
             return x, state
         layers = self.layer_range(start, stop)
         pending, previous = state.pending, state.previous
-        pasts = list(torch.split(state.pasts, self._past_frames(), dim=1))
+        sizes = self._past_frames()
+        pasts = list(torch.split(state.pasts, sizes, dim=1))
         if start == 0:
             x, pending, previous = self._stem(x, pending, previous)
+        inputs: list[Tensor] = []
         outputs: list[Tensor] = []
         for i in layers:
+            inputs.append(x)
             x, pasts[i] = self.trunk.layers[i](x, pasts[i])
             if i + 1 in self.output_layers:
                 outputs.append(x)
         if stop in (None, self.depth):
             x = self.join_outputs(outputs, x)
+        if torch.compiler.is_exporting() and len(layers) == len(sizes):
+            return x, _State(pending, previous, newest_frames(state.pasts, sizes, inputs))
         return x, _State(pending, previous, torch.cat(pasts, dim=1))
 
     def _silence(self, x: Tensor) -> _State:
@@ -172,7 +177,11 @@ class CompactEncoder(ChunkedEncoder):
         complete = (x.shape[1] - FEATURES_PER_FRAME) // size * size
         end = FEATURES_PER_FRAME + complete
         groups = x[:, :end].reshape(len(x), -1, FEATURES_PER_FRAME * self.spec.mels)
-        frames = F.relu(self.trunk.stem(torch.cat([groups[:, :-1], groups[:, 1:]], dim=2)))
+        if torch.compiler.is_exporting():
+            groups = gather_windows(groups, groups.shape[1] - 1, 2)
+        else:
+            groups = torch.cat([groups[:, :-1], groups[:, 1:]], dim=2)
+        frames = F.relu(self.trunk.stem(groups))
         return frames, x[:, end:], x[:, complete:end]
 
     def layer_groups(self) -> list[list[nn.Module]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -48,3 +49,24 @@ def gather_windows(
     """
     indices = stride * torch.arange(frames)[:, None] + dilation * torch.arange(size)
     return x.index_select(1, indices.flatten()).reshape(len(x), frames, -1)
+
+
+def newest_frames(pasts: Tensor, sizes: Sequence[int], inputs: Sequence[Tensor]) -> Tensor:
+    """Gather the frames that each layer needs before its next input; two operations when exported.
+
+    Args:
+        pasts: (batch, sum of sizes, channels), the frames before the inputs, layer by layer.
+        sizes: number of such frames of each layer.
+        inputs: of each layer (batch, frames, channels).
+
+    Returns:
+        (batch, sum of sizes, channels)
+    """
+    indices: list[Tensor] = []
+    past_start, input_start = 0, pasts.shape[1]
+    for size, x in zip(sizes, inputs, strict=True):
+        past = torch.arange(past_start, past_start + size)
+        new = torch.arange(input_start, input_start + x.shape[1])
+        indices.append(torch.cat([past, new])[x.shape[1] :])
+        past_start, input_start = past_start + size, input_start + x.shape[1]
+    return torch.cat([pasts, *inputs], dim=1).index_select(1, torch.cat(indices))

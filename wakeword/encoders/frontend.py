@@ -166,6 +166,9 @@ class LogMel(MelFrontEnd):
 
     def compress(self, power: Tensor) -> Tensor:
         """log10 of the power, raised to the floor and scaled as Whisper scales it."""
+        if torch.compiler.is_exporting() and self.level is not None:  # the same in fewer operations
+            floor = max(1e-10, 10 ** (self.level - DYNAMIC_RANGE))
+            return power.clamp_min(floor).log() * (1 / math.log(10) / 4) + 1.0
         log = power.clamp_min(1e-10).log10()
         level = log.amax(dim=(1, 2), keepdim=True) if self.level is None else self.level
         return (torch.maximum(log, torch.as_tensor(level) - DYNAMIC_RANGE) + 4.0) / 4.0
@@ -255,4 +258,5 @@ def _exportable_mel_power(samples: Tensor, frames: int, window: Tensor, filters:
         angles = periods * (2 * torch.pi / N_FFT)
         spectrum.append(folded @ torch.cat([angles.cos(), angles.sin()], dim=1).float())
         bands += [filters[bins]] * 2
-    return torch.cat(spectrum, dim=2).square() @ torch.cat(bands)
+    joined = torch.cat(spectrum, dim=2)
+    return (joined * joined) @ torch.cat(bands)
