@@ -250,13 +250,11 @@ def _exportable_mel_power(samples: Tensor, frames: int, window: Tensor, filters:
     indices = HOP // step * torch.arange(frames)[:, None] + torch.arange(N_FFT // step)
     windows = rows.index_select(1, indices.flatten()).reshape(len(samples), frames, N_FFT)
     first, second = torch.split(windows * window, half, dim=2)
-    spectrum: list[Tensor] = []
-    bands: list[Tensor] = []
-    for parity, folded in enumerate((first + second, first - second)):
-        bins = torch.arange(parity, half + 1, 2)
-        periods = torch.arange(half, dtype=torch.float64)[:, None] * bins
-        angles = periods * (2 * torch.pi / N_FFT)
-        spectrum.append(folded @ torch.cat([angles.cos(), angles.sin()], dim=1).float())
-        bands += [filters[bins]] * 2
-    joined = torch.cat(spectrum, dim=2)
-    return (joined * joined) @ torch.cat(bands)
+    angles = torch.arange(half, dtype=torch.float64)[:, None] * torch.arange(half + 1)
+    angles *= 2 * torch.pi / N_FFT
+    parities = ((first + second, slice(0, None, 2)), (first - second, slice(1, None, 2)))
+    real = [folded @ angles[:, bins].cos().float() for folded, bins in parities]
+    imaginary = [folded @ angles[:, bins].sin().float() for folded, bins in parities]
+    parts = torch.cat([*real, *imaginary], dim=2)  # even frequencies before odd ones
+    real_square, imaginary_square = torch.split(parts * parts, half + 1, dim=2)
+    return (real_square + imaginary_square) @ torch.cat([filters[bins] for _, bins in parities])
