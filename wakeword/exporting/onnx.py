@@ -28,7 +28,8 @@ from wakeword.errors import ConfigError
 from wakeword.model.network import WakeWordModel
 from wakeword.model.provenance import licence_notice
 from wakeword.model.state import replace_tensors, state_structure, state_tensors
-from wakeword.runtime import FORMAT
+from wakeword.model.two_stage import AnyModel, TwoStageModel
+from wakeword.runtime import FORMAT, TWO_STAGE_FORMAT
 from wakeword.storage import atomic_write
 
 _MAX_FOLDED = 1 << 28  # values: constants up to this size are computed when exporting
@@ -36,13 +37,13 @@ _MAX_FOLDED = 1 << 28  # values: constants up to this size are computed when exp
 Graph = Any  # onnx.ModelProto; the package is an extra
 
 
-def export_onnx(model: WakeWordModel, path: Path | str, *, int8: bool = False) -> None:
+def export_onnx(model: AnyModel, path: Path | str, *, int8: bool = False) -> None:
     """Write a model as an ONNX file, atomically.
 
     Args:
-        model: from `wakeword.load`.
+        model: from `wakeword.load`, of one stage or two.
         path: of the file.
-        int8: whether to store the weights of encoder and head in eight bits; the front end stays
+        int8: whether to store the weights of encoders and heads in eight bits; the front ends stay
             in float32.
 
     Raises:
@@ -57,22 +58,24 @@ def export_onnx(model: WakeWordModel, path: Path | str, *, int8: bool = False) -
         raise ConfigError(
             f"exporting needs {error.name}: pip install 'wakeword[export]'."
         ) from None
-    first = torch.zeros(1, model.first_block)
-    later = torch.zeros(1, model.block)
-    state = _steady_state(model, first, later)
-    later_graph = _graph(_Step(model, state), (later, *state_tensors(state)))
-    if int8:
-        later_graph = _quantised(later_graph)
-    start = _start_state(model, first, state)
-    if start is not None:
-        chosen = _chosen_inputs(start)
-        start_graph = _graph(_Start(model, start), (first,))
-        graph = _with_start(onnx, start_graph, later_graph, chosen, len(model.keywords))
+    if isinstance(model, TwoStageModel):
+        verifier = _graph(_Verifier(model.verifier), (torch.zeros(1, model.window),))
+        graph = _stage_graph(onnx, model.gate, int8)
+        _add_verifier(onnx, graph, _quantised(verifier) if int8 else verifier)
     else:
-        first_graph = _graph(_Step(model, None), (first,))
-        if int8:
-            first_graph = _quantised(first_graph)
-        graph = _with_branches(onnx, first_graph, later_graph, len(model.keywords))
+        graph = _stage_graph(onnx, model, int8)
+    properties = {
+        "wakeword": json.dumps(_metadata(model, int8), sort_keys=True),
+        "NOTICE": licence_notice(asdict(model.origin)),
+    }
+    onnx.helper.set_model_props(graph, properties)
+    onnx.checker.check_model(graph)
+    with atomic_write(Path(path)) as part:
+        part.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def _metadata(model: AnyModel, int8: bool) -> dict[str, Any]:
+    """Return what `wakeword.runtime` needs to know of a graph, in JSON's types."""
     metadata = {
         "format": FORMAT,
         "keywords": list(model.keywords),
@@ -84,14 +87,36 @@ def export_onnx(model: WakeWordModel, path: Path | str, *, int8: bool = False) -
         "block": model.block,
         "int8": int8,
     }
-    properties = {
-        "wakeword": json.dumps(metadata, sort_keys=True),
-        "NOTICE": licence_notice(asdict(model.origin)),
-    }
-    onnx.helper.set_model_props(graph, properties)
-    onnx.checker.check_model(graph)
-    with atomic_write(Path(path)) as part:
-        part.write_bytes(graph.SerializeToString(deterministic=True))
+    if isinstance(model, TwoStageModel):
+        metadata |= {
+            "format": TWO_STAGE_FORMAT,
+            "cascade": asdict(model.cascade.config),
+            "window": model.window,
+            "verifier_frame_s": model.verifier.frame_s,
+        }
+    return metadata
+
+
+def _stage_graph(onnx: Any, model: WakeWordModel, int8: bool) -> Graph:
+    """Return the graph of a model of one stage, for all blocks of a stream.
+
+    Raises ConfigError where no graph can hold the state.
+    """
+    first = torch.zeros(1, model.first_block)
+    later = torch.zeros(1, model.block)
+    state = _steady_state(model, first, later)
+    later_graph = _graph(_Step(model, state), (later, *state_tensors(state)))
+    if int8:
+        later_graph = _quantised(later_graph)
+    start = _start_state(model, first, state)
+    if start is not None:
+        chosen = _chosen_inputs(start)
+        start_graph = _graph(_Start(model, start), (first,))
+        return _with_start(onnx, start_graph, later_graph, chosen, len(model.keywords))
+    first_graph = _graph(_Step(model, None), (first,))
+    if int8:
+        first_graph = _quantised(first_graph)
+    return _with_branches(onnx, first_graph, later_graph, len(model.keywords))
 
 
 def _steady_state(model: WakeWordModel, first: Tensor, later: Tensor) -> Any:
@@ -170,6 +195,19 @@ class _Step(nn.Module):
         state = replace_tensors(self._example, iter(tensors))
         logits, state = self.model(samples, state)
         return logits, *state_tensors(state)
+
+
+class _Verifier(nn.Module):
+    """A model as a function of one window of samples, without a state."""
+
+    def __init__(self, model: WakeWordModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Map (1, window) samples to (1, frames, keywords) logits."""
+        logits: Tensor = self.model(samples)[0]
+        return logits
 
 
 def _graph(module: nn.Module, inputs: tuple[Tensor, ...]) -> Graph:
@@ -272,6 +310,40 @@ def _with_branches(onnx: Any, first: Graph, later: Graph, keywords: int) -> Grap
     return _model(helper, [choice], inputs, outputs, weights, later)
 
 
+def _add_verifier(onnx: Any, graph: Graph, verifier: Graph) -> None:
+    """Add a second stage to the graph of the first one, in place.
+
+    It is computed where the input `verify` is set; the first stage is computed all the same. Its
+    weights belong to its branch: other calls have nothing to do with them.
+
+    Args:
+        onnx: the package.
+        graph: of the first stage.
+        verifier: from a window of samples to logits.
+    """
+    helper, types = onnx.helper, onnx.TensorProto
+    weights: dict[bytes, Any] = {}
+    branch = _branch(helper, "verifier", verifier.graph, ["window"], weights)
+    branch.initializer.extend(weights.values())
+    (logits,) = branch.output
+    keywords = logits.type.tensor_type.shape.dim[2].dim_value
+    none = helper.make_tensor("", types.FLOAT, [1, 0, keywords], [])
+    skipped = helper.make_node("Constant", [], ["skipped.logits"], value=none)
+    declared = helper.make_tensor_value_info("skipped.logits", types.FLOAT, [1, 0, keywords])
+    choice = helper.make_node(
+        "If",
+        ["verify"],
+        ["verified"],
+        then_branch=branch,
+        else_branch=helper.make_graph([skipped], "skipped", [], [declared]),
+    )
+    value_info = helper.make_tensor_value_info
+    window = _named(verifier.graph.input[0], "window")
+    graph.graph.node.append(choice)
+    graph.graph.input.extend([value_info("verify", types.BOOL, []), window])
+    graph.graph.output.append(value_info("verified", types.FLOAT, [1, "verified", keywords]))
+
+
 def _interface(onnx: Any, later: Graph, keywords: int) -> tuple[list[Any], list[Any]]:
     """Return the inputs and outputs of the file's graph: `first`, samples or logits, and states."""
     value_info, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
@@ -312,7 +384,7 @@ def _branch(
     used |= {value.name for value in graph.output}
     for weight in graph.initializer:
         if weight.name in used:
-            renamed[weight.name] = _shared_name(weight, weights)
+            renamed[weight.name] = _shared_name(weight, weights, prefix)
     for name in {name for node in graph.node for name in node.output if name}:
         renamed[name] = f"{prefix}.{name}"
     nodes = []
@@ -332,11 +404,14 @@ def _branch(
     return helper.make_graph(nodes, prefix, [], outputs)
 
 
-def _shared_name(weight: Any, weights: dict[bytes, Any]) -> str:
-    """Return the name of the one copy of a weight, which is added where it is new."""
+def _shared_name(weight: Any, weights: dict[bytes, Any], prefix: str) -> str:
+    """Return the name of the one copy of a weight, which is added where it is new.
+
+    A graph and its branches share one space of names: that of a new weight gets the prefix.
+    """
     content = _named(weight, "").SerializeToString(deterministic=True)
     if content not in weights:
-        weights[content] = _named(weight, f"weight{len(weights)}")
+        weights[content] = _named(weight, f"{prefix}.weight{len(weights)}")
     return str(weights[content].name)
 
 
