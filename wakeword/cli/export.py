@@ -25,9 +25,9 @@ from wakeword.model.file import load_model
 def export(file: Path, output: Path | None, int8: bool, recordings: tuple[Path, ...]) -> None:
     """Export a model as one ONNX file that runs without torch.
 
-    The file holds front end, encoder, head and operating point; `wakeword.runtime` runs it with
-    numpy and onnxruntime alone. The exported file is then compared with the model on the same audio
-    (see `wakeword verify-export`).
+    The file holds front end, encoder, head and operating point, and those of the verifier where the
+    model has one; `wakeword.runtime` runs it with numpy and onnxruntime alone. The exported file is
+    then compared with the model on the same audio (see `wakeword verify-export`).
 
     \b
     Examples:

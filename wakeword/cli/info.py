@@ -49,7 +49,9 @@ def read_info(file: Path) -> ModelInfo:
     """
     if file.suffix.lower() == ".onnx":
         exported = runtime.load(file)
-        return describe_model(file, exported, exported.about, None)
+        recorded = exported.about.get("parameters")
+        parameters = recorded if isinstance(recorded, int) else None
+        return describe_model(file, exported, exported.about, parameters)
     from wakeword.model.file import load_model, read_metadata
 
     model = load_model(file)

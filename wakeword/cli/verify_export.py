@@ -64,8 +64,14 @@ def print_comparison(
     if not comparison.identical:
         most = max(comparison.detections)
         verdict = f"{comparison.shared} of {most} detections shared, within 0.2 s"
-    print_results(
-        table,
+    lines = [
         f"max |Δ score| {comparison.difference:.1e} over {comparison.seconds:.0f} s of {kind}; "
-        f"{verdict}",
-    )
+        f"{verdict}"
+    ]
+    if verifier := comparison.verifier:
+        ours, theirs = verifier.milliseconds
+        lines.append(
+            f"verifier: {ours:.1f} ms and {theirs:.1f} ms a call; max |Δ score| "
+            f"{verifier.difference:.1e} over {verifier.windows} windows"
+        )
+    print_results(table, *lines)
