@@ -1,11 +1,11 @@
 """Export to ONNX: one file with front end, encoder, head and metadata, for `wakeword.runtime`.
 
 The graph takes a block of samples and the state, and returns logits and the next state. The first
-block of a stream is longer and has no state; the input `first` says which block it is. Where a
-stream can start from a state of the usual structure, the graph chooses between that state and its
-input, and the same nodes compute all else. Other models have a graph for the first block and one
-for the blocks after it, over the same weights, and the graph chooses between them; that takes more
-time, because onnxruntime hands over every weight at each call.
+block of a stream is longer and has no state: the input `first` is set for it, and those of the
+state are 0. Where a stream can start from a state of the usual structure, the graph chooses between
+that state and its input, and the same nodes compute all else. Other models have a graph for the
+first block and one for the blocks after it, over the same weights, and the file chooses between
+them; that takes more time, because onnxruntime hands over every weight at each call.
 
 The graph of a model of two stages is that of its gate, and beside it the verifier in one more
 branch: where the input `verify` is set, it maps the input `window` to the output `verified`. All
