@@ -7,7 +7,7 @@ that state and its input, and the same nodes compute all else. Other models have
 first block and one for the blocks after it, over the same weights, and the file chooses between
 them; that takes more time, because onnxruntime hands over every weight at each call.
 
-The graph of a model of two stages is that of its gate, and beside it the verifier in one more
+The graph of a model of two stages is that of its gate, with the verifier in one more
 branch: where the input `verify` is set, it maps the input `window` to the output `verified`. All
 rules between the stages are those of `model.cascade`, which the runtime applies.
 """
@@ -18,7 +18,7 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import import_module
@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from wakeword.errors import ConfigError
+from wakeword.exporting.graphs import Graph, add_verifier, with_branches, with_start
 from wakeword.model.network import WakeWordModel
 from wakeword.model.provenance import licence_notice
 from wakeword.model.state import replace_tensors, state_structure, state_tensors
@@ -37,8 +38,6 @@ from wakeword.runtime import FORMAT, TWO_STAGE_FORMAT
 from wakeword.storage import atomic_write
 
 _MAX_FOLDED = 1 << 28  # values: constants up to this size are computed when exporting
-
-Graph = Any  # onnx.ModelProto; the package is an extra
 
 
 def export_onnx(model: AnyModel, path: Path | str, *, int8: bool = False) -> None:
@@ -65,7 +64,7 @@ def export_onnx(model: AnyModel, path: Path | str, *, int8: bool = False) -> Non
     if isinstance(model, TwoStageModel):
         verifier = _graph(_Verifier(model.verifier), (torch.zeros(1, model.window),))
         graph = _stage_graph(onnx, model.gate, int8)
-        _add_verifier(onnx, graph, _quantised(verifier, all_bits=True) if int8 else verifier)
+        add_verifier(onnx, graph, _quantised(verifier, all_bits=True) if int8 else verifier)
     else:
         graph = _stage_graph(onnx, model, int8)
     properties = {
@@ -117,11 +116,11 @@ def _stage_graph(onnx: Any, model: WakeWordModel, int8: bool) -> Graph:
     if start is not None:
         chosen = _chosen_inputs(start)
         start_graph = _graph(_Start(model, start), (first,))
-        return _with_start(onnx, start_graph, later_graph, chosen, len(model.keywords))
+        return with_start(onnx, start_graph, later_graph, chosen, len(model.keywords))
     first_graph = _graph(_Step(model, None), (first,))
     if int8:
         first_graph = _quantised(first_graph)
-    return _with_branches(onnx, first_graph, later_graph, len(model.keywords))
+    return with_branches(onnx, first_graph, later_graph, len(model.keywords))
 
 
 def _steady_state(model: WakeWordModel, first: Tensor, later: Tensor) -> Any:
@@ -271,174 +270,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def _with_start(
-    onnx: Any, start: Graph, later: Graph, chosen: Sequence[int], keywords: int
-) -> Graph:
-    """Return a graph for all blocks: the later one, after a choice of its inputs.
-
-    Args:
-        onnx: the package.
-        start: from the first block's samples to the inputs that are chosen.
-        later: for blocks after the first.
-        chosen: index of each input that comes from `start` if `first` is set.
-        keywords: number of keywords.
-    """
-    helper = onnx.helper
-    weights: dict[bytes, Any] = {}
-    inputs, outputs = _interface(onnx, later, keywords)
-    names = [value.name for value in inputs[1:]]
-    given = helper.make_graph(
-        [], "given", later.graph.input, [later.graph.input[i] for i in chosen]
-    )
-    choice = helper.make_node(
-        "If",
-        ["first"],
-        [f"chosen.{names[i]}" for i in chosen],
-        then_branch=_branch(helper, "start", start.graph, names, weights),
-        else_branch=_branch(helper, "given", given, names, weights),
-    )
-    names = [f"chosen.{name}" if i in chosen else name for i, name in enumerate(names)]
-    body = _branch(helper, "later", later.graph, names, weights)
-    for node, value in zip(body.node[-len(outputs) :], outputs, strict=True):
-        node.output[:] = [value.name]
-    return _model(helper, [choice, *body.node], inputs, outputs, weights, later)
-
-
-def _with_branches(onnx: Any, first: Graph, later: Graph, keywords: int) -> Graph:
-    """Return a graph with both as its branches; weights that they share are held once."""
-    helper = onnx.helper
-    weights: dict[bytes, Any] = {}
-    inputs, outputs = _interface(onnx, later, keywords)
-    names = [value.name for value in inputs[1:]]
-    choice = helper.make_node(
-        "If",
-        ["first"],
-        [value.name for value in outputs],
-        then_branch=_branch(helper, "first", first.graph, names, weights),
-        else_branch=_branch(helper, "later", later.graph, names, weights),
-    )
-    return _model(helper, [choice], inputs, outputs, weights, later)
-
-
-def _add_verifier(onnx: Any, graph: Graph, verifier: Graph) -> None:
-    """Add a second stage to the graph of the first one, in place.
-
-    It is computed where the input `verify` is set; the first stage is computed all the same. Its
-    weights belong to its branch: other calls have nothing to do with them.
-
-    Args:
-        onnx: the package.
-        graph: of the first stage.
-        verifier: from a window of samples to logits.
-    """
-    helper, types = onnx.helper, onnx.TensorProto
-    weights: dict[bytes, Any] = {}
-    branch = _branch(helper, "verifier", verifier.graph, ["window"], weights)
-    branch.initializer.extend(weights.values())
-    (logits,) = branch.output
-    keywords = logits.type.tensor_type.shape.dim[2].dim_value
-    none = helper.make_tensor("", types.FLOAT, [1, 0, keywords], [])
-    skipped = helper.make_node("Constant", [], ["skipped.logits"], value=none)
-    declared = helper.make_tensor_value_info("skipped.logits", types.FLOAT, [1, 0, keywords])
-    choice = helper.make_node(
-        "If",
-        ["verify"],
-        ["verified"],
-        then_branch=branch,
-        else_branch=helper.make_graph([skipped], "skipped", [], [declared]),
-    )
-    value_info = helper.make_tensor_value_info
-    window = _named(verifier.graph.input[0], "window")
-    graph.graph.node.append(choice)
-    graph.graph.input.extend([value_info("verify", types.BOOL, []), window])
-    graph.graph.output.append(value_info("verified", types.FLOAT, [1, "verified", keywords]))
-
-
-def _interface(onnx: Any, later: Graph, keywords: int) -> tuple[list[Any], list[Any]]:
-    """Return the inputs and outputs of the file's graph: `first`, samples or logits, and states."""
-    value_info, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
-    inputs = [
-        value_info("first", types.BOOL, []),
-        value_info("samples", types.FLOAT, [1, "samples"]),
-        *(_named(value, f"state{i}") for i, value in enumerate(later.graph.input[1:])),
-    ]
-    outputs = [
-        value_info("logits", types.FLOAT, [1, "frames", keywords]),
-        *(_named(value, f"next_state{i}") for i, value in enumerate(later.graph.output[1:])),
-    ]
-    return inputs, outputs
-
-
-def _model(
-    helper: Any,
-    nodes: Sequence[Any],
-    inputs: Sequence[Any],
-    outputs: Sequence[Any],
-    weights: dict[bytes, Any],
-    later: Graph,
-) -> Graph:
-    """Return a model of these nodes, in the opset of the traced graph."""
-    graph = helper.make_graph(nodes, "wakeword", inputs, outputs, [*weights.values()])
-    return helper.make_model(graph, opset_imports=later.opset_import, ir_version=later.ir_version)
-
-
-def _branch(
-    helper: Any, prefix: str, graph: Any, inputs: Sequence[str], weights: dict[bytes, Any]
-) -> Any:
-    """Return a graph as a branch: names within it get a prefix, its weights move to `weights`.
-
-    Its last nodes are one for each output, in their order.
-    """
-    renamed = dict(zip((value.name for value in graph.input), inputs, strict=False))
-    used = {name for node in graph.node for name in node.input}
-    used |= {value.name for value in graph.output}
-    for weight in graph.initializer:
-        if weight.name in used:
-            renamed[weight.name] = _shared_name(weight, weights, prefix)
-    for name in {name for node in graph.node for name in node.output if name}:
-        renamed[name] = f"{prefix}.{name}"
-    nodes = []
-    for node in graph.node:
-        node = _copy(node)
-        node.name = f"{prefix}.{node.name}"
-        del node.metadata_props[:]  # places in the traced source
-        _rename(node.input, renamed)
-        _rename(node.output, renamed)
-        nodes.append(node)
-    outputs = []
-    for i, value in enumerate(graph.output):
-        # an output must come from a node of the branch, also where it is an input or a weight
-        name = f"{prefix}.out{i}"
-        nodes.append(helper.make_node("Identity", [renamed[value.name]], [name]))
-        outputs.append(_named(value, name))
-    return helper.make_graph(nodes, prefix, [], outputs)
-
-
-def _shared_name(weight: Any, weights: dict[bytes, Any], prefix: str) -> str:
-    """Return the name of the one copy of a weight, which is added where it is new.
-
-    A graph and its branches share one space of names: that of a new weight gets the prefix.
-    """
-    content = _named(weight, "").SerializeToString(deterministic=True)
-    if content not in weights:
-        weights[content] = _named(weight, f"{prefix}.weight{len(weights)}")
-    return str(weights[content].name)
-
-
-def _rename(names: Any, renamed: dict[str, str]) -> None:
-    """Replace names in place."""
-    names[:] = [renamed.get(name, name) for name in names]
-
-
-def _named(message: Any, name: str) -> Any:
-    """Return a copy of a protobuf message with another name."""
-    message = _copy(message)
-    message.name = name
-    return message
-
-
-def _copy(message: Any) -> Any:
-    """Return a copy of a protobuf message."""
-    return type(message).FromString(message.SerializeToString())
