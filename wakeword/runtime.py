@@ -135,6 +135,9 @@ class ExportedModel(_Exported):
 class ExportedTwoStageModel(_Exported):
     """An exported model of two stages: a gate, and a verifier that it calls; from `load`.
 
+    The same rules as in `model.two_stage.TwoStageModel` join the stages. `begin` and `finish` may
+    run in different threads, for many streams at once.
+
     Attributes:
         cascade: the rules that join the stages.
         window: samples that the verifier takes.
@@ -190,7 +193,7 @@ AnyExportedModel: TypeAlias = "ExportedModel | ExportedTwoStageModel"
 def load(path: Path | str) -> AnyExportedModel:
     """Read a file that this or an earlier version of `wakeword export` wrote.
 
-    The model runs on one thread.
+    The model, of one stage or of two, runs on one thread.
 
     Raises:
         CheckpointError: the file is missing, damaged or not a wakeword file.

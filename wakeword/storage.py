@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import platformdirs
-
 from wakeword.errors import ConfigError
 
 
@@ -21,7 +19,11 @@ def cache_dir() -> Path:
     It is the value of the environment variable WAKEWORD_CACHE, or the user cache folder of the
     platform.
     """
-    return Path(os.environ.get("WAKEWORD_CACHE") or platformdirs.user_cache_dir("wakeword", False))
+    if chosen := os.environ.get("WAKEWORD_CACHE"):
+        return Path(chosen)
+    import platformdirs  # not installed where exported models alone run
+
+    return Path(platformdirs.user_cache_dir("wakeword", False))
 
 
 @contextmanager

@@ -92,6 +92,7 @@ def test_an_export_equals_its_model(pair: tuple[WakeWordModel, Path]) -> None:
     found = compare_export(model, exported, [[SOUND[:9001], SOUND[9001:]], [SOUND[5000:]]])
     assert found.difference < 1e-4
     assert found.identical and found.detections[0] == found.detections[1] == found.shared > 0
+    assert exported.about["format"] == "wakeword-onnx/2"
     assert exported.keywords == model.keywords and exported.operating_point == model.operating_point
     assert (exported.frame_s, exported.look_ahead_ms) == (model.frame_s, model.look_ahead_ms)
 

@@ -231,6 +231,21 @@ print(json.dumps([name for name in heavy if name in sys.modules]))
     assert heavy == []
 
 
+def test_detect_needs_few_packages(pair: tuple[TwoStageModel, Path], tmp_path: Path) -> None:
+    """Those that docs/how-to/raspberry-pi.md installs, and what these depend on."""
+    save_audio(tmp_path / "speech.wav", SOUND)
+    others = ("torch", "torchaudio", "platformdirs", "scipy", "soxr", "librosa", "onnx")
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({others!r}))
+from wakeword.cli import main
+main(["detect", {str(pair[1])!r}, {str(tmp_path / "speech.wav")!r}, "--json"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    found = [(line["keyword"], line["time"]) for line in map(json.loads, done.stdout.splitlines())]
+    assert found and found == found_in_sound(Detector(pair[0]), [len(SOUND)])
+
+
 def with_metadata(path: Path, out: Path, changes: Mapping[str, Any]) -> Path:
     """A copy of an exported file with other metadata; a mapping within changes single values."""
     graph = onnx.load(path)
