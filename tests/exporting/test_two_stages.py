@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from wakeword.encoders.registry import temporarily_registered
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.exporting.compare import compare_export
 from wakeword.exporting.onnx import export_onnx
-from wakeword.model.cascade import CascadeConfig
+from wakeword.model.cascade import CascadeConfig, Logits
 from wakeword.model.file import save_model
 from wakeword.model.two_stage import TwoStageModel
 
@@ -126,6 +127,18 @@ def test_detectors_of_one_export_are_independent(exported: runtime.ExportedTwoSt
         other.feed(-0.5 * SOUND[::-1][at : at + 800])
     assert expected
     assert [(each.keyword, each.time) for each in found + one.flush()] == expected
+
+
+def test_threads_share_one_export(exported: runtime.ExportedTwoStageModel) -> None:
+    sounds = [SOUND[start:] for start in range(0, 16000, 2000)]
+
+    def logits(samples: Samples) -> Logits:
+        return runtime.Detector(exported).logits(samples)
+
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(logits, sounds))
+    for found, expected in zip(together, map(logits, sounds), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_the_verifier_is_called_where_that_of_the_model_is(
