@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Set
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Set
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ class _Stream:
     ) -> None:
         self.blocks = BlockBuffer(model, rate)
         self.trigger = StreamTrigger(model, threshold)
+        self.computed = 0  # blocks
         self.state: Any = None
         self.verification: _Verification | None = None
 
@@ -119,11 +121,9 @@ class DetectorPool:
         detections: dict[Hashable, list[Detection]] = {name: [] for name in streams}
         while True:
             due = [(n, block) for n, s in streams.items() if (block := s.next_block())]
-            for is_first in (False, True):  # first blocks are longer
-                same_length = [each for each in due if each[1].is_first == is_first]
-                for i in range(0, len(same_length), self.batch):
-                    for name, found in self._step(same_length[i : i + self.batch], streams):
-                        detections[name] += found
+            for batch in self._batches(due, streams):
+                for name, found in self._step(batch, streams):
+                    detections[name] += found
             pending = [s.verification.logits for s in streams.values() if s.verification]
             if not due and not pending:
                 return detections
@@ -131,6 +131,21 @@ class DetectorPool:
                 wait(pending, return_when=FIRST_COMPLETED)
             for name, stream in streams.items():
                 detections[name] += self._finish(stream)
+
+    def _batches(
+        self, due: list[tuple[Hashable, Block]], streams: Mapping[Hashable, _Stream]
+    ) -> Iterator[list[tuple[Hashable, Block]]]:
+        """Divide blocks into batches of equal shapes, with states of equal shapes."""
+        gate = self.model.gate if isinstance(self.model, TwoStageModel) else self.model
+        by_shape = defaultdict(list)
+        for name, block in due:
+            frames = streams[name].computed * gate.encoder.hop_frames
+            # the first block is longer, and the head keeps frames that do not fill a logit
+            by_shape[block.is_first, frames % gate.head.pool].append((name, block))
+            streams[name].computed += 1
+        for group in by_shape.values():
+            for i in range(0, len(group), self.batch):
+                yield group[i : i + self.batch]
 
     def _step(
         self, batch: list[tuple[Hashable, Block]], streams: Mapping[Hashable, _Stream]
