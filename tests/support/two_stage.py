@@ -54,18 +54,16 @@ class WaitingVerifier:
     """Takes the place of `TwoStageModel.verify`: every call waits until the test lets it go on.
 
     Attributes:
-        started: set once a call runs.
         may_finish: set by the test.
         count: of the calls that have started.
     """
 
     def __init__(self, model: TwoStageModel) -> None:
         self._verify = model.verify
-        self.started, self.may_finish = threading.Event(), threading.Event()
+        self.may_finish = threading.Event()
         self.count = 0
 
     def __call__(self, samples: Samples) -> Logits:
         self.count += 1
-        self.started.set()
         assert self.may_finish.wait(TIMEOUT_S), "the verifier was not allowed to finish"
         return self._verify(samples)
