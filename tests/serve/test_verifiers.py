@@ -114,7 +114,7 @@ def test_a_client_is_answered_while_verifiers_of_others_run(
                 for _ in range(3 * CORES + 1)
             ]
             for client in waiting:
-                await ask(client, "alexa", SPEECH)
+                await ask(client, "computer", SPEECH)
             for _ in waiting:
                 assert await asyncio.to_thread(calls.acquire, timeout=two_stage.TIMEOUT_S)
             await ask(other, "jarvis", SPEECH)
@@ -122,7 +122,7 @@ def test_a_client_is_answered_while_verifiers_of_others_run(
             assert verifier.count <= CORES - 1 and not verifier.may_finish.is_set()
             verifier.may_finish.set()
             for client in waiting:
-                assert set(await detections(client)) == {"alexa"}
+                assert set(await detections(client)) == {"computer"}
 
     asyncio.run(asyncio.wait_for(run(), 2 * two_stage.TIMEOUT_S))
     ran = metric(registry.metrics, "wakeword_verification_seconds_count")
@@ -133,7 +133,7 @@ def test_a_client_is_answered_while_verifiers_of_others_run(
 def test_a_session_detects_what_a_detector_does(
     registry: ModelRegistry, verified: TwoStageModel
 ) -> None:
-    session = registry.open_session(["alexa"], RATE)
+    session = registry.open_session(["computer"], RATE)
     expected = Detector(verified, threshold=0.0)
     samples = (SPEECH * 32767).astype(np.int16)
     assert session.feed(samples) == expected.feed(samples) != []
