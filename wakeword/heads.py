@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.encoders.convolution import convolve_valid
+from wakeword.encoders.convolution import convolve_valid, newest_frames
 from wakeword.errors import ConfigError, unknown_name_message
 
 State = Any
@@ -137,15 +137,21 @@ class ConvHead(Head):
             nn.Conv1d(width, width, self.KERNEL, dilation=dilation) for dilation in self.DILATIONS
         )
 
-    def _over_time(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, State]:
+    def _over_time(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The state holds the frames before, convolution by convolution, along its second axis."""
+        sizes = [(self.KERNEL - 1) * dilation for dilation in self.DILATIONS]
+        if state is None:
+            state = x.new_zeros(len(x), sum(sizes), x.shape[2])
+        inputs: list[Tensor] = []
         pasts: list[Tensor] = []
-        for i, conv in enumerate(self.convolutions):
-            reach = (self.KERNEL - 1) * self.DILATIONS[i]
-            past = x.new_zeros(len(x), reach, x.shape[2]) if state is None else state[i]
+        for conv, past in zip(self.convolutions, torch.split(state, sizes, dim=1), strict=True):
             padded = torch.cat([past, x], dim=1)
+            inputs.append(x)
             pasts.append(padded[:, x.shape[1] :])
             x = x + self.dropout(F.gelu(convolve_valid(cast(nn.Conv1d, conv), padded)))
-        return x, tuple(pasts)
+        if torch.compiler.is_exporting():
+            return x, newest_frames(state, sizes, inputs)
+        return x, torch.cat(pasts, dim=1)
 
 
 class GruHead(Head):

@@ -60,6 +60,7 @@ class ExportedModel:
         self.look_ahead_ms = float(about["look_ahead_ms"])
         self.first_block, self.block = int(about["first_block"]), int(about["block"])
         self._session = session
+        self._outputs = [each.name for each in session.get_outputs()]
         state_inputs = session.get_inputs()[2:]
         self._state_names = [each.name for each in state_inputs]
         self._no_state: State = [
@@ -78,9 +79,11 @@ class ExportedModel:
         Returns:
             (frames, keywords) logits, and the state for the next call.
         """
-        inputs = {"first": np.array(state is None), "samples": samples[None]}
-        inputs |= zip(self._state_names, self._no_state if state is None else state, strict=True)
-        logits, *state = self._session.run(None, inputs)
+        inputs = dict(
+            zip(self._state_names, self._no_state if state is None else state, strict=True)
+        )
+        inputs["first"], inputs["samples"] = np.array(state is None), samples[None]
+        logits, *state = self._session.run(self._outputs, inputs)
         return cast(npt.NDArray[np.float32], logits[0]), state
 
     def step(self, block: Samples, state: State | None = None) -> tuple[Scores, State]:
@@ -116,10 +119,9 @@ def load(path: Path | str) -> ExportedModel:
             str(path), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's errors have no other common base
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise CheckpointError(
-            f"{path}: cannot be opened as ONNX ({reason}): truncated, or another kind of file. "
-            f"{remedy}"
+            f"{path}: cannot be opened as ONNX ({_first_line(error)}): truncated, or another kind "
+            f"of file. {remedy}"
         ) from error
     try:
         about = json.loads(session.get_modelmeta().custom_metadata_map[_METADATA_KEY])
@@ -131,9 +133,15 @@ def load(path: Path | str) -> ExportedModel:
         _check(model)
     except Exception as error:  # metadata of any kind, or the graph that takes its numbers
         raise CheckpointError(
-            f"{path}: not a wakeword model: missing or invalid metadata ({error}). {remedy}"
+            f"{path}: not a wakeword model: missing or invalid metadata ({_first_line(error)}). "
+            f"{remedy}"
         ) from error
     return model
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first 120 characters of what an error says, or its type."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def _check(model: ExportedModel) -> None:

@@ -12,7 +12,15 @@ from tiny import stream
 from torch import Tensor
 
 from wakeword.audio.samples import Samples
-from wakeword.encoders.frontend import DYNAMIC_RANGE, FIXED_LEVEL, HOP, LogMel
+from wakeword.encoders.frontend import (
+    DYNAMIC_RANGE,
+    FIXED_LEVEL,
+    FRONT_ENDS,
+    HOP,
+    FrontEndKind,
+    LogMel,
+)
+from wakeword.model.state import state_tensors
 
 CLOSE = {"atol": 1e-5, "rtol": 0.0}
 PAD = 16_000  # of silence; Whisper itself appends 30 s
@@ -96,6 +104,35 @@ def test_chunked_equals_offline_for_any_sizes(sizes: list[int], length: int) -> 
     frames = (samples.shape[1] - 200) // HOP + 1 if length > 200 else 0
     assert offline.shape == (2, frames, 80)
     torch.testing.assert_close(stream(frontend, samples, [*sizes, 5]), offline, **CLOSE)
+
+
+@pytest.mark.parametrize("kind", FRONT_ENDS)
+@pytest.mark.parametrize("frames", [2, 9])
+def test_a_stream_may_start_from_a_state(kind: FrontEndKind, frames: int) -> None:
+    """From the state on, every 160 samples bring a frame, and the frames are the same."""
+    frontend = FRONT_ENDS[kind](80)
+    samples = torch.from_numpy(np.stack([tiny_family.synthetic_audio(0.2, seed=s) for s in (1, 2)]))
+    samples = samples[:, : frontend.samples_for(frames)]
+    expected, later = frontend(samples)
+    state, rest = frontend.start(samples)
+    assert rest.shape[1] == frames * HOP
+    found, after = frontend(rest, state)
+    assert torch.equal(found, expected)
+    assert all(map(torch.equal, state_tensors(after), state_tensors(later)))
+
+
+@pytest.mark.parametrize("kind", FRONT_ENDS)
+def test_exported_features_are_the_same(
+    kind: FrontEndKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the rounding of weak bands beside strong ones, also 60 dB lower."""
+    frontend = FRONT_ENDS[kind](80)
+    samples = torch.from_numpy(tiny_family.synthetic_audio(1.0))[None]
+    samples = torch.cat([samples, 0.001 * samples], dim=1)
+    expected, _ = frontend(samples)
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    found, _ = frontend(samples)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
 
 
 def test_a_state_is_a_value() -> None:

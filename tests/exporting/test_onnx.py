@@ -28,7 +28,7 @@ from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.exporting.compare import compare_export
 from wakeword.exporting.onnx import export_onnx
-from wakeword.heads import build_head
+from wakeword.heads import ExamplesHead, build_head
 from wakeword.model.file import save_model
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
@@ -143,6 +143,35 @@ def test_weights_are_stored_once(pair: tuple[WakeWordModel, Path]) -> None:
     model, path = pair
     parameters = sum(each.numel() for each in model.parameters())
     assert path.stat().st_size < FRONT_END + 4.4 * parameters + 200_000
+
+
+def test_one_graph_serves_all_blocks_where_a_stream_starts_from_a_state(
+    pair: tuple[WakeWordModel, Path],
+) -> None:
+    """The branches then hold no more than the start of a stream."""
+    model, path = pair
+    graph = onnx.load(path).graph
+    (choice,) = (node for node in graph.node if node.op_type == "If")
+    nodes = [len(attribute.g.node) for attribute in choice.attribute]
+    if type(model.encoder).__name__ == "CompactEncoder":
+        assert max(nodes) < 10 < len(graph.node)
+    assert (len(graph.node) == 1) == (max(nodes) > 20)
+
+
+def test_a_state_that_does_not_start_at_zero(tmp_path: Path) -> None:
+    """Path costs of spoken examples start high; two streams in a row start alike."""
+    compact = EncoderSpec("small", "compact", (), "MIT", "nothing", 0, 80, 16, 3, 0, 25.0)
+    with temporarily_registered(compact):
+        model = random_model("small", "examples", 0)
+        head = model.head
+        assert isinstance(head, ExamplesHead)
+        torch.nn.init.normal_(head.examples)
+        head.lengths[:, :3] = 20.0
+        export_onnx(model, tmp_path / "m.onnx")
+    exported = runtime.load(tmp_path / "m.onnx")
+    assert len(onnx.load(tmp_path / "m.onnx").graph.node) > 1
+    found = compare_export(model, exported, [[SOUND], [SOUND[5000:]]])
+    assert found.difference < 1e-4
 
 
 def test_int8_is_smaller_and_close(

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wakeword.encoders.base import ChunkedEncoder, Family, require_frame_counts
+from wakeword.encoders.convolution import gather_windows, newest_frames
 from wakeword.encoders.formats import Tensors, select_tensors
 from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
 
@@ -85,7 +86,11 @@ class Layer(nn.Module):
         """
         padded = torch.cat([past, x], dim=1)
         frames = x.shape[1]
-        context = torch.cat([padded[:, i * self.gap :][:, :frames] for i in range(CONTEXT)], dim=2)
+        if torch.compiler.is_exporting():
+            context = gather_windows(padded, frames, CONTEXT, dilation=self.gap)
+        else:
+            starts = range(0, CONTEXT * self.gap, self.gap)
+            context = torch.cat([padded[:, at : at + frames] for at in starts], dim=2)
         return x + self.second(F.relu(self.first(context))), padded[:, frames:]
 
 
@@ -103,7 +108,7 @@ class Trunk(nn.Module):
 class _State(NamedTuple):
     pending: Tensor  # (batch, T < hop, mels): features of an incomplete hop
     previous: Tensor  # (batch, FEATURES_PER_FRAME, mels): features before those
-    pasts: tuple[Tensor, ...]  # of each layer: (batch, 2 · gap, dim)
+    pasts: Tensor  # (batch, sum of 2 · gap over the layers, dim): frames before, layer by layer
 
 
 class CompactEncoder(ChunkedEncoder):
@@ -137,24 +142,33 @@ class CompactEncoder(ChunkedEncoder):
         if start == self.depth:
             return x, state
         layers = self.layer_range(start, stop)
-        pending, previous, pasts = state.pending, state.previous, list(state.pasts)
+        pending, previous = state.pending, state.previous
+        sizes = self._past_frames()
+        pasts = list(torch.split(state.pasts, sizes, dim=1))
         if start == 0:
             x, pending, previous = self._stem(x, pending, previous)
+        inputs: list[Tensor] = []
         outputs: list[Tensor] = []
         for i in layers:
+            inputs.append(x)
             x, pasts[i] = self.trunk.layers[i](x, pasts[i])
             if i + 1 in self.output_layers:
                 outputs.append(x)
         if stop in (None, self.depth):
             x = self.join_outputs(outputs, x)
-        return x, _State(pending, previous, tuple(pasts))
+        if torch.compiler.is_exporting() and len(layers) == len(sizes):
+            return x, _State(pending, previous, newest_frames(state.pasts, sizes, inputs))
+        return x, _State(pending, previous, torch.cat(pasts, dim=1))
 
     def _silence(self, x: Tensor) -> _State:
         """Return the state at the start of a stream."""
         silence = x.new_zeros(len(x), FEATURES_PER_FRAME, self.spec.mels)
-        gaps = [cast(Layer, layer).gap for layer in self.trunk.layers]
-        pasts = tuple(x.new_zeros(len(x), (CONTEXT - 1) * gap, self.dim) for gap in gaps)
+        pasts = x.new_zeros(len(x), sum(self._past_frames()), self.dim)
         return _State(silence[:, :0], silence, pasts)
+
+    def _past_frames(self) -> list[int]:
+        """Return the number of earlier frames that each layer takes."""
+        return [(CONTEXT - 1) * cast(Layer, layer).gap for layer in self.trunk.layers]
 
     def _stem(self, x: Tensor, pending: Tensor, previous: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Make frames of complete hops, each of its own four features and the four before."""
@@ -163,7 +177,11 @@ class CompactEncoder(ChunkedEncoder):
         complete = (x.shape[1] - FEATURES_PER_FRAME) // size * size
         end = FEATURES_PER_FRAME + complete
         groups = x[:, :end].reshape(len(x), -1, FEATURES_PER_FRAME * self.spec.mels)
-        frames = F.relu(self.trunk.stem(torch.cat([groups[:, :-1], groups[:, 1:]], dim=2)))
+        if torch.compiler.is_exporting():
+            groups = gather_windows(groups, groups.shape[1] - 1, 2)
+        else:
+            groups = torch.cat([groups[:, :-1], groups[:, 1:]], dim=2)
+        frames = F.relu(self.trunk.stem(groups))
         return frames, x[:, end:], x[:, complete:end]
 
     def layer_groups(self) -> list[list[nn.Module]]:

@@ -57,6 +57,19 @@ class FrontEnd(nn.Module):
         """
         raise NotImplementedError
 
+    def start(self, samples: Tensor) -> tuple[Any, Tensor]:
+        """Start a stream at the point from which every 160 samples bring a frame.
+
+        Args:
+            samples: (batch, samples) at 16 kHz in [-1, 1], the first of the stream, at least as
+                many as one frame needs.
+
+        Returns:
+            The state at that point, and the samples after it: `forward` of the two returns what
+            `forward` of all samples does.
+        """
+        raise NotImplementedError
+
     def samples_for(self, frames: int) -> int:
         """Return the number of samples after which so many frames have come out."""
         raise NotImplementedError
@@ -108,16 +121,24 @@ class MelFrontEnd(FrontEnd):
             state = MelState(samples[:, :0], started=False)
         pending = torch.cat([state.pending, samples], dim=1)
         if not state.started:
-            reach = N_FFT // 2
-            if pending.shape[1] <= reach:
+            if pending.shape[1] <= N_FFT // 2:
                 return samples.new_zeros(len(samples), 0, self.width), MelState(pending, False)
-            pending = torch.cat([pending[:, 1 : reach + 1].flip(1), pending], dim=1)
+            pending = _reflected(pending)
         frames = max(0, (pending.shape[1] - N_FFT) // HOP + 1)
         state = MelState(pending[:, frames * HOP :], started=True)
         if frames == 0:
             return samples.new_zeros(len(samples), 0, self.width), state
-        power = _power_spectrum(pending.unfold(1, N_FFT, HOP) * self.window)
-        return self.compress(power @ self.filters), state
+        if torch.compiler.is_exporting():
+            power = _exportable_mel_power(pending, frames, self.window, self.filters)
+        else:
+            spectrum = torch.fft.rfft(pending.unfold(1, N_FFT, HOP) * self.window)
+            power = (spectrum.real.square() + spectrum.imag.square()) @ self.filters
+        return self.compress(power), state
+
+    def start(self, samples: Tensor) -> tuple[MelState, Tensor]:
+        """The state holds the reflected samples and the first 40."""
+        samples = _reflected(samples)
+        return MelState(samples[:, : N_FFT - HOP], started=True), samples[:, N_FFT - HOP :]
 
     def compress(self, power: Tensor) -> Tensor:
         """Map (batch, frames, mels) of power, of samples in [-1, 1], to the network's input."""
@@ -145,6 +166,9 @@ class LogMel(MelFrontEnd):
 
     def compress(self, power: Tensor) -> Tensor:
         """log10 of the power, raised to the floor and scaled as Whisper scales it."""
+        if torch.compiler.is_exporting() and self.level is not None:  # the same in fewer operations
+            floor = max(1e-10, 10 ** (self.level - DYNAMIC_RANGE))
+            return power.clamp_min(floor).log() * (1 / math.log(10) / 4) + 1.0
         log = power.clamp_min(1e-10).log10()
         level = log.amax(dim=(1, 2), keepdim=True) if self.level is None else self.level
         return (torch.maximum(log, torch.as_tensor(level) - DYNAMIC_RANGE) + 4.0) / 4.0
@@ -183,6 +207,10 @@ class Waveform(FrontEnd):
         complete = samples.shape[1] // HOP * HOP
         return samples[:, :complete].reshape(len(samples), -1, HOP), samples[:, complete:]
 
+    def start(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Nothing comes before the first frame."""
+        return samples[:, :0], samples
+
     def samples_for(self, frames: int) -> int:
         """160 samples a frame."""
         return frames * HOP
@@ -196,21 +224,37 @@ FRONT_ENDS: dict[FrontEndKind, Callable[[int], FrontEnd]] = {
 """Each kind of front end, by the number of mel bands."""
 
 
-def _power_spectrum(windows: Tensor) -> Tensor:
-    """Compute the power of each frequency: (…, N_FFT) → (…, N_FFT / 2 + 1).
+def _reflected(samples: Tensor) -> Tensor:
+    """Put the reflection of the first samples before the start of a stream."""
+    return torch.cat([samples[:, 1 : N_FFT // 2 + 1].flip(1), samples], dim=1)
+
+
+def _exportable_mel_power(samples: Tensor, frames: int, window: Tensor, filters: Tensor) -> Tensor:
+    """Compute the power in mel bands with matrix products: other runtimes have a slow FFT or none.
+
+    One step of a radix-2 FFT halves the matrices: the even frequencies of a window depend on the
+    sum of its two halves, the odd ones on their difference.
 
     Args:
-        windows: samples under a Hann window, whose first value is 0.
+        samples: (batch, samples) of which frame t takes N_FFT from sample HOP · t on.
+        frames: number of frames.
+        window: (N_FFT,)
+        filters: (N_FFT / 2 + 1, mels)
+
+    Returns:
+        (batch, frames, mels)
     """
-    if torch.compiler.is_exporting():  # as two matrices: other runtimes have a slow FFT or none
-        half = N_FFT // 2
-        first, later = windows[..., 1 : half + 1], windows[..., half + 1 :].flip(-1)
-        even = torch.cat([first[..., :-1] + later, first[..., -1:]], dim=-1)
-        odd = first[..., :-1] - later
-        periods = torch.arange(1, half + 1, dtype=torch.float64)[:, None] * torch.arange(half + 1)
-        angles = periods * (2 * torch.pi / N_FFT)
-        real, imaginary = even @ angles.cos().float(), odd @ angles[:-1].sin().float()
-    else:
-        spectrum = torch.fft.rfft(windows)
-        real, imaginary = spectrum.real, spectrum.imag
-    return real.square() + imaginary.square()
+    half = N_FFT // 2
+    step = math.gcd(N_FFT, HOP)  # rows of so many samples are faster to gather than samples
+    rows = samples[:, : (frames - 1) * HOP + N_FFT].reshape(len(samples), -1, step)
+    indices = HOP // step * torch.arange(frames)[:, None] + torch.arange(N_FFT // step)
+    windows = rows.index_select(1, indices.flatten()).reshape(len(samples), frames, N_FFT)
+    first, second = torch.split(windows * window, half, dim=2)
+    angles = torch.arange(half, dtype=torch.float64)[:, None] * torch.arange(half + 1)
+    angles *= 2 * torch.pi / N_FFT
+    parities = ((first + second, slice(0, None, 2)), (first - second, slice(1, None, 2)))
+    real = [folded @ angles[:, bins].cos().float() for folded, bins in parities]
+    imaginary = [folded @ angles[:, bins].sin().float() for folded, bins in parities]
+    parts = torch.cat([*real, *imaginary], dim=2)  # even frequencies before odd ones
+    real_square, imaginary_square = torch.split(parts * parts, half + 1, dim=2)
+    return (real_square + imaginary_square) @ torch.cat([filters[bins] for _, bins in parities])

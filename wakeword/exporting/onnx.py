@@ -1,8 +1,11 @@
 """Export to ONNX: one file with front end, encoder, head and metadata, for `wakeword.runtime`.
 
 The graph takes a block of samples and the state, and returns logits and the next state. The first
-block of a stream is longer and has no state: the file holds a graph for it and one for the blocks
-after it, over the same weights, and the input `first` chooses between them.
+block of a stream is longer and has no state: the input `first` is set for it, and those of the
+state are 0. Where a stream can start from a state of the usual structure, the graph chooses between
+that state and its input, and the same nodes compute all else. Other models have a graph for the
+first block and one for the blocks after it, over the same weights, and the file chooses between
+them; that takes more time, because onnxruntime hands over every weight at each call.
 """
 
 from __future__ import annotations
@@ -57,12 +60,19 @@ def export_onnx(model: WakeWordModel, path: Path | str, *, int8: bool = False) -
     first = torch.zeros(1, model.first_block)
     later = torch.zeros(1, model.block)
     state = _steady_state(model, first, later)
-    first_graph = _graph(_Step(model, None), (first,))
     later_graph = _graph(_Step(model, state), (later, *state_tensors(state)))
     if int8:
-        first_graph, later_graph = _quantised(first_graph), _quantised(later_graph)
-    names = [f"state{i}" for i in range(len(state_tensors(state)))]
-    graph = _joined(onnx, first_graph, later_graph, names, len(model.keywords))
+        later_graph = _quantised(later_graph)
+    start = _start_state(model, first, state)
+    if start is not None:
+        chosen = _chosen_inputs(start)
+        start_graph = _graph(_Start(model, start), (first,))
+        graph = _with_start(onnx, start_graph, later_graph, chosen, len(model.keywords))
+    else:
+        first_graph = _graph(_Step(model, None), (first,))
+        if int8:
+            first_graph = _quantised(first_graph)
+        graph = _with_branches(onnx, first_graph, later_graph, len(model.keywords))
     metadata = {
         "format": FORMAT,
         "keywords": list(model.keywords),
@@ -102,6 +112,51 @@ def _steady_state(model: WakeWordModel, first: Tensor, later: Tensor) -> Any:
     return state
 
 
+def _start_state(model: WakeWordModel, first: Tensor, state: Any) -> Any:
+    """Return the state from which a stream starts, or None if its structure is not the usual one.
+
+    Args:
+        model: that is exported.
+        first: (1, first_block) samples.
+        state: of the usual structure.
+    """
+    with torch.inference_mode():
+        start, block = model.start(first)
+    usual = state_structure(start) == state_structure(state) and block.shape[1] == model.block
+    return start if usual else None
+
+
+def _chosen_inputs(start: Any) -> list[int]:
+    """Return the inputs of a later block, by their index, that depend on whether it is the first.
+
+    These are the samples, the state of the front end, and what else of the state is not 0 at the
+    start, as the inputs are then.
+    """
+    of_front_end = 1 + len(state_tensors(start.frontend))
+    constants = enumerate(state_tensors((start.encoder, start.head)), of_front_end)
+    return [*range(of_front_end), *(i for i, tensor in constants if tensor.any())]
+
+
+class _Start(nn.Module):
+    """The start of a stream as a function of its first block alone.
+
+    Args:
+        model: that is exported.
+        start: from `_start_state`.
+    """
+
+    def __init__(self, model: WakeWordModel, start: Any) -> None:
+        super().__init__()
+        self.frontend = model.frontend
+        constants = state_tensors((start.encoder, start.head))
+        self._constants = [tensor.clone() for tensor in constants if tensor.any()]
+
+    def forward(self, samples: Tensor) -> tuple[Tensor, ...]:
+        """Map (1, first_block) samples to the `_chosen_inputs` of a later block."""
+        state, samples = self.frontend.start(samples)
+        return samples, *state_tensors(state), *self._constants
+
+
 class _Step(nn.Module):
     """A model as a function of tensors alone; everything else in its state is constant."""
 
@@ -117,11 +172,11 @@ class _Step(nn.Module):
         return logits, *state_tensors(state)
 
 
-def _graph(step: _Step, inputs: tuple[Tensor, ...]) -> Graph:
-    """Trace a model with example inputs."""
+def _graph(module: nn.Module, inputs: tuple[Tensor, ...]) -> Graph:
+    """Trace a module with example inputs."""
     inputs = tuple(tensor.clone() for tensor in inputs)  # inference tensors cannot be traced
     with _quiet():
-        program = torch.onnx.export(step.eval(), inputs, dynamo=True, verbose=False)
+        program = torch.onnx.export(module.eval(), inputs, dynamo=True, verbose=False)
         assert program is not None
         # transposed weights and the front end's matrices become constants
         limits = {"input_size_limit": _MAX_FOLDED, "output_size_limit": _MAX_FOLDED}
@@ -168,49 +223,90 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _joined(
-    onnx: Any, first: Graph, later: Graph, state_names: Sequence[str], keywords: int
+def _with_start(
+    onnx: Any, start: Graph, later: Graph, chosen: Sequence[int], keywords: int
 ) -> Graph:
-    """Return one graph with both as its branches; weights that they share are held once."""
+    """Return a graph for all blocks: the later one, after a choice of its inputs.
+
+    Args:
+        onnx: the package.
+        start: from the first block's samples to the inputs that are chosen.
+        later: for blocks after the first.
+        chosen: index of each input that comes from `start` if `first` is set.
+        keywords: number of keywords.
+    """
     helper = onnx.helper
     weights: dict[bytes, Any] = {}
-    branches = [
-        _branch(helper, prefix, graph.graph, ("samples", *state_names), weights)
-        for prefix, graph in (("first", first), ("later", later))
-    ]
-    is_first = helper.make_tensor_value_info("first", onnx.TensorProto.BOOL, [])
-    samples = helper.make_tensor_value_info("samples", onnx.TensorProto.FLOAT, [1, "samples"])
-    logits = helper.make_tensor_value_info(
-        "logits", onnx.TensorProto.FLOAT, [1, "frames", keywords]
+    inputs, outputs = _interface(onnx, later, keywords)
+    names = [value.name for value in inputs[1:]]
+    given = helper.make_graph(
+        [], "given", later.graph.input, [later.graph.input[i] for i in chosen]
     )
-    state_inputs = [
-        _named(value, name) for value, name in zip(later.graph.input[1:], state_names, strict=True)
-    ]
-    state_outputs = [
-        _named(value, f"next_{name}")
-        for value, name in zip(later.graph.output[1:], state_names, strict=True)
-    ]
     choice = helper.make_node(
         "If",
         ["first"],
-        ["logits", *(value.name for value in state_outputs)],
-        then_branch=branches[0],
-        else_branch=branches[1],
+        [f"chosen.{names[i]}" for i in chosen],
+        then_branch=_branch(helper, "start", start.graph, names, weights),
+        else_branch=_branch(helper, "given", given, names, weights),
     )
-    graph = helper.make_graph(
-        [choice],
-        "wakeword",
-        [is_first, samples, *state_inputs],
-        [logits, *state_outputs],
-        [*weights.values()],
+    names = [f"chosen.{name}" if i in chosen else name for i, name in enumerate(names)]
+    body = _branch(helper, "later", later.graph, names, weights)
+    for node, value in zip(body.node[-len(outputs) :], outputs, strict=True):
+        node.output[:] = [value.name]
+    return _model(helper, [choice, *body.node], inputs, outputs, weights, later)
+
+
+def _with_branches(onnx: Any, first: Graph, later: Graph, keywords: int) -> Graph:
+    """Return a graph with both as its branches; weights that they share are held once."""
+    helper = onnx.helper
+    weights: dict[bytes, Any] = {}
+    inputs, outputs = _interface(onnx, later, keywords)
+    names = [value.name for value in inputs[1:]]
+    choice = helper.make_node(
+        "If",
+        ["first"],
+        [value.name for value in outputs],
+        then_branch=_branch(helper, "first", first.graph, names, weights),
+        else_branch=_branch(helper, "later", later.graph, names, weights),
     )
+    return _model(helper, [choice], inputs, outputs, weights, later)
+
+
+def _interface(onnx: Any, later: Graph, keywords: int) -> tuple[list[Any], list[Any]]:
+    """Return the inputs and outputs of the file's graph: `first`, samples or logits, and states."""
+    value_info, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
+    inputs = [
+        value_info("first", types.BOOL, []),
+        value_info("samples", types.FLOAT, [1, "samples"]),
+        *(_named(value, f"state{i}") for i, value in enumerate(later.graph.input[1:])),
+    ]
+    outputs = [
+        value_info("logits", types.FLOAT, [1, "frames", keywords]),
+        *(_named(value, f"next_state{i}") for i, value in enumerate(later.graph.output[1:])),
+    ]
+    return inputs, outputs
+
+
+def _model(
+    helper: Any,
+    nodes: Sequence[Any],
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    weights: dict[bytes, Any],
+    later: Graph,
+) -> Graph:
+    """Return a model of these nodes, in the opset of the traced graph."""
+    graph = helper.make_graph(nodes, "wakeword", inputs, outputs, [*weights.values()])
     return helper.make_model(graph, opset_imports=later.opset_import, ir_version=later.ir_version)
 
 
 def _branch(
     helper: Any, prefix: str, graph: Any, inputs: Sequence[str], weights: dict[bytes, Any]
 ) -> Any:
-    """Return a graph as a branch: names within it get a prefix, its weights move to `weights`."""
+    """Return a graph as a branch: names within it get a prefix, its weights move to `weights`.
+
+    Its last nodes are one for each output, in their order.
+    """
     renamed = dict(zip((value.name for value in graph.input), inputs, strict=False))
     used = {name for node in graph.node for name in node.input}
     used |= {value.name for value in graph.output}

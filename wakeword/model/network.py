@@ -85,6 +85,22 @@ class WakeWordModel(nn.Module):
         logits, head = self.head(frames, state.head)
         return logits, _ModelState(frontend, encoder, head)
 
+    def start(self, samples: Tensor) -> tuple[_ModelState, Tensor]:
+        """Start a stream before its first hop of features; see `FrontEnd.start`.
+
+        Args:
+            samples: (batch, first_block) at 16 kHz in [-1, 1].
+
+        Returns:
+            The state there, and the samples after it: `forward` of the two returns what `forward`
+            of all samples does.
+        """
+        frontend, rest = self.frontend.start(samples)
+        none = samples.new_zeros(len(samples), 0, self.frontend.width)
+        frames, encoder = self.encoder(none)
+        _, head = self.head(frames)
+        return _ModelState(frontend, encoder, head), rest
+
     @torch.inference_mode()
     def step(self, block: Samples, state: Any = None) -> tuple[Logits, Any]:
         """Compute the logits of the next block of one stream.

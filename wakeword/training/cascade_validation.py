@@ -10,13 +10,14 @@ from torch import Tensor
 
 from wakeword.data.loader import ClipLoader
 from wakeword.evaluation.calibrate import calibrate_scores
-from wakeword.evaluation.results import ScoredStream
+from wakeword.evaluation.results import HIT_TOLERANCE_S, ScoredStream
 from wakeword.evaluation.test_streams import StreamReader
 from wakeword.model.cascade import Call, Logits
 from wakeword.model.network import WakeWordModel
 from wakeword.model.two_stage import TwoStageModel
 from wakeword.progress import ProgressCallback
 from wakeword.training.feature_cache import FeatureCache
+from wakeword.training.fusion import LabelledCalls, fit_fusion
 from wakeword.training.validation import ValidationSet, mean_miss_rate
 
 _BATCH = 16  # windows that are computed at once
@@ -50,6 +51,21 @@ class EncodedCalls:
             logits, _ = verifier.head(x)
             highest.append(model.cascade.highest(logits.double().numpy()))
         return np.concatenate(highest)
+
+    def labelled(self, model: TwoStageModel) -> LabelledCalls:
+        """Return the calls, each as one of every keyword.
+
+        In a stream of keyword clips, calls at other moments than the keyword are left out.
+        """
+        gate = np.array([call.gate for call in self.calls]).reshape(-1, len(model.keywords))
+        at_s = np.array([(call.frame + 1) * model.frame_s for call in self.calls])
+        spoken = np.zeros(gate.shape, dtype=bool)
+        for segment in self.gate.segments:
+            at_keyword = (at_s >= segment.start_s) & (at_s <= segment.end_s + HIT_TOLERANCE_S)
+            spoken[at_keyword, model.keywords.index(segment.keyword)] = True
+        verifier = self.verifier_logits(model)
+        counted = spoken if self.gate.segments else np.ones(gate.shape, dtype=bool)
+        return LabelledCalls(gate[counted], verifier[counted], spoken[counted])
 
     def score(self, model: TwoStageModel) -> ScoredStream:
         """Return the stream with the final logits of both stages."""
@@ -98,10 +114,18 @@ class CascadeValidation:
         return mean_miss_rate(self.model, positives, self.negatives.score(self.model))
 
     def fit(self, per_hour: float) -> TwoStageModel:
-        """Return the model with its operating point for a rate of false accepts per hour."""
-        *positives, negatives = (e.score(self.model) for e in (*self.positives, self.negatives))
+        """Return the model with its weights and its operating point fitted to the held-out clips.
+
+        Args:
+            per_hour: false accepts per hour to aim at.
+        """
+        model = self.model
+        labelled = [each.labelled(model) for each in (*self.positives, self.negatives)]
+        config = fit_fusion(LabelledCalls.join(labelled), model.cascade.config)
+        model = TwoStageModel(model.gate, model.verifier, config, model.operating_point)
+        *positives, negatives = (e.score(model) for e in (*self.positives, self.negatives))
         calibration = calibrate_scores(
-            self.model, negatives, per_hour=per_hour, cap=positives[:2], source="held-out negatives"
+            model, negatives, per_hour=per_hour, cap=positives[:2], source="held-out negatives"
         )
-        self.model.operating_point = calibration.operating_point
-        return self.model
+        model.operating_point = calibration.operating_point
+        return model

@@ -319,16 +319,22 @@ class FeatureCache:
         segments = tuple(KeywordSegment(*values) for values in metadata["segments"])
         return EncodedStream(stream.name, self.depth, frames, segments, metadata["hours"])
 
-    @torch.inference_mode()
     def encode(self, windows: npt.NDArray[np.float32]) -> Tensor:
         """Encode (n, samples), each a stream of its own: (n, U, dim) float16. Nothing is kept."""
-        frames = []
-        for batch in torch.split(torch.from_numpy(windows), _BATCH):
+
+        @torch.inference_mode()
+        def compute(batch: Tensor) -> Tensor:
             x, _ = self.frontend(batch)
             if self.depth:
-                x, _ = self.encoder(x, None, stop=self.depth)
-            frames.append(x.half())
-        return torch.cat(frames)
+                with torch.autocast("cpu", enabled=has_bfloat16()):
+                    x, _ = self.encoder(x, None, stop=self.depth)
+            half: Tensor = x.half()
+            return half
+
+        with single_threaded(), ThreadPoolExecutor(available_cores()) as pool:
+            return torch.cat(
+                list(pool.map(compute, torch.split(torch.from_numpy(windows), _BATCH)))
+            )
 
     @torch.inference_mode()
     def _encode_stream(self, pieces: Iterable[Samples]) -> Tensor:

@@ -1,0 +1,179 @@
+"""What each stage of a two-stage model contributes, and what the gate threshold costs.
+
+    python recipes/benchmark/two_stages.py CORPUS MODEL
+    python recipes/benchmark/two_stages.py CORPUS MODEL --gate HEAD_ONLY
+
+Data: any layout that `wakeword train` reads, with a train and a dev split; MODEL is a two-stage
+model that was trained on the train split. The dev clips under each condition and all other dev
+recordings are scored once by the gate, and by the verifier wherever a row needs it. Rows:
+
+- the gate alone, and the verifier alone, called at the end of every block;
+- both: the gate lets candidates through, at 10 to 300 an hour and keyword, and the verifier's score
+  decides alone ("verifier decides") or together with the gate's ("fusion", the weights of MODEL).
+
+`--gate`, repeated, names further models whose gates (or, of one stage, which as a whole) replace
+that of MODEL.
+
+Prints, for each row: calls of the verifier per hour of negatives; the share of keyword clips at
+which it is not called; misses at 0.5 false accepts per hour, with the interval over all clips. The
+operating point of each condition is read off its own curve, as in `race.py`. Duration: 15 minutes
+on two cores for 3 hours of negatives, most of it for the verifier alone (`--no-verifier-alone`).
+README.md has the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import click
+import numpy as np
+from stream_files import race_streams
+
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.keywords import select_keywords
+from wakeword.data.loader import ClipLoader
+from wakeword.data.readers import read_dataset
+from wakeword.data.splits import assign_splits
+from wakeword.detection.trigger import in_frames
+from wakeword.errors import ConfigError
+from wakeword.evaluation import metrics
+from wakeword.evaluation.evaluator import det_curve
+from wakeword.evaluation.results import HIT_TOLERANCE_S, ScoredStream
+from wakeword.evaluation.scoring import stage_logits
+from wakeword.evaluation.test_streams import Stream, StreamReader
+from wakeword.evaluation.threshold import event_peaks, sigmoid
+from wakeword.model.cascade import Call, CascadeConfig, Logits
+from wakeword.model.file import load_model
+from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import TwoStageModel
+from wakeword.parallel import available_cores, single_threaded
+
+CANDIDATES_PER_HOUR = (10, 30, 60, 120, 300)
+FALSE_ACCEPTS_PER_HOUR = 0.5
+_PIECE = 20 * SAMPLE_RATE
+_BATCH = 8  # windows that the verifier computes at once
+
+
+@click.command(cls=TeachingCommand)
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.argument("model_file", metavar="MODEL", type=click.Path(path_type=Path))
+@click.option("--gate", "gates", multiple=True, type=click.Path(path_type=Path))
+@click.option("--verifier-alone/--no-verifier-alone", default=True, show_default=True)
+def main(corpus: Path, model_file: Path, gates: tuple[Path, ...], verifier_alone: bool) -> None:
+    """Print the table of a two-stage model on the dev split of CORPUS."""
+    model = load_model(model_file)
+    if not isinstance(model, TwoStageModel):
+        raise ConfigError(f"{model_file}: a model of one stage. Train one with a verifier.")
+    data = select_keywords(assign_splits(read_dataset(corpus)), model.keywords).subset("dev")
+    data, _ = data.split_confusables()
+    streams = [DevStream(stream) for stream in race_streams(data, "")]
+    print(f"| {' | '.join(['stages', 'calls per hour', *(s.name for s in streams[1:])])} |")
+    print("|---" * (len(streams) + 1) + "|")
+    for file in (model_file, *gates):
+        gate = gate_of(file)
+        print(f"| gate of {file.name} alone | | {format_misses(gate, streams, gate_scores(gate))}")
+        two = TwoStageModel(gate, model.verifier, model.cascade.config, model.operating_point)
+        for per_hour in CANDIDATES_PER_HOUR:
+            config = replace(two.cascade.config, gate_thresholds=thresholds(gate, streams[0], per_hour))
+            for name, weights in (
+                ("verifier decides", {"gate_weight": 0.0, "verifier_weight": 1.0, "bias": 0.0}),
+                ("fusion", {}),
+            ):
+                print_row(f"{name}, gate at {per_hour}/h", with_config(two, config, weights), streams)
+    if verifier_alone:
+        everything = dict.fromkeys(model.keywords, 0.0)
+        config = replace(model.cascade.config, gate_thresholds=everything)
+        weights = {"gate_weight": 0.0, "verifier_weight": 1.0, "bias": 0.0}
+        print_row("verifier alone", with_config(model, config, weights), streams)
+
+
+class DevStream:
+    """A dev stream whose gate logits and verifications are computed once.
+
+    Attributes:
+        name: condition, or "negatives".
+        scored: the stream without logits.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        reader = StreamReader(stream, ClipLoader())
+        self._samples: Samples = np.concatenate(list(reader))
+        self.name = stream.name
+        self.scored = ScoredStream(
+            stream.name, np.zeros((0, 0)), tuple(reader.segments), reader.hours
+        )
+        self._gates: dict[int, Logits] = {}  # by id of the gate
+        self._verified: dict[int, Logits] = {}  # by the sample at which a window ends
+
+    def gate_logits(self, gate: WakeWordModel) -> Logits:
+        """Return (frames, keywords) of the gate."""
+        if id(gate) not in self._gates:
+            pieces = np.split(self._samples, range(_PIECE, len(self._samples), _PIECE))
+            self._gates[id(gate)] = stage_logits(gate, pieces)
+        return self._gates[id(gate)]
+
+    def final_logits(self, model: TwoStageModel) -> tuple[Logits, list[Call]]:
+        """Return (frames, keywords) of both stages, and the calls of the verifier."""
+        gate = self.gate_logits(model.gate)
+        calls = model.calls(gate)
+        missing = [call for call in calls if model.end_of(call) not in self._verified]
+        batches = [missing[i : i + _BATCH] for i in range(0, len(missing), _BATCH)]
+        with single_threaded(), ThreadPoolExecutor(available_cores()) as pool:
+            computed = pool.map(lambda each: model.verify_calls(self._samples, each), batches)
+            for batch, highest in zip(batches, computed, strict=True):
+                self._verified |= {
+                    model.end_of(call): logits for call, logits in zip(batch, highest, strict=True)
+                }
+        verified = [self._verified[model.end_of(call)] for call in calls]
+        verifier = np.reshape(verified, (len(calls), len(model.keywords)))
+        return model.cascade.final_logits(len(gate), calls, verifier), calls
+
+
+def gate_of(file: Path) -> WakeWordModel:
+    """Return the gate of a model of two stages, or a model of one."""
+    model = load_model(file)
+    return model.gate if isinstance(model, TwoStageModel) else model
+
+
+def thresholds(gate: WakeWordModel, negatives: DevStream, per_hour: float) -> dict[str, float]:
+    """Return the gate thresholds at which each keyword has `per_hour` candidates an hour."""
+    frames = in_frames(gate.operating_point, gate.frame_s)
+    found = {}
+    for k, keyword in enumerate(gate.keywords):
+        peaks = event_peaks(negatives.gate_logits(gate)[:, k], *frames)[::-1]
+        found[keyword] = sigmoid(float(peaks[int(per_hour * negatives.scored.hours)]))
+    return found
+
+
+def print_row(name: str, model: TwoStageModel, streams: Sequence[DevStream]) -> None:
+    """Print what a model of two stages misses, and how often its verifier is called."""
+    scored, rates = [], []
+    for stream in streams:
+        logits, calls = stream.final_logits(model)
+        scored.append(replace(stream.scored, logits=logits))
+        rates.append(len(calls) / stream.scored.hours)
+    print(f"| {name} | {rates[0]:.0f} | {format_misses(model, scored)} |", flush=True)
+
+
+def format_misses(model: StreamModel, scored: Sequence[ScoredStream]) -> str:
+    """Return the cells of a row: for each condition the misses of all keywords together."""
+    negatives, *positives = scored
+    cells = []
+    for stream in positives:
+        points = [
+            metrics.at_false_accepts(det_curve(model, k, stream, negatives), FALSE_ACCEPTS_PER_HOUR)
+            for k in range(len(model.keywords))
+        ]
+        misses = sum(point.misses if point else 0 for point in points)
+        rates = [point.miss_rate if point else 1.0 for point in points]
+        interval = metrics.wilson(misses, len(stream.segments))
+        cells.append(f"{np.mean(rates):.1%} ({interval.low:.1%}–{interval.high:.1%})")
+    return " | ".join(cells)
+
+
+if __name__ == "__main__":
+    main()
