@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soxr
 import tiny as tiny_family
-import two_stage
+import verifiers
 from tiny import detections
 
 from wakeword.audio.samples import SAMPLE_RATE, Samples
@@ -43,16 +43,16 @@ def test_a_pool_batches_streams_whose_blocks_are_no_whole_logits(tiny: EncoderSp
 def test_a_pool_of_a_two_stage_model_detects_what_single_detectors_detect(
     tiny: EncoderSpec, hop: int, pool: int, batch: int
 ) -> None:
-    check_pool(two_stage.model(hop=hop, pool=pool), batch)
+    check_pool(verifiers.in_blocks(hop=hop, pool=pool), batch)
 
 
 def test_streams_of_a_pool_wait_for_their_own_verifier_alone(tiny: EncoderSpec) -> None:
     """The verifier of one stream waits until the gate has computed all blocks of the other."""
-    model = two_stage.model()
+    model = verifiers.in_blocks()
     expected = Detector(model).feed(SOUND)
     silence = np.zeros(len(SOUND), np.float32)
     blocks = 1 + (len(silence) - model.first_block) // model.block
-    verifier = two_stage.WaitingVerifier(model)
+    verifier = verifiers.WaitingVerifier(model)
     begin_batch, computed = model.begin_batch, []
 
     def begin(samples: Sequence[Samples], states: Sequence[Any]) -> list[StartedBlock]:
@@ -73,7 +73,7 @@ def test_streams_of_a_pool_wait_for_their_own_verifier_alone(tiny: EncoderSpec) 
 
 
 def test_a_verifier_that_fails_raises_and_the_pool_goes_on(tiny: EncoderSpec) -> None:
-    model = two_stage.model()
+    model = verifiers.in_blocks()
     verify = model.verify
 
     def fail(samples: Samples) -> Logits:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import two_stage
+import verifiers
 
 from wakeword.audio.samples import Samples
 from wakeword.detection.verifier_queue import VerificationTimes, VerifierQueue
@@ -19,7 +19,7 @@ from wakeword.model.two_stage import TwoStageModel
 
 @pytest.fixture
 def model(tiny: EncoderSpec) -> TwoStageModel:
-    return two_stage.model()
+    return verifiers.in_blocks()
 
 
 def number(value: int) -> Samples:
@@ -36,7 +36,7 @@ def test_calls_run_in_order_and_none_is_dropped(model: TwoStageModel) -> None:
     ran: list[int] = []
 
     def verify(samples: Samples) -> Logits:
-        assert first_may_finish.wait(two_stage.TIMEOUT_S)
+        assert first_may_finish.wait(verifiers.TIMEOUT_S)
         ran.append(int(samples[0]))
         return samples[None]
 
@@ -48,14 +48,14 @@ def test_calls_run_in_order_and_none_is_dropped(model: TwoStageModel) -> None:
     assert not any(future.done() for future in futures)
     released_s = time.monotonic()
     first_may_finish.set()
-    assert [int(future.result(two_stage.TIMEOUT_S)[0, 0]) for future in futures] == ran
+    assert [int(future.result(verifiers.TIMEOUT_S)[0, 0]) for future in futures] == ran
     assert ran == list(range(20))
     assert len(times) == 20 and all(min(each) >= 0 for each in times)
     assert min(each.wait_s for each in times[1:]) >= released_s - all_submitted_s
 
 
 def test_as_many_calls_run_at_once_as_there_are_threads(model: TwoStageModel) -> None:
-    together = threading.Barrier(3, timeout=two_stage.TIMEOUT_S)
+    together = threading.Barrier(3, timeout=verifiers.TIMEOUT_S)
 
     def verify(samples: Samples) -> Logits:
         together.wait()
@@ -64,7 +64,7 @@ def test_as_many_calls_run_at_once_as_there_are_threads(model: TwoStageModel) ->
     queue = VerifierQueue(3)
     with_verify(model, verify)
     futures = [queue.submit(model, number(i)) for i in range(3)]
-    assert [future.result(two_stage.TIMEOUT_S).shape for future in futures] == [(1, 1)] * 3
+    assert [future.result(verifiers.TIMEOUT_S).shape for future in futures] == [(1, 1)] * 3
 
 
 def test_logits_are_those_of_the_model(model: TwoStageModel) -> None:

@@ -13,7 +13,7 @@ import pytest
 import tiny as tiny_family
 import torch
 import training
-import two_stage
+import verifiers
 from click.testing import CliRunner
 from recipe_runner import RECIPES, imports_from, run_recipe
 
@@ -325,7 +325,7 @@ def test_soak(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     if is_two_stage:
-        save_model(two_stage.model(), model_file)
+        save_model(verifiers.in_blocks(), model_file)
     for name, seconds, seed in (("long", 12.0, 1), ("clip", 1.0, 4)):
         save_audio(tmp_path / f"{name}.wav", tiny_family.synthetic_audio(seconds, seed=seed))
     recordings = (tmp_path / "long.wav", tmp_path / "clip.wav")

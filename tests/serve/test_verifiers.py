@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny as tiny_family
-import two_stage
+import verifiers
+from two_stage import tiny_gate
 from wyoming.audio import AudioChunk, AudioStop
 from wyoming.client import AsyncTcpClient
 from wyoming.ping import Ping, Pong
@@ -38,14 +39,14 @@ SPEECH = tiny_family.synthetic_audio(2.5)
 @pytest.fixture
 def verified(tiny: EncoderSpec) -> TwoStageModel:
     """A model whose verifier is called in `SPEECH`."""
-    return two_stage.model()
+    return verifiers.in_blocks()
 
 
 @pytest.fixture
 def registry(verified: TwoStageModel, monkeypatch: pytest.MonkeyPatch) -> ModelRegistry:
     """Serves a two-stage model and one of one stage, "jarvis", as if on two cores."""
     monkeypatch.setattr("wakeword.serve.threads.available_cores", lambda: CORES)
-    gate_alone = two_stage.model(keywords=("jarvis",)).gate
+    gate_alone = tiny_gate(("jarvis",))
     return ModelRegistry(
         {
             Path("a"): lambda rate: Detector(verified, threshold=0.0, rate=rate),
@@ -55,9 +56,9 @@ def registry(verified: TwoStageModel, monkeypatch: pytest.MonkeyPatch) -> ModelR
 
 
 @pytest.fixture
-def verifier(verified: TwoStageModel) -> Iterator[two_stage.WaitingVerifier]:
+def verifier(verified: TwoStageModel) -> Iterator[verifiers.WaitingVerifier]:
     """The verifier, which waits; what still runs at the end of a test may finish."""
-    waiting = two_stage.WaitingVerifier(verified)
+    waiting = verifiers.WaitingVerifier(verified)
     verified.__dict__["verify"] = waiting
     yield waiting
     waiting.may_finish.set()
@@ -89,7 +90,7 @@ async def detections(client: AsyncTcpClient) -> list[str | None]:
 
 
 def test_a_client_is_answered_while_verifiers_of_others_run(
-    registry: ModelRegistry, verified: TwoStageModel, verifier: two_stage.WaitingVerifier
+    registry: ModelRegistry, verified: TwoStageModel, verifier: verifiers.WaitingVerifier
 ) -> None:
     """More clients than the server has cores wait for their verifiers."""
     begin, calls = verified.begin, threading.Semaphore(0)
@@ -114,17 +115,17 @@ def test_a_client_is_answered_while_verifiers_of_others_run(
                 for _ in range(3 * CORES + 1)
             ]
             for client in waiting:
-                await ask(client, "computer", SPEECH)
+                await ask(client, "alexa", SPEECH)
             for _ in waiting:
-                assert await asyncio.to_thread(calls.acquire, timeout=two_stage.TIMEOUT_S)
+                assert await asyncio.to_thread(calls.acquire, timeout=verifiers.TIMEOUT_S)
             await ask(other, "jarvis", SPEECH)
             assert set(await detections(other)) == {"jarvis"}
             assert verifier.count <= CORES - 1 and not verifier.may_finish.is_set()
             verifier.may_finish.set()
             for client in waiting:
-                assert set(await detections(client)) == {"computer"}
+                assert set(await detections(client)) == {"alexa"}
 
-    asyncio.run(asyncio.wait_for(run(), 2 * two_stage.TIMEOUT_S))
+    asyncio.run(asyncio.wait_for(run(), 2 * verifiers.TIMEOUT_S))
     ran = metric(registry.metrics, "wakeword_verification_seconds_count")
     waited = metric(registry.metrics, "wakeword_verification_wait_seconds_count")
     assert ran == waited == verifier.count > 3 * CORES
@@ -133,7 +134,7 @@ def test_a_client_is_answered_while_verifiers_of_others_run(
 def test_a_session_detects_what_a_detector_does(
     registry: ModelRegistry, verified: TwoStageModel
 ) -> None:
-    session = registry.open_session(["computer"], RATE)
+    session = registry.open_session(["alexa", "computer"], RATE)
     expected = Detector(verified, threshold=0.0)
     samples = (SPEECH * 32767).astype(np.int16)
     assert session.feed(samples) == expected.feed(samples) != []
@@ -152,7 +153,7 @@ def test_a_stream_that_waits_for_its_verifier_frees_its_core(
             entered.set()
 
     def verify(samples: Samples) -> Logits:
-        assert entered.wait(two_stage.TIMEOUT_S)
+        assert entered.wait(verifiers.TIMEOUT_S)
         return samples[None]
 
     verified.__dict__["verify"] = verify
