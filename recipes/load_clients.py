@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,26 +17,49 @@ from wyoming.wake import Detect, Detection
 
 RATE = 16_000
 CHUNK = 1024  # samples, 64 ms
+PING_CHUNKS = 17  # about a second; no multiple of a model's block
 
 Pcm = npt.NDArray[np.int16]
 Detections = list[tuple[str | None, int | None]]
 """Keyword and time in milliseconds."""
 
 
-async def run_clients(port: int, streams: list[Pcm]) -> list[tuple[Detections, float]]:
-    """Run one client per stream; return what each received and its delay in seconds."""
-    return await asyncio.gather(*(run_client(port, stream) for stream in streams))
+class ClientResult(NamedTuple):
+    """What one client received.
+
+    Attributes:
+        detections: in the order of their arrival.
+        delay_s: seconds from the last audio to the last answer.
+        latencies_s: seconds from a chunk of audio to the answer to a ping that follows it; about
+            one a second.
+    """
+
+    detections: Detections
+    delay_s: float
+    latencies_s: list[float]
 
 
-async def run_client(port: int, stream: Pcm) -> tuple[Detections, float]:
-    """Send a stream at real-time speed; return the detections, and how late the last answer was."""
+async def run_clients(port: int, streams: list[Pcm]) -> list[ClientResult]:
+    """Run one client per stream; they start within a second, evenly spread."""
+    delays_s = np.linspace(0, 1, len(streams), endpoint=False)
+    clients = (run_client(port, *each) for each in zip(streams, delays_s, strict=True))
+    return await asyncio.gather(*clients)
+
+
+async def run_client(port: int, stream: Pcm, start_s: float = 0.0) -> ClientResult:
+    """Send a stream at real-time speed after `start_s`; return what the server answers."""
     received: Detections = []
+    latencies_s: list[float] = []
+    pings: deque[float] = deque()  # when those were sent that are not answered yet
+    await asyncio.sleep(start_s)
     async with AsyncTcpClient("127.0.0.1", port) as connection:
 
         async def receive() -> None:
             while event := await connection.read_event():
                 if Pong.is_type(event.type):
-                    return
+                    if not pings:
+                        return
+                    latencies_s.append(time.monotonic() - pings.popleft())
                 if Detection.is_type(event.type):
                     detection = Detection.from_event(event)
                     received.append((detection.name, detection.timestamp))
@@ -49,11 +74,14 @@ async def run_client(port: int, stream: Pcm) -> tuple[Detections, float]:
                 await asyncio.sleep(ahead_s)
             chunk = stream[first : first + CHUNK]
             await connection.write_event(AudioChunk(RATE, 2, 1, chunk.tobytes()).event())
+            if first // CHUNK % PING_CHUNKS == 0:
+                pings.append(time.monotonic())
+                await connection.write_event(Ping("chunk").event())
         ended = time.monotonic()
         await connection.write_event(AudioStop().event())
         await connection.write_event(Ping("all").event())
         await receiver
-    return received, time.monotonic() - ended
+    return ClientResult(received, time.monotonic() - ended, latencies_s)
 
 
 async def send_hostile_messages(port: int, messages: int, at_once: int = 8) -> None:

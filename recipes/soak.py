@@ -28,7 +28,7 @@ from wakeword.detection.pool import DetectorPool
 from wakeword.detection.trigger import Detection
 from wakeword.evaluation.benchmark import BLOCK_SAMPLES, memory_mb
 from wakeword.model.file import load_model
-from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import AnyModel
 from wakeword.parallel import single_threaded
 
 STREAMS = 100
@@ -50,7 +50,7 @@ def main(file: Path, recording: Path, clip: Path, hours: float) -> None:
         run_many_streams(model, samples)
 
 
-def run_for_hours(model: WakeWordModel, samples: Samples, clip: Samples, hours: float) -> None:
+def run_for_hours(model: AnyModel, samples: Samples, clip: Samples, hours: float) -> None:
     """Feed one detector for hours; print its memory and the change of the clip's scores."""
     detector = Detector(model)
     first = clip_scores(detector, clip, 0)
@@ -82,7 +82,7 @@ def clip_scores(detector: Detector, clip: Samples, fed: int) -> list[float]:
     return scores
 
 
-def run_many_streams(model: WakeWordModel, samples: Samples) -> None:
+def run_many_streams(model: AnyModel, samples: Samples) -> None:
     """Feed many streams to one pool; print how many have the same detections as alone."""
     starts = np.linspace(0, max(1, len(samples) - STREAM_S * SAMPLE_RATE), STREAMS).astype(int)
     streams = [samples[start : start + STREAM_S * SAMPLE_RATE] for start in starts]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import pytest
 import soxr
 import tiny as tiny_family
+import verifiers
 from tiny import detections
 
-from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.detection.detector import Detector
 from wakeword.detection.pool import DetectorPool
 from wakeword.detection.trigger import Detection
+from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
+from wakeword.model.cascade import Logits, StartedBlock
 from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import AnyModel
 
 SOUND = tiny_family.synthetic_audio(2.5)
 
@@ -22,8 +30,66 @@ SOUND = tiny_family.synthetic_audio(2.5)
 def test_a_pool_detects_what_single_detectors_detect(
     model: WakeWordModel, head: str, batch: int
 ) -> None:
+    check_pool(tiny_family.model(model.origin.streaming, head), batch)
+
+
+def test_a_pool_batches_streams_whose_blocks_are_no_whole_logits(tiny: EncoderSpec) -> None:
+    """The head of a stream keeps a frame after every other block."""
+    check_pool(tiny_family.model("chunked", chunk=3, left=12), 32)
+
+
+@pytest.mark.parametrize(("hop", "pool"), [(2, 1), (3, 2)])
+@pytest.mark.parametrize("batch", [1, 3, 32])
+def test_a_pool_of_a_two_stage_model_detects_what_single_detectors_detect(
+    tiny: EncoderSpec, hop: int, pool: int, batch: int
+) -> None:
+    check_pool(verifiers.in_blocks(hop=hop, pool=pool), batch)
+
+
+def test_streams_of_a_pool_wait_for_their_own_verifier_alone(tiny: EncoderSpec) -> None:
+    """The verifier of one stream waits until the gate has computed all blocks of the other."""
+    model = verifiers.in_blocks()
+    expected = Detector(model).feed(SOUND)
+    silence = np.zeros(len(SOUND), np.float32)
+    blocks = 1 + (len(silence) - model.first_block) // model.block
+    verifier = verifiers.WaitingVerifier(model)
+    begin_batch, computed = model.begin_batch, []
+
+    def begin(samples: Sequence[Samples], states: Sequence[Any]) -> list[StartedBlock]:
+        computed.extend(not block.any() for block in samples)
+        if sum(computed) == blocks:
+            verifier.may_finish.set()
+        return begin_batch(samples, states)
+
+    model.__dict__ |= {"verify": verifier, "begin_batch": begin}
+    pool = DetectorPool(model)
+    pool.open("speech")
+    pool.open("silence")
+    found = pool.feed({"speech": SOUND, "silence": silence})
+    assert sum(computed) == blocks
+    assert verifier.count == len(model.calls(Detector(model.gate).logits(SOUND)))
+    assert found["silence"] == [] != expected
+    assert [(d.keyword, d.time) for d in found["speech"]] == [(d.keyword, d.time) for d in expected]
+
+
+def test_a_verifier_that_fails_raises_and_the_pool_goes_on(tiny: EncoderSpec) -> None:
+    model = verifiers.in_blocks()
+    verify = model.verify
+
+    def fail(samples: Samples) -> Logits:
+        raise MemoryError("no memory for the window")
+
+    model.__dict__["verify"] = fail
+    pool = DetectorPool(model, threshold=0.0)
+    pool.open("kitchen")
+    with pytest.raises(MemoryError, match="no memory for the window"):
+        pool.feed({"kitchen": SOUND})
+    model.__dict__["verify"] = verify
+    assert pool.feed({"kitchen": SOUND})["kitchen"]
+
+
+def check_pool(model: AnyModel, batch: int) -> None:
     """Seven streams that begin and end at different times, in pieces of different sizes."""
-    model = tiny_family.model(model.origin.streaming, head)
     recordings = [tiny_family.synthetic_audio(1.5 + 0.2 * i, seed=i) for i in range(7)]
     expected = [
         detections(Detector(model, threshold=0.0), samples, [len(samples)])

@@ -13,6 +13,7 @@ import pytest
 import tiny as tiny_family
 import torch
 import training
+import verifiers
 from click.testing import CliRunner
 from recipe_runner import RECIPES, imports_from, run_recipe
 
@@ -27,10 +28,12 @@ from wakeword.encoders.spec import EncoderSpec, StripReport
 from wakeword.errors import ConfigError
 from wakeword.evaluation.results import ScoredStream
 from wakeword.heads import build_head
+from wakeword.model.cascade import CascadeConfig
 from wakeword.model.file import load_model, save_model
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.model.provenance import Origin
+from wakeword.model.two_stage import AnyModel, TwoStageModel
 
 
 def test_every_recipe_is_run_here_or_with_its_module() -> None:
@@ -204,17 +207,30 @@ def test_halves_are_of_equal_length_and_recordings_stay_whole() -> None:
         assert not set(first.logits[:, 0]) & set(second.logits[:, 0])
 
 
-def test_serve_load(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """With a model that another process can open: of a named encoder, with random weights."""
+def random_model(name: str, streaming: str = "chunked", **settings: object) -> WakeWordModel:
+    """A model that another process can open: of a named encoder, with random weights."""
     torch.manual_seed(0)
-    encoder = build_encoder("wakeword-stream")
+    encoder = build_encoder(name, streaming, **settings)
     head = build_head("conv", encoder.dim, 1, frame_rate_hz=encoder.frame_rate_hz)
     torch.nn.init.normal_(head.out.weight, std=2.0)
-    origin = Origin("wakeword-stream", "chunked", "", "none", "conv", {})
-    point = OperatingPoint({"ping": 0.5}, 0.08, 0.2)
-    save_model(WakeWordModel(encoder, head, ["ping"], origin, point), tmp_path / "a.wakeword")
+    origin = Origin(name, streaming, "", "none", "conv", {})
+    return WakeWordModel(encoder, head, ["ping"], origin, OperatingPoint({"ping": 0.5}, 0.08, 0.2))
+
+
+@pytest.mark.parametrize("is_two_stage", [False, True])
+def test_serve_load(
+    is_two_stage: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model: AnyModel = random_model("wakeword-stream")
+    if is_two_stage:
+        window = {"window": 40, "hop": 40, "output_layers": (1,)}
+        verifier = random_model("whisper-tiny.en", "window", **window)
+        cascade = CascadeConfig({"ping": 0.5})
+        model = TwoStageModel(model, verifier, cascade, model.operating_point)
+    save_model(model, tmp_path / "a.wakeword")
     save_audio(tmp_path / "a.flac", tiny_family.synthetic_audio(3.0))
     few = ("--clients", "3", "--minutes", "0.1", "--hostile", "100")
     command = ("serve_load.py", tmp_path / "a.wakeword", tmp_path / "a.flac", *few)
@@ -223,6 +239,12 @@ def test_serve_load(
     assert "0 lost, 0 unexpected" in printed and "streams per core" in printed
     assert "MB at the start" in printed and "100 hostile messages" in printed
     assert int(re.findall(r"(\d+) detections expected", printed)[0]) > 0
+    median_ms, high_ms = map(float, re.findall(r"(?:median|percentile) (\S+) ms", printed))
+    assert 0 < median_ms <= high_ms
+    calls = re.findall(r"verifier: (\d+) calls; 99 % of them ran for at most \d+ ms", printed)
+    assert (calls != []) == is_two_stage and ("the verifier was not called" in printed) == (
+        not calls
+    )
 
 
 def test_own_encoder(
@@ -294,17 +316,21 @@ def test_many_words(
     assert costs[0][2] == "1.00 |"
 
 
+@pytest.mark.parametrize("is_two_stage", [False, True])
 def test_soak(
+    is_two_stage: bool,
     model_file: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name, seconds, seed in (("long", 12.0, 1), ("clip", 1.0, 2)):
+    if is_two_stage:
+        save_model(verifiers.in_blocks(), model_file)
+    for name, seconds, seed in (("long", 12.0, 1), ("clip", 1.0, 4)):
         save_audio(tmp_path / f"{name}.wav", tiny_family.synthetic_audio(seconds, seed=seed))
     recordings = (tmp_path / "long.wav", tmp_path / "clip.wav")
     run_recipe("soak.py", model_file, *recordings, "--hours", "0.02", monkeypatch=monkeypatch)
     printed = capsys.readouterr().out
     assert "100 of 100 simultaneous streams have the same detections as alone" in printed
-    change = re.search(r"after 0\.0 h: .* changed by at most (\S+)", printed)
-    assert change and float(change[1]) <= 1e-5
+    change = re.search(r"after 0\.0 h: .*, at most (\S+), changed by at most (\S+)", printed)
+    assert change and float(change[1]) > 0 and float(change[2]) <= 1e-5

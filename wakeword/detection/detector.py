@@ -11,12 +11,22 @@ import numpy as np
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.detection.blocks import AudioPiece, Block, BlockBuffer, Gap
-from wakeword.detection.trigger import Detection, Scores, StreamModel, StreamTrigger, Trigger
+from wakeword.detection.trigger import (
+    Detection,
+    Scores,
+    StreamModel,
+    StreamTrigger,
+    Trigger,
+    TwoStageStreamModel,
+)
 from wakeword.errors import ConfigError
 
 Verifier = Callable[[Samples], bool]
 """Second stage: keeps a detection if it returns True for (samples,) at 16 kHz, up to the last two
 seconds before the detection."""
+
+RunVerifier = Callable[[TwoStageStreamModel, Samples], Scores]
+"""Returns `model.verify(samples)`, computed on any thread."""
 
 _VERIFIED_S = 2.0
 _SILENCE_LOGIT = -20.0
@@ -39,6 +49,8 @@ class Detector:
     Attributes:
         thresholds: by keyword.
         trigger: smoothing, thresholds and refractory time in frames.
+        run_verifier: runs the verifier of a two-stage model; None, the default, runs it within
+            `feed`. A server sets it, to run verifiers on threads of their own.
 
     Raises:
         ConfigError: no model, an unknown keyword, or a threshold that is not 0 to 1.
@@ -59,6 +71,8 @@ class Detector:
         self.rate = rate
         self.gate = gate
         self.verify = verify
+        self.run_verifier: RunVerifier | None = None
+        self._two_stage = model if isinstance(model, TwoStageStreamModel) else None
         self._trigger = StreamTrigger(model, threshold)
         self.reset()
 
@@ -138,9 +152,13 @@ class Detector:
 
     def _step(self, block: Block) -> Scores:
         """Run the model on the next block: (frames, keywords) logits."""
-        logits, self._state = self.model.step(
-            block.samples, None if block.is_first else self._state
-        )
+        state = None if block.is_first else self._state
+        if self._two_stage is None or self.run_verifier is None:
+            logits, self._state = self.model.step(block.samples, state)
+            return logits
+        started = self._two_stage.begin(block.samples, state)
+        verifier = self.run_verifier(self._two_stage, started.window) if started.call else None
+        logits, self._state = self._two_stage.cascade.finish(started, verifier)
         return logits
 
     def _detect(self, block: Block) -> list[Detection]:

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Set
-from typing import Any
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Set
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, NamedTuple
 
 from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.detection.blocks import AudioPiece, Block, BlockBuffer
-from wakeword.detection.trigger import Detection, StreamTrigger
+from wakeword.detection.trigger import Detection, Scores, StreamTrigger
+from wakeword.detection.verifier_queue import VerifierQueue
 from wakeword.errors import ConfigError
-from wakeword.model.network import WakeWordModel
+from wakeword.model.cascade import StartedBlock
+from wakeword.model.two_stage import AnyModel, TwoStageModel
+
+
+class _Verification(NamedTuple):
+    """A block of a two-stage model that waits for its verifier."""
+
+    started: StartedBlock
+    logits: Future[Scores]  # of the verifier
 
 
 class _Stream:
     """One open stream of a pool."""
 
     def __init__(
-        self, model: WakeWordModel, threshold: float | Mapping[str, float] | None, rate: int
+        self, model: AnyModel, threshold: float | Mapping[str, float] | None, rate: int
     ) -> None:
         self.blocks = BlockBuffer(model, rate)
         self.trigger = StreamTrigger(model, threshold)
+        self.computed = 0  # blocks
         self.state: Any = None
+        self.verification: _Verification | None = None
+
+    def next_block(self) -> Block | None:
+        """Return the next block that can be computed now, and remove it; None if there is none."""
+        return None if self.verification else self.blocks.pop()
+
+    def advance(self, logits: Scores, state: Any) -> list[Detection]:
+        """End a block: return the detections in its (frames, keywords) logits."""
+        self.state = state
+        return self.trigger.run(logits)
 
 
 class DetectorPool:
@@ -28,20 +50,26 @@ class DetectorPool:
 
     Each stream has the detections of a `Detector` of its own, to the rounding of a batch.
 
+    With a two-stage model, batches are those of the gate. Verifiers run on threads of their own:
+    a stream waits for its verifier, while the blocks of the others are computed.
+
     Args:
         model: from `wakeword.load`.
         threshold: as for `Detector`, for every stream.
         batch: streams that go through the model at once, at most.
+        verifiers: where the verifier of a two-stage model runs; None is one thread.
     """
 
     def __init__(
         self,
-        model: WakeWordModel,
+        model: AnyModel,
         *,
         threshold: float | Mapping[str, float] | None = None,
         batch: int = 32,
+        verifiers: VerifierQueue | None = None,
     ) -> None:
         self.model, self.batch = model, batch
+        self._verifiers = verifiers or VerifierQueue()
         self._threshold = threshold
         self._streams: dict[Hashable, _Stream] = {}
 
@@ -91,25 +119,70 @@ class DetectorPool:
     def _run(self, streams: Mapping[Hashable, _Stream]) -> dict[Hashable, list[Detection]]:
         """Run the model on every complete block, one block of each stream at a time."""
         detections: dict[Hashable, list[Detection]] = {name: [] for name in streams}
-        while due := [(n, block) for n, s in streams.items() if (block := s.blocks.pop())]:
-            for is_first in (False, True):  # first blocks are longer
-                same_length = [each for each in due if each[1].is_first == is_first]
-                for i in range(0, len(same_length), self.batch):
-                    for name, found in self._step(same_length[i : i + self.batch], streams):
-                        detections[name] += found
-        return detections
+        while True:
+            due = [(n, block) for n, s in streams.items() if (block := s.next_block())]
+            for batch in self._batches(due, streams):
+                for name, found in self._step(batch, streams):
+                    detections[name] += found
+            pending = [s.verification.logits for s in streams.values() if s.verification]
+            if not due and not pending:
+                return detections
+            if not due:
+                wait(pending, return_when=FIRST_COMPLETED)
+            for name, stream in streams.items():
+                detections[name] += self._finish(stream)
+
+    def _batches(
+        self, due: list[tuple[Hashable, Block]], streams: Mapping[Hashable, _Stream]
+    ) -> Iterator[list[tuple[Hashable, Block]]]:
+        """Divide blocks into batches of equal shapes, with states of equal shapes."""
+        gate = self.model.gate if isinstance(self.model, TwoStageModel) else self.model
+        by_shape = defaultdict(list)
+        for name, block in due:
+            frames = streams[name].computed * gate.encoder.hop_frames
+            # the first block is longer, and the head keeps frames that do not fill a logit
+            by_shape[block.is_first, frames % gate.head.pool].append((name, block))
+            streams[name].computed += 1
+        for group in by_shape.values():
+            for i in range(0, len(group), self.batch):
+                yield group[i : i + self.batch]
 
     def _step(
         self, batch: list[tuple[Hashable, Block]], streams: Mapping[Hashable, _Stream]
     ) -> list[tuple[Hashable, list[Detection]]]:
-        """Run the model on one block of each stream of a batch."""
+        """Run the model, or its gate, on one block of each stream of a batch."""
+        names = [name for name, _ in batch]
+        blocks = [block.samples for _, block in batch]
         states = [None if block.is_first else streams[name].state for name, block in batch]
-        results = self.model.step_batch([block.samples for _, block in batch], states)
-        detections = []
-        for (name, _), (logits, state) in zip(batch, results, strict=True):
-            streams[name].state = state
-            detections.append((name, streams[name].trigger.run(logits)))
-        return detections
+        if isinstance(self.model, TwoStageModel):
+            started = self.model.begin_batch(blocks, states)
+            return [
+                (name, self._begin(self.model, streams[name], each))
+                for name, each in zip(names, started, strict=True)
+            ]
+        steps = self.model.step_batch(blocks, states)
+        return [
+            (name, streams[name].advance(*each)) for name, each in zip(names, steps, strict=True)
+        ]
+
+    def _begin(
+        self, model: TwoStageModel, stream: _Stream, started: StartedBlock
+    ) -> list[Detection]:
+        """End a block that needs no verifier; otherwise call the verifier."""
+        if started.call is None:
+            return stream.advance(*model.finish(started))
+        logits = self._verifiers.submit(model, started.window)
+        stream.verification = _Verification(started, logits)
+        return []
+
+    def _finish(self, stream: _Stream) -> list[Detection]:
+        """End the block of a stream whose verifier has finished."""
+        if stream.verification is None or not stream.verification.logits.done():
+            return []
+        started, logits = stream.verification
+        stream.verification = None
+        assert isinstance(self.model, TwoStageModel)
+        return stream.advance(*self.model.cascade.finish(started, logits.result()))
 
     def _check_open(self, streams: Set[Hashable]) -> None:
         """Raise ConfigError unless every stream is open."""

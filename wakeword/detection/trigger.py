@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from wakeword.audio.samples import Samples
 from wakeword.errors import ConfigError, unknown_name_message
+from wakeword.model.cascade import Cascade, StartedBlock
 from wakeword.model.operating_point import OperatingPoint
 
 Scores = npt.NDArray[np.float64]
@@ -46,6 +47,20 @@ class StreamModel(Protocol):
     @property
     def block(self) -> int: ...
     def step(self, block: Samples, state: Any = None) -> tuple[Scores, Any]: ...
+
+
+@runtime_checkable
+class TwoStageStreamModel(StreamModel, Protocol):
+    """A model of two stages, of which a caller may run the verifier on another thread.
+
+    `step` is `begin`, then `verify` of `StartedBlock.window` where there is a call, then
+    `cascade.finish`; see `model.two_stage.TwoStageModel`.
+    """
+
+    @property
+    def cascade(self) -> Cascade: ...
+    def begin(self, block: Samples, state: Any = None) -> StartedBlock: ...
+    def verify(self, samples: Samples) -> Scores: ...
 
 
 class TriggerState(NamedTuple):

@@ -77,9 +77,15 @@ class TwoStageModel(nn.Module):
 
     def step(self, block: Samples, state: CascadeState | None = None) -> tuple[Logits, Any]:
         """Compute the final logits of the next block of one stream; see `WakeWordModel.step`."""
+        return self.finish(self.begin(block, state))
+
+    def begin(self, block: Samples, state: CascadeState | None = None) -> StartedBlock:
+        """Run the gate on the next block of one stream; `finish` does the rest.
+
+        See `WakeWordModel.step`.
+        """
         logits, gate = self.gate.step(block, state and state.gate)
-        started = self.cascade.begin(block, logits, gate, self.window, state)
-        return self.finish(started)
+        return self.cascade.begin(block, logits, gate, self.window, state)
 
     def begin_batch(
         self, blocks: Sequence[Samples], states: Sequence[CascadeState | None]

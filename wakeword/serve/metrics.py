@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_BUCKETS_S = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 
 
 class ServerMetrics:
@@ -13,6 +15,8 @@ class ServerMetrics:
         detections: by keyword.
         audio_s: seconds of audio received.
         compute_s: seconds of processor time spent on detection.
+        verification_wait_s: seconds that each call of the verifier of a two-stage model waited.
+        verification_s: seconds that it ran.
     """
 
     def __init__(self) -> None:
@@ -29,6 +33,18 @@ class ServerMetrics:
         self.compute_s = Counter(
             "wakeword_busy_seconds",
             "Seconds of processor time spent on detection.",
+            registry=self._registry,
+        )
+        self.verification_wait_s = Histogram(
+            "wakeword_verification_wait_seconds",
+            "Seconds that a call of the verifier waited for a free thread.",
+            buckets=_BUCKETS_S,
+            registry=self._registry,
+        )
+        self.verification_s = Histogram(
+            "wakeword_verification_seconds",
+            "Seconds that the verifier ran.",
+            buckets=_BUCKETS_S,
             registry=self._registry,
         )
 

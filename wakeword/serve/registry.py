@@ -14,6 +14,7 @@ from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 from wakeword.errors import ConfigError, WakewordError, unknown_name_message
 from wakeword.serve.metrics import ServerMetrics
+from wakeword.serve.threads import ServerThreads
 
 RATES_HZ = (8000, 192000)
 
@@ -52,6 +53,7 @@ class ModelRegistry:
 
     def __init__(self, models: Mapping[Path, DetectorFactory]) -> None:
         self.metrics = ServerMetrics()
+        self._threads = ServerThreads(self.metrics)
         self._models = dict(models)
         self._file_of: dict[str, Path] = {}
         for file, make_detector in models.items():
@@ -102,7 +104,9 @@ class ModelRegistry:
         keywords = frozenset(self.keywords if requested is None else requested)
         files = dict.fromkeys(file for each, file in self._file_of.items() if each in keywords)
         detectors = [self._models[file](rate) for file in files]
-        return StreamSession(detectors, keywords, self.metrics, rate)
+        for detector in detectors:
+            detector.run_verifier = self._threads.verify
+        return StreamSession(detectors, keywords, self.metrics, self._threads, rate)
 
 
 class StreamSession:
@@ -112,6 +116,7 @@ class StreamSession:
         detectors: one for each model.
         keywords: to report; detections of others are dropped.
         metrics: of the server.
+        threads: of the server; `feed` and `flush` wait for a free core.
         rate: of the samples, in Hz.
     """
 
@@ -120,10 +125,12 @@ class StreamSession:
         detectors: Iterable[Detector],
         keywords: frozenset[str],
         metrics: ServerMetrics,
+        threads: ServerThreads,
         rate: int,
     ) -> None:
         self._detectors = list(detectors)
-        self._keywords, self._metrics, self._rate = keywords, metrics, rate
+        self._keywords, self._metrics = keywords, metrics
+        self._threads, self._rate = threads, rate
 
     def feed(self, samples: npt.NDArray[np.int16]) -> list[Detection]:
         """Process the next (n,) samples; returns new detections in order of time."""
@@ -141,9 +148,10 @@ class StreamSession:
         return {keyword: score for keyword, score in scores if keyword in self._keywords}
 
     def _detect(self, step: Callable[[Detector], list[Detection]]) -> list[Detection]:
-        start_s = time.thread_time()
-        detections = [each for detector in self._detectors for each in step(detector)]
-        self._metrics.compute_s.inc(time.thread_time() - start_s)
+        with self._threads.computing():
+            start_s = time.thread_time()
+            detections = [each for detector in self._detectors for each in step(detector)]
+            self._metrics.compute_s.inc(time.thread_time() - start_s)
         wanted = (each for each in detections if each.keyword in self._keywords)
         detections = sorted(wanted, key=lambda each: each.time)
         for detection in detections:

@@ -24,7 +24,6 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from wakeword.errors import ConfigError
-from wakeword.parallel import available_cores
 from wakeword.serve.limits import ClientLimits
 from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, decode_pcm
 
@@ -56,7 +55,7 @@ class WebServer:
     ) -> None:
         self._registry, self._token, self._limits = registry, token, limits or ClientLimits()
         self._sockets: set[web.WebSocketResponse] = set()
-        self._pool = ThreadPoolExecutor(available_cores())
+        self._pool = ThreadPoolExecutor(self._limits.clients)  # see ServerThreads
         self._app = web.Application(middlewares=[self._authorise])
         self._app.add_routes(
             [

@@ -27,7 +27,6 @@ from wyoming.wake import Detect, Detection, NotDetected
 
 from wakeword.detection import trigger
 from wakeword.errors import ConfigError
-from wakeword.parallel import available_cores
 from wakeword.serve.limits import ClientLimits
 from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, decode_pcm
 
@@ -207,8 +206,9 @@ def describe(registry: ModelRegistry) -> Info:
 class WyomingServer:
     """Serves the Wyoming protocol over TCP.
 
-    The events of a client are answered one after the other, on a pool of threads: a client that
-    sends faster than the server computes waits, and delays no other.
+    The events of a client are answered one after the other, each client's on a thread of its own: a
+    client that sends faster than the server computes, or whose verifier runs, waits, and delays no
+    other.
 
     Args:
         registry: the keywords to detect.
@@ -221,7 +221,7 @@ class WyomingServer:
     ) -> None:
         self._registry, self._allow, self._limits = registry, list(allow), limits or ClientLimits()
         self._clients: set[asyncio.Task[None]] = set()
-        self._pool = ThreadPoolExecutor(available_cores())
+        self._pool = ThreadPoolExecutor(self._limits.clients)  # see ServerThreads
 
     async def start(self, host: str, port: int) -> asyncio.Server:
         """Start to listen; port 0 lets the system choose one.
