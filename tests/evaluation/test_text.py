@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
-from evaluations import evaluation, full_evaluation
+from evaluations import evaluation, full_evaluation, two_stage_evaluation
 from rich.console import Console, RenderableType
 
 from wakeword.evaluation.benchmark import Benchmark, EngineCost
@@ -49,6 +49,14 @@ def test_an_evaluation_shows_misses_sources_confusables_and_limits() -> None:
 def test_an_evaluation_without_extras_is_a_table_and_its_limit() -> None:
     text = printed(render_evaluation(evaluation([True])))
     assert "by source" not in text and "confusable" not in text and "false accept:" not in text
+
+
+def test_the_gate_is_shown_for_two_stages_alone() -> None:
+    text = " ".join(printed(render_evaluation(two_stage_evaluation())).split())
+    assert "gate recall" in text and "90.0 % (69.9–97.2)" in text
+    assert "gate: the verifier is called 12.0 times per hour of negatives" in text
+    assert "candidates per hour: 'alexa' 5.0" in text
+    assert "gate" not in printed(render_evaluation(full_evaluation()))
 
 
 def test_a_comparison_counts_the_clips_that_one_model_missed() -> None:

@@ -10,13 +10,15 @@ from wakeword.evaluation.benchmark import Benchmark
 from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.compare import PairedComparison
 from wakeword.evaluation.metrics import DetPoint
-from wakeword.evaluation.results import Evaluation, KeywordResult
+from wakeword.evaluation.results import CallResult, Evaluation, KeywordResult
 
 
 def evaluation_as_dict(
     evaluation: Evaluation, comparisons: Sequence[PairedComparison] | None = None
 ) -> dict[str, Any]:
     """Return an evaluation as a dictionary: every curve, interval and false accept.
+
+    That of a two-stage model has "verifier_calls", and "gate_recall" in each row.
 
     Args:
         evaluation: to convert.
@@ -48,6 +50,8 @@ def evaluation_as_dict(
             for accept in evaluation.false_accepts
         ],
     }
+    if evaluation.calls is not None:
+        table["verifier_calls"] = _calls(evaluation.calls)
     if comparisons is not None:
         table["compared"] = [asdict(each) for each in comparisons]
     return table
@@ -63,8 +67,21 @@ def benchmark_as_dict(benchmark: Benchmark) -> dict[str, Any]:
     return {**asdict(benchmark), "engines": [asdict(cost) for cost in benchmark.engines]}
 
 
-def _keyword_result(evaluation: Evaluation, result: KeywordResult) -> dict[str, Any]:
+def _calls(result: CallResult) -> dict[str, Any]:
+    rate = result.calls_per_hour
     return {
+        "calls": result.calls,
+        "calls_per_hour": rate.value,
+        "calls_per_hour_interval": [rate.low, rate.high],
+        "candidates": dict(result.candidates),
+        "candidates_per_hour": {
+            keyword: each.value for keyword, each in result.candidates_per_hour.items()
+        },
+    }
+
+
+def _keyword_result(evaluation: Evaluation, result: KeywordResult) -> dict[str, Any]:
+    values: dict[str, Any] = {
         "keyword": result.keyword,
         "condition": result.condition,
         "at_false_accepts_per_hour": {
@@ -77,6 +94,11 @@ def _keyword_result(evaluation: Evaluation, result: KeywordResult) -> dict[str, 
         "speakers": result.misses_by_speaker(),
         "curve": [_det_point(point) for point in result.curve],
     }
+    recall = result.gate_recall
+    if recall is not None:
+        values["gate_recall"] = recall.value
+        values["gate_recall_interval"] = [recall.low, recall.high]
+    return values
 
 
 def _operating_point(result: KeywordResult, rate: float) -> dict[str, Any] | None:

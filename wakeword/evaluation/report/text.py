@@ -12,6 +12,7 @@ from wakeword.evaluation.benchmark import STREAMS, Benchmark
 from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.format import (
+    format_calls,
     format_count,
     format_file_size,
     format_latency,
@@ -27,6 +28,8 @@ _SHOWN_FALSE_ACCEPTS = 10
 def render_evaluation(evaluation: Evaluation) -> Iterator[RenderableType]:
     """Yield the tables and lines that show an evaluation: misses, sources, limits, notes."""
     yield _miss_table(evaluation)
+    if evaluation.calls is not None:
+        yield f"gate: {format_calls(evaluation.calls)}"
     if evaluation.sources:
         yield _source_table(evaluation)
     for result in evaluation.confusables:
@@ -125,7 +128,10 @@ def _miss_table(evaluation: Evaluation) -> Table:
         table.add_column(f"{rate:g}/h")
     table.add_column("at the stored threshold")
     table.add_column("latency p50, p95")
+    if evaluation.calls is not None:
+        table.add_column("gate recall")
     for result in evaluation.results:
+        recall = result.gate_recall
         table.add_row(
             result.keyword,
             result.condition,
@@ -133,6 +139,7 @@ def _miss_table(evaluation: Evaluation) -> Table:
             *(format_miss_rate(evaluation, result, rate) for rate in FALSE_ACCEPT_RATES),
             _at_stored_threshold(result),
             _latencies(result.latency_percentiles),
+            *([format_percent_estimate(recall)] if recall else []),
         )
     return table
 
