@@ -68,7 +68,7 @@ def test_the_report_names_both_stages(tiny: EncoderSpec, trained: tuple[Path, Re
     model, text = two_stages(file), " ".join(result.stderr.split())
     assert (model.gate.origin.encoder, model.verifier.origin.encoder) == ("wakeword-stream", "tiny")
     assert "gate, wakeword-stream: " in text
-    assert "verifier, tiny: stripped the transcription head: 4 decoder tensors" in text
+    assert "verifier, tiny: " in text and "stripped the transcription head: 4 decoder" in text
     assert "verifier: strategy head" in text and "gate: strategy " in text
     (called,) = model.cascade.config.gate_thresholds.values()
     (threshold,) = model.operating_point.thresholds.values()
@@ -177,7 +177,7 @@ def test_candidates_per_hour_set_the_most_as_well() -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--verifier", "whisper-tinny.en"), "Did you mean whisper-tiny.en"),
+        (("--verifier", "whisper-tinny.en"), "Did you mean 'whisper-tiny.en'"),
         (("--verifier", "wakeword-stream"), "streaming mode of wakeword-stream"),
         (("--verifier", "none", "--verifier-strategy", "head"), "--verifier-strategy: there is no"),
         (("--encoder", "tiny", "--candidates-per-hour", "9"), "--candidates-per-hour: there is no"),
