@@ -88,8 +88,8 @@ def fit_threshold(events: Peaks, hours: float, per_hour: float) -> CalibratedThr
         chosen = max(0.0, by_count)
         counted = int((events >= chosen).sum())
         highest = sigmoid(float(tail[-1])) if len(tail) else 0.0
-        expected = metrics.poisson(len(tail), hours)
-        return CalibratedThreshold(sigmoid(chosen), expected, counted, hours, highest)
+        rate = metrics.poisson(len(tail), hours)
+        return CalibratedThreshold(sigmoid(chosen), rate, counted, hours, highest)
     base = float(tail[0])
     excess = tail[1:] - base
     scale = max(float(excess.mean()), 1e-3)

@@ -63,8 +63,14 @@ def calibration_as_dict(calibration: Calibration) -> dict[str, Any]:
 
 
 def benchmark_as_dict(benchmark: Benchmark) -> dict[str, Any]:
-    """Return a benchmark as a dictionary."""
-    return {**asdict(benchmark), "engines": [asdict(cost) for cost in benchmark.engines]}
+    """Return a benchmark as a dictionary; that of a two-stage model has "stages"."""
+    values = {**asdict(benchmark), "engines": [asdict(cost) for cost in benchmark.engines]}
+    stages = benchmark.stages
+    if stages is None:
+        del values["stages"]
+    else:
+        values["stages"]["real_time_factor"] = stages.real_time_factor
+    return values
 
 
 def _calls(result: CallResult) -> dict[str, Any]:
