@@ -11,6 +11,7 @@ import tiny as tiny_family
 import torch
 import training
 from click.testing import CliRunner, Result
+from training import finish, process
 
 from wakeword.cli import main, training_options
 from wakeword.encoders.registry import temporarily_registered
@@ -97,8 +98,6 @@ def test_a_comparison_with_random_weights_is_of_the_gate_alone(
 def test_two_processes_train_both_stages(
     tiny: EncoderSpec, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from test_train import finish, process
-
     monkeypatch.setenv("TRAINING_WITHOUT_DROPOUT", "1")
     found = []
     for name, launcher in (
