@@ -82,8 +82,7 @@ def test_threshold_0_gives_every_peak_of_the_final_score(
     middle = logits[1:-1]
     peak = (middle > logits[:-2]) & (middle >= logits[2:])
     expected = {
-        (round((frame + 2) * model.frame_s, 6), model.keywords[k])
-        for frame, k in np.argwhere(peak)
+        (round((frame + 2) * model.frame_s, 6), model.keywords[k]) for frame, k in np.argwhere(peak)
     }
     found = printed_rows(succeeds("detect", file, recording, "--json", "--threshold", 0))
     in_recording = {each for each in expected if each[0] <= len(samples) / 16_000}
