@@ -90,7 +90,7 @@ def test_json_holds_the_same(file: Path) -> None:
     assert values["parameters"] == sum(p.numel() for p in tiny_family.model().parameters())
     assert values["origin"]["training"] == TRAINING
     assert values["notice"] == output(file, "license")
-    assert not {"stages", "cascade"} & values.keys()
+    assert not {"by_stage", "cascade"} & values.keys()
 
 
 def test_both_stages_are_shown(tmp_path: Path) -> None:
@@ -110,9 +110,9 @@ def test_both_stages_are_shown(tmp_path: Path) -> None:
     ):
         assert expected in text, expected
     values = json.loads(output(path, "info", "--json"))
-    assert values["stages"].keys() == {"gate", "verifier"}
-    assert values["stages"]["gate"]["parameters"] == TRAINING["parameters"]
-    assert values["stages"]["verifier"]["encoder"] == "tiny"
+    assert values["by_stage"].keys() == {"gate", "verifier"}
+    assert values["by_stage"]["gate"]["parameters"] == TRAINING["parameters"]
+    assert values["by_stage"]["verifier"]["encoder"] == "tiny"
     assert values["cascade"]["gate_thresholds"] == {"alexa": 0.25, "computer": 0.25}
     assert values["parameters"] == sum(p.numel() for p in model.parameters())
     assert values["notice"] == output(path, "license")

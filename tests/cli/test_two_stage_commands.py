@@ -123,8 +123,8 @@ def test_eval_counts_the_calls_of_the_verifier(file: Path, data: Path, tmp_path:
         low, high = row["gate_recall_interval"]
         assert low <= row["gate_recall"] <= high
         # a clip at which the verifier is not called is missed at every threshold
-        missed = min(point["missed"] for point in row["curve"])
-        assert missed >= round((1 - row["gate_recall"]) * row["shipped"]["clips"])
+        misses = min(point["missed"] for point in row["curve"])
+        assert misses >= round((1 - row["gate_recall"]) * row["shipped"]["clips"])
     text = " ".join(succeeds(*command, "--report", tmp_path / "two.html").split())
     assert "times per hour of negatives; candidates per hour: 'alexa'" in text
     assert "<h2>Gate</h2>" in (tmp_path / "two.html").read_text(encoding="utf-8")

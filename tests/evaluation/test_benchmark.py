@@ -99,7 +99,7 @@ def test_bench_as_a_table_and_as_json(model_file: Path, monkeypatch: pytest.Monk
     names = ["this model", "the same over a sliding window", "a peer"]
     assert [each["engine"] for each in values["engines"]] == names
     assert values["stream_difference"] <= 1e-4 and values["memory_mb"] > 1
-    assert values["streams_per_core"] > 0 and "stages" not in values
+    assert values["streams_per_core"] > 0 and "two_stage" not in values
 
 
 def test_bench_of_two_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,16 +109,16 @@ def test_bench_of_two_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     save_audio(tmp_path / "long.wav", tiny_family.synthetic_audio(20.0))
     command = ["bench", str(tmp_path / "two.wakeword"), "--audio", str(tmp_path / "long.wav")]
     values = json.loads(CliRunner().invoke(main, [*command, "--json"]).stdout)
-    stages = values["stages"]
+    costs = values["two_stage"]
     assert [each["engine"] for each in values["engines"]] == ["this model"]
     counts = [sum(p.numel() for p in each.parameters()) for each in (model.gate, model.verifier)]
-    assert [stages["gate_parameters"], stages["verifier_parameters"]] == counts
+    assert [costs["gate_parameters"], costs["verifier_parameters"]] == counts
     assert values["parameters"] == sum(counts)
     samples = load_audio(tmp_path / "long.wav")
     calls = len(model.calls(model_logits(model.gate, [samples])))
-    assert calls > 5 and stages["calls_per_hour"] == pytest.approx(calls * 180)
-    added = stages["verification_ms"] / 1000 * calls * 180 / 3600
-    assert stages["real_time_factor"] == pytest.approx(stages["gate_real_time_factor"] + added)
+    assert calls > 5 and costs["calls_per_hour"] == pytest.approx(calls * 180)
+    added = costs["verification_ms"] / 1000 * calls * 180 / 3600
+    assert costs["real_time_factor"] == pytest.approx(costs["gate_real_time_factor"] + added)
     assert values["stream_difference"] <= 1e-4
     shown = CliRunner().invoke(main, command)
     assert shown.exit_code == 0 and "ms a call" in " ".join(shown.output.split())

@@ -88,10 +88,10 @@ def test_a_benchmark_shows_engines_relative_to_the_model() -> None:
 
 
 def test_a_benchmark_of_two_stages_shows_each() -> None:
-    stages = TwoStageCost(1_100_000, 7_700_000, 0.004, 90.0, 240.0)
+    cost = TwoStageCost(1_100_000, 7_700_000, 0.004, 90.0, 240.0)
     engines = (EngineCost("this model", 0.01, 1.0, 2.0),)
     benchmark = Benchmark(
-        *("a + b", "chunked", 60.0, 8_800_000, 300.0, 152.5, 80.0, 1e-6), engines, stages
+        *("a + b", "chunked", 60.0, 8_800_000, 300.0, 152.5, 80.0, 1e-6), engines, cost
     )
     text = " ".join(printed(render_benchmark(benchmark, 6_000_000)).split())
     assert "gate: 1.1 M parameters, real-time factor 0.0040" in text

@@ -77,9 +77,9 @@ def swap_stages(about: About) -> None:
     about["gate"], about["verifier"] = about["verifier"], about["gate"]
 
 
-def rename_keywords(*stages: str) -> Callable[[About], None]:
+def rename_keywords(*names: str) -> Callable[[About], None]:
     def change(about: About) -> None:
-        for stage in stages:
+        for stage in names:
             about[stage]["keywords"] = ["alexa", "jarvis"]
             about[stage]["operating_point"]["thresholds"] = {"alexa": 0.5, "jarvis": 0.5}
 

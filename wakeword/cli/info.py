@@ -74,7 +74,7 @@ def _table(described: ModelInfo) -> Table:
         "parameters": f"{described.parameters:,}" if described.parameters else "not recorded",
         "file": f"{described.file}, {format_file_size(described.size_bytes)}, {described.format}",
     }
-    if not described.stages:
+    if not described.by_stage:
         rows["training"] = _training_summary(described.training)
     for name, value in rows.items():
         table.add_row(name, value)
@@ -82,24 +82,25 @@ def _table(described: ModelInfo) -> Table:
 
 
 def _stage_rows(described: ModelInfo) -> dict[str, str]:
-    """Return what is shown of encoder and head: of the model, or of each of its stages."""
-    if not described.stages:
-        encoder = f"{described.encoder}, streaming: {described.streaming}"
-        return {"encoder": encoder, "head": described.head}
+    """Return what is shown of encoders and heads, and of how two stages are combined."""
     rows = {}
-    for name, stage in described.stages.items():
+    for name, stage in described.by_stage.items():
         size = f", {stage.parameters:,} parameters" if stage.parameters else ""
         rows[name] = f"{stage.encoder}, streaming: {stage.streaming}, head: {stage.head}{size}"
         rows[f"{name} training"] = _training_summary(stage.training)
+    if not rows:
+        encoder = f"{described.encoder}, streaming: {described.streaming}"
+        rows = {"encoder": encoder, "head": described.head}
     cascade = described.cascade
-    rows["verifier called"] = ", ".join(
-        f"'{keyword}' at gate scores of {threshold:.4f} or more"
-        for keyword, threshold in cascade["gate_thresholds"].items()
-    )
-    rows["final logit"] = (
-        f"{cascade['gate_weight']:g} · gate + {cascade['verifier_weight']:g} · verifier "
-        f"{cascade['bias']:+g}"
-    )
+    if cascade:
+        rows["verifier called"] = ", ".join(
+            f"'{keyword}' at gate scores of {threshold:.4f} or more"
+            for keyword, threshold in cascade["gate_thresholds"].items()
+        )
+        rows["final logit"] = (
+            f"{cascade['gate_weight']:g} · gate + {cascade['verifier_weight']:g} · verifier "
+            f"{cascade['bias']:+g}"
+        )
     return rows
 
 

@@ -99,7 +99,7 @@ class Benchmark:
         streams_per_core: live streams that one core keeps up with, measured with `STREAMS`.
         stream_difference: max |stream − offline| of the logits; of two stages, of the gate's.
         engines: the model first, then its exports, its sliding-window copy and installed peers.
-        stages: cost of each stage; None for a model of one stage.
+        two_stage: cost of each stage; None for a model of one stage.
     """
 
     encoder: str
@@ -111,7 +111,7 @@ class Benchmark:
     streams_per_core: float
     stream_difference: float
     engines: tuple[EngineCost, ...]
-    stages: TwoStageCost | None = None
+    two_stage: TwoStageCost | None = None
 
 
 def benchmark_model(
@@ -152,10 +152,10 @@ def benchmark_model(
         report(f"measuring {STREAMS} streams at once", 0, 0)
         streams = streams_per_core(model, samples, STREAMS)
         difference = stream_difference(first, samples)
-        stages = None
+        two_stage = None
         if isinstance(model, TwoStageModel):
             report("measuring each stage", 0, 0)
-            stages = measure_stages(model, samples)
+            two_stage = measure_stages(model, samples)
     return Benchmark(
         model.origin.encoder,
         streaming,
@@ -166,7 +166,7 @@ def benchmark_model(
         streams,
         difference,
         tuple(costs),
-        stages,
+        two_stage,
     )
 
 

@@ -64,7 +64,8 @@ class ModelInfo:
         parameters: of the model; None where the file does not say.
         origin: everything recorded about how the model was made.
         notice: licence notice that goes with the model.
-        stages: the "gate" and the "verifier" of a two-stage model; empty for a single stage.
+        by_stage: the "gate" and the "verifier" of a two-stage model; empty for a single stage, and
+            where the file does not describe them apart.
         cascade: gate thresholds, weights and times of a two-stage model, as `CascadeConfig` has
             them; empty for a single stage.
     """
@@ -83,7 +84,7 @@ class ModelInfo:
     parameters: int | None
     origin: Mapping[str, Any]
     notice: str
-    stages: Mapping[str, StageInfo] = field(default_factory=dict)
+    by_stage: Mapping[str, StageInfo] = field(default_factory=dict)
     cascade: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -100,11 +101,12 @@ class ModelInfo:
     def as_dict(self) -> dict[str, Any]:
         """Return the description as a dictionary that `json.dumps` writes.
 
-        That of a single stage has neither "stages" nor "cascade".
+        Without contents, "by_stage" and "cascade" are left out.
         """
         values = {"keywords": list(self.keywords), **asdict(self)}
-        if not self.stages:
-            del values["stages"], values["cascade"]
+        for name in ("by_stage", "cascade"):
+            if not values[name]:
+                del values[name]
         return values
 
 

@@ -63,13 +63,13 @@ def calibration_as_dict(calibration: Calibration) -> dict[str, Any]:
 
 
 def benchmark_as_dict(benchmark: Benchmark) -> dict[str, Any]:
-    """Return a benchmark as a dictionary; that of a two-stage model has "stages"."""
+    """Return a benchmark as a dictionary; that of a two-stage model has "two_stage"."""
     values = {**asdict(benchmark), "engines": [asdict(cost) for cost in benchmark.engines]}
-    stages = benchmark.stages
-    if stages is None:
-        del values["stages"]
+    cost = benchmark.two_stage
+    if cost is None:
+        del values["two_stage"]
     else:
-        values["stages"]["real_time_factor"] = stages.real_time_factor
+        values["two_stage"]["real_time_factor"] = cost.real_time_factor
     return values
 
 

@@ -102,14 +102,14 @@ def render_benchmark(benchmark: Benchmark, file_bytes: int) -> Iterator[Renderab
         times = (f"{cost.p50_ms:.2f} ms", f"{cost.p99_ms:.2f} ms")
         table.add_row(cost.engine, f"{cost.real_time_factor:.4f}", f"{ratio:.2f}", *times)
     yield table
-    stages = benchmark.stages
-    if stages is not None:
+    both = benchmark.two_stage
+    if both is not None:
         yield (
-            f"gate: {stages.gate_parameters / 1e6:.1f} M parameters, real-time factor "
-            f"{stages.gate_real_time_factor:.4f}; verifier: "
-            f"{stages.verifier_parameters / 1e6:.1f} M parameters, "
-            f"{stages.verification_ms:.0f} ms a call, {stages.calls_per_hour:.0f} calls per hour "
-            f"of this audio; both: real-time factor {stages.real_time_factor:.4f}"
+            f"gate: {both.gate_parameters / 1e6:.1f} M parameters, real-time factor "
+            f"{both.gate_real_time_factor:.4f}; verifier: "
+            f"{both.verifier_parameters / 1e6:.1f} M parameters, "
+            f"{both.verification_ms:.0f} ms a call, {both.calls_per_hour:.0f} calls per hour "
+            f"of this audio; both: real-time factor {both.real_time_factor:.4f}"
         )
     yield (
         f"{benchmark.encoder} ({benchmark.streaming}), {benchmark.parameters / 1e6:.1f} M "
