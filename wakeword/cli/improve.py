@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -94,11 +95,15 @@ def improve(
         click.echo(str(change))
     click.echo(f"DET curves of both: {plot}")
     if result.worse:
-        click.echo(
-            f"Refused: the new model is worse on held-out speech. {file} is unchanged, and "
-            f"{output} was not written. Are the labels in {reviewed} right?",
-            err=True,
-        )
-        sys.exit(1)
+        _refuse(file, reviewed, output)
     save_model(result.trained.model, output)
     click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")
+
+
+def _refuse(file: Path, reviewed: Path, output: Path) -> NoReturn:
+    click.echo(
+        f"Refused: the new model is worse on held-out speech. {file} is unchanged, and "
+        f"{output} was not written. Are the labels in {reviewed} right?",
+        err=True,
+    )
+    sys.exit(1)

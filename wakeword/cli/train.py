@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,25 +95,15 @@ def train(
     chosen = list(keywords) or _only_keyword(dataset, data)
     extra, gain = read_datasets(extra_data), None
     with _progress(group.is_main) as progress:
-
-        def train_with(config: TrainConfig) -> TrainResult:
-            return run_training(
-                dataset,
-                chosen,
-                config,
-                extra_data=extra,
-                weights=weights,
-                verifier_weights=verifier_weights,
-                work_dir=work_dir,
-                progress=progress,
-            )
-
-        result = train_with(config)
+        train_with = partial(
+            run_training, dataset, chosen, extra_data=extra, work_dir=work_dir, progress=progress
+        )
+        result = train_with(config, weights=weights, verifier_weights=verifier_weights)
         if group.is_main:
             save_model(result.model, output)
         if compare_scratch:
             scratch = replace(config, strategy="scratch", verifier=None)
-            gain = TransferGain.of(result, train_with(scratch))
+            gain = TransferGain.of(result, train_with(scratch, weights=weights))
     if group.is_main:
         _report(result, gain, output, as_json)
 

@@ -68,14 +68,8 @@ def evaluate(
         ManifestError: the split has no negatives, or no clips of one of the keywords.
     """
     part, confusable_clips = select_keywords(data, model.keywords).subset(split).split_confusables()
+    _check_clips(part, model.keywords, f"in the {split} split")
     loader = ClipLoader()
-    if not part.negatives:
-        raise ManifestError(
-            f"{data.root}: no negatives in the {split} split to count false accepts on."
-        )
-    missing = set(model.keywords) - set(part.labels())
-    if missing:
-        raise ManifestError(f"{data.root}: no clips of {sorted(missing)} in the {split} split.")
     streams = [
         negative_stream(part),
         *(positive_stream(part, condition) for condition in conditions),
@@ -101,6 +95,15 @@ def evaluate(
         tuple(confusable_result(model, k, each, negatives) for k, each in enumerate(confusables)),
         _call_result(model, negatives),
     )
+
+
+def _check_clips(part: Dataset, keywords: Sequence[str], where: str) -> None:
+    """Raise ManifestError where there are no negatives, or no clips of a keyword."""
+    if not part.negatives:
+        raise ManifestError(f"{part.root}: no negatives {where} to count false accepts on.")
+    missing = set(keywords) - set(part.labels())
+    if missing:
+        raise ManifestError(f"{part.root}: no clips of {sorted(missing)} {where}.")
 
 
 def keyword_result(
