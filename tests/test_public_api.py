@@ -16,8 +16,10 @@ import wakeword
 PACKAGE = Path(wakeword.__file__).parent
 REFERENCE = PACKAGE.parent / "docs" / "reference"
 NAMES = (
-    *("Detection", "Detector", "TrainConfig", "WakeWordModel", "assign_splits", "calibrate"),
+    *("Detection", "Detector", "TrainConfig", "TwoStageModel", "WakeWordModel"),
     *(
+        "assign_splits",
+        "calibrate",
         "check",
         "enroll",
         "evaluate",

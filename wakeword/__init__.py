@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wakeword.model.file import load_model as load
     from wakeword.model.file import save_model as save
     from wakeword.model.network import WakeWordModel as WakeWordModel
+    from wakeword.model.two_stage import TwoStageModel as TwoStageModel
     from wakeword.training.config import TrainConfig as TrainConfig
     from wakeword.training.enroll import enroll as enroll
     from wakeword.training.train import train as train
@@ -41,6 +42,7 @@ _DEFINED_IN = {
     "Detection": "detection.trigger:Detection",
     "Detector": "detection.detector:Detector",
     "TrainConfig": "training.config:TrainConfig",
+    "TwoStageModel": "model.two_stage:TwoStageModel",
     "WakeWordModel": "model.network:WakeWordModel",
     "assign_splits": "data.splits:assign_splits",
     "calibrate": "evaluation.calibrate:calibrate",
@@ -61,6 +63,7 @@ __all__ = [
     "Detection",
     "Detector",
     "TrainConfig",
+    "TwoStageModel",
     "WakeWordModel",
     "assign_splits",
     "calibrate",

@@ -1,7 +1,8 @@
 """Adapt Whisper's encoder to streaming, with its own offline output as the target.
 
     python recipes/pretrain/adapt.py CORPUS OUT --hours 8
-    wakeword train CORPUS -k alexa -o alexa.wakeword --weights OUT/whisper-tiny.en.pt
+    wakeword train CORPUS -k alexa -o alexa.wakeword --encoder whisper-tiny.en \\
+        --weights OUT/whisper-tiny.en.pt
 
 Streamed in chunks, a frame attends to its own chunk and 1.5 s before it, positions repeat every
 3.2 s, and the level of the front end is fixed. Whisper was trained for none of that. The teacher is

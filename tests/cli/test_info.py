@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import tiny as tiny_family
 from click.testing import CliRunner
+from two_stage import tiny_two_stage
 
 import wakeword
 from wakeword.cli import main
@@ -89,6 +90,33 @@ def test_json_holds_the_same(file: Path) -> None:
     assert values["parameters"] == sum(p.numel() for p in tiny_family.model().parameters())
     assert values["origin"]["training"] == TRAINING
     assert values["notice"] == output(file, "license")
+    assert not {"by_stage", "cascade"} & values.keys()
+
+
+def test_both_stages_are_shown(tmp_path: Path) -> None:
+    model = tiny_two_stage(gate_threshold=0.25)
+    model.gate.origin = replace(model.gate.origin, training=TRAINING)
+    path = tmp_path / "two.wakeword"
+    save_model(model, path)
+    text = " ".join(output(path, "info").split())
+    for expected in (
+        "gate tiny-gate, streaming: chunked, head: conv, 56,789 parameters",
+        "gate training strategy head; 6 epochs, best 4; 40 keyword clips",
+        "verifier tiny, streaming: window, head: conv",
+        "'alexa' at gate scores of 0.2500 or more, 'computer' at gate scores of 0.2500 or more",
+        "final logit 0.3 · gate + 1 · verifier +0",
+        "wakeword-two-stage/1",
+        "Encoder: tiny-gate + tiny, licence Apache-2.0 + MIT.",
+    ):
+        assert expected in text, expected
+    values = json.loads(output(path, "info", "--json"))
+    assert values["by_stage"].keys() == {"gate", "verifier"}
+    assert values["by_stage"]["gate"]["parameters"] == TRAINING["parameters"]
+    assert values["by_stage"]["verifier"]["encoder"] == "tiny"
+    assert values["cascade"]["gate_thresholds"] == {"alexa": 0.25, "computer": 0.25}
+    assert values["parameters"] == sum(p.numel() for p in model.parameters())
+    assert values["notice"] == output(path, "license")
+    assert values["origin"]["training"]["verifier"] == model.verifier.origin.training
 
 
 def test_the_old_command_prints_licences_as_before(file: Path) -> None:

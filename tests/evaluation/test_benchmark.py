@@ -12,12 +12,15 @@ import pytest
 import tiny as tiny_family
 import torch
 from click.testing import CliRunner
+from two_stage import tiny_two_stage
 
-from wakeword.audio.files import save_audio
+from wakeword.audio.files import load_audio, save_audio
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.cli import main
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.evaluation import benchmark
+from wakeword.evaluation.scoring import model_logits
+from wakeword.model.file import save_model
 
 
 def test_every_full_block_is_fed_once_after_a_second_of_warm_up() -> None:
@@ -96,7 +99,29 @@ def test_bench_as_a_table_and_as_json(model_file: Path, monkeypatch: pytest.Monk
     names = ["this model", "the same over a sliding window", "a peer"]
     assert [each["engine"] for each in values["engines"]] == names
     assert values["stream_difference"] <= 1e-4 and values["memory_mb"] > 1
-    assert values["streams_per_core"] > 0
+    assert values["streams_per_core"] > 0 and "two_stage" not in values
+
+
+def test_bench_of_two_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "installed_peers", dict)
+    model = tiny_two_stage()
+    save_model(model, tmp_path / "two.wakeword")
+    save_audio(tmp_path / "long.wav", tiny_family.synthetic_audio(20.0))
+    command = ["bench", str(tmp_path / "two.wakeword"), "--audio", str(tmp_path / "long.wav")]
+    values = json.loads(CliRunner().invoke(main, [*command, "--json"]).stdout)
+    costs = values["two_stage"]
+    assert [each["engine"] for each in values["engines"]] == ["this model"]
+    counts = [sum(p.numel() for p in each.parameters()) for each in (model.gate, model.verifier)]
+    assert [costs["gate_parameters"], costs["verifier_parameters"]] == counts
+    assert values["parameters"] == sum(counts)
+    samples = load_audio(tmp_path / "long.wav")
+    calls = len(model.calls(model_logits(model.gate, [samples])))
+    assert calls > 5 and costs["calls_per_hour"] == pytest.approx(calls * 180)
+    added = costs["verification_ms"] / 1000 * calls * 180 / 3600
+    assert costs["real_time_factor"] == pytest.approx(costs["gate_real_time_factor"] + added)
+    assert values["stream_difference"] <= 1e-4
+    shown = CliRunner().invoke(main, command)
+    assert shown.exit_code == 0 and "ms a call" in " ".join(shown.output.split())
 
 
 def test_bench_on_a_recording(model_file: Path, tmp_path: Path) -> None:

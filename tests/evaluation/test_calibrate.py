@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import tiny as tiny_family
 from click.testing import CliRunner
+from two_stage import tiny_two_stage
 
-from wakeword.audio.files import save_audio
+from wakeword.audio.files import load_audio, save_audio
 from wakeword.cli import main
 from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
+from wakeword.detection.detector import Detector
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics
@@ -27,8 +29,10 @@ from wakeword.evaluation.calibrate import (
     recordings_hash,
 )
 from wakeword.evaluation.results import ScoredStream
-from wakeword.evaluation.threshold import CalibratedThreshold
+from wakeword.evaluation.threshold import CalibratedThreshold, sigmoid
+from wakeword.model.cascade import CLOSED_LOGIT
 from wakeword.model.file import load_model, save_model
+from wakeword.model.two_stage import TwoStageModel
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,24 @@ def test_an_extrapolated_threshold_is_capped_by_the_keywords(
         thresholds = dict.fromkeys(trained.keywords, replace(fitted, hours=hours))
         capped = cap_extrapolated_threshold(trained, thresholds, [stream])
         assert capped == pytest.approx(dict.fromkeys(trained.keywords, score))
+
+
+def test_clips_that_the_gate_does_not_let_through_do_not_lower_a_threshold() -> None:
+    """No threshold detects them: the cap is that of the other clips."""
+    model = tiny_two_stage(("alexa",))
+    logits = np.full((1000, 1), CLOSED_LOGIT)
+    logits[50:500:100] = 3.0  # 5 of 10 clips reach the verifier
+    bounds = [(at * model.frame_s, (at + 5) * model.frame_s) for at in range(48, 1000, 100)]
+    segments = tuple(KeywordSegment("alexa", *times) for times in bounds)
+    stream = ScoredStream("clean", logits, segments, 0.1)
+    fitted = CalibratedThreshold(
+        sigmoid(9.0), metrics.Estimate(0.5, 0.0, 1.0), 0, 1.0, sigmoid(1.0)
+    )
+    capped = cap_extrapolated_threshold(model, {"alexa": fitted}, [stream])
+    assert capped == pytest.approx({"alexa": sigmoid(3.0)})
+    without_events = replace(fitted, highest=0.0, hours=0.05)
+    capped = cap_extrapolated_threshold(model, {"alexa": without_events}, [stream])
+    assert capped == pytest.approx({"alexa": sigmoid(3.0)})
 
 
 def run(*arguments: object) -> str:
@@ -139,6 +161,30 @@ def test_keyword_clips_choose_smoothing_and_refractory_time(file: Path) -> None:
     assert point.smoothing_s in SMOOTHING_S and "of 7 recordings" in point.provenance
     run("calibrate", file, "--negatives", file.parent / "evenings", "--data", file.parent / "data")
     assert load_model(file).operating_point == point
+
+
+def test_two_stages_are_calibrated_by_their_final_scores(tmp_path: Path) -> None:
+    """The command stores a threshold of the final score, and leaves smoothing and gate alone."""
+    path, model = tmp_path / "two.wakeword", tiny_two_stage()
+    save_model(model, path)
+    for i in range(4):
+        save_audio(tmp_path / "evenings" / f"{i}.flac", tiny_family.synthetic_audio(30.0, seed=i))
+    for number, word in enumerate(model.keywords):
+        for i in range(3):
+            clip = tiny_family.synthetic_audio(1.0, seed=10 * number + i)
+            save_audio(tmp_path / "data" / "dev" / word / f"{i}.wav", clip)
+    recordings = ("--negatives", tmp_path / "evenings", "--data", tmp_path / "data")
+    run("calibrate", path, *recordings, "--false-accepts-per-hour", "60")
+    calibrated = load_model(path)
+    assert isinstance(calibrated, TwoStageModel)
+    point = calibrated.operating_point
+    assert point.smoothing_s == model.frame_s and "60 false accepts" in point.provenance
+    assert calibrated.cascade.config == model.cascade.config
+    audio = [load_audio(file) for file in sorted((tmp_path / "evenings").iterdir())]
+    for keyword, threshold in point.thresholds.items():
+        assert threshold != model.operating_point.thresholds[keyword]
+    found = [each for samples in audio for each in Detector(calibrated).feed(samples)]
+    assert len(found) <= 2 * len(model.keywords) + 2  # 60 per hour and keyword, in two minutes
 
 
 def test_without_recordings_there_is_nothing_to_calibrate_on(file: Path) -> None:

@@ -14,6 +14,7 @@ from wakeword.evaluation.conditions import (
     NARROW,
     QUIET,
     ROOMS,
+    TALKER,
     all_conditions,
     conditions_by_name,
     noisy,
@@ -27,7 +28,8 @@ RIRS = [np.float32([1.0]), np.float32([1.0, 0.5])]
 def test_conditions_are_those_that_the_data_has_recordings_for(data: Dataset) -> None:
     names = [condition.name for condition in all_conditions(data)]
     assert names == [
-        *("clean", "10 dB", "5 dB", "0 dB", "near room", "far room", "30 dB quieter", "8 kHz")
+        *("clean", "10 dB", "5 dB", "0 dB", "talker", "near room", "far room"),
+        *("30 dB quieter", "8 kHz"),
     ]
     more = [condition.name for condition in all_conditions(data, by_noise=True)]
     assert set(more) - set(names) == {f"{s} dB {n}" for s in (10, 5, 0) for n in ("hum", "fan")}
@@ -56,6 +58,16 @@ def test_rooms_and_noises_are_chosen_by_the_generator() -> None:
     rotations = {tuple(np.roll(noise, k).tolist()) for noise in NOISES for k in range(3)}
     assert drawn == rotations
     assert all(acoustics.snr_db == 5.0 and acoustics.fits_peaks for acoustics in noises)
+
+
+def test_the_noise_of_a_talker_is_speech_without_a_pause() -> None:
+    talkers = [np.full(30, 0.5, dtype=np.float32), np.full(45, -0.1, dtype=np.float32)]
+    acoustics = TALKER.acoustics(100, talkers, [], np.random.default_rng(0))
+    assert acoustics.noise is not None and acoustics.noise.shape == (100,)
+    assert acoustics.snr_db == 5.0 and acoustics.fits_peaks
+    assert set(acoustics.noise.round(4)) == {1.0, -1.0}  # every talker at the same level
+    alone = TALKER.acoustics(100, [], [], np.random.default_rng(0))  # no negatives: synthetic noise
+    assert alone.noise is not None and len(set(alone.noise.round(4))) > 10
 
 
 def test_noise_is_synthetic_where_the_data_has_none() -> None:

@@ -10,6 +10,7 @@ import pytest
 import tiny as tiny_family
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from two_stage import tiny_two_stage
 
 from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
@@ -23,7 +24,7 @@ from wakeword.evaluation.evaluator import (
     keyword_result,
 )
 from wakeword.evaluation.metrics import DetPoint
-from wakeword.evaluation.results import KeywordResult, ScoredStream
+from wakeword.evaluation.results import KeywordResult, ScoredStream, VerifierCalls
 from wakeword.evaluation.test_streams import CONFUSABLES, Stream
 from wakeword.model.network import WakeWordModel
 
@@ -155,3 +156,29 @@ def test_shifting_all_scores_changes_no_rate(
     assert [(p.misses, p.false_accepts) for p in before.operating_points.values() if p] == [
         (p.misses, p.false_accepts) for p in after.operating_points.values() if p
     ]
+
+
+def test_gate_recall_counts_the_clips_at_which_the_verifier_is_called(scored: Scored) -> None:
+    model, positives, negatives = scored
+    assert keyword_result(model, 0, positives, negatives).gate_recall is None
+    # segments are 1.0-1.5, 5.0-5.5 and 9.0-9.5 s; a call counts until 0.8 s after the end
+    times_s, reached = np.array([0.9, 2.3, 6.4, 9.1]), np.array([[1], [1], [1], [0]], dtype=bool)
+    called = replace(positives, calls=VerifierCalls(times_s, reached))
+    result = keyword_result(model, 0, called, negatives)
+    assert result.called == 1 and result.gate_recall is not None
+    assert result.gate_recall.value == pytest.approx(1 / 3)
+
+
+def test_an_evaluation_of_two_stages_counts_calls_and_candidates(data: Dataset) -> None:
+    data = replace(data, negatives=8 * data.negatives)
+    model = tiny_two_stage(("alexa",))
+    result = evaluate(model, data, conditions=[CLEAN])
+    assert result.calls is not None and result.calls.hours == result.negative_hours
+    assert 0 < result.calls.candidates["alexa"] <= result.calls.calls
+    rate = result.calls.calls_per_hour
+    assert rate.value == pytest.approx(result.calls.calls / result.negative_hours)
+    assert [each.called for each in result.results] in ([0], [1])
+    shut = tiny_two_stage(("alexa",), gate_threshold=1.0)
+    never = evaluate(shut, data, conditions=[CLEAN])
+    assert never.calls is not None and never.calls.calls == 0 == never.results[0].called
+    assert evaluate(model.gate, data, conditions=[CLEAN]).calls is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from evaluations import evaluation, full_evaluation
+from evaluations import evaluation, full_evaluation, two_stage_evaluation
 
 from wakeword.evaluation.report.html import write_html_report
 from wakeword.evaluation.results import Evaluation
@@ -42,3 +42,9 @@ def test_confusable_phrases_are_shown_where_there_are_any(
 ) -> None:
     shown = "<h2>Confusable phrases</h2>" in page(result, tmp_path)
     assert shown == bool(result.confusables)
+
+
+def test_the_gate_is_reported_for_two_stages_alone(tmp_path: Path) -> None:
+    text = page(two_stage_evaluation(), tmp_path)
+    assert "<h2>Gate</h2>" in text and "12.0 times per hour" in text and ">69.9–97.2<" in text
+    assert "<h2>Gate</h2>" not in page(full_evaluation(), tmp_path)

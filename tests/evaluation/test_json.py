@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from evaluations import evaluation, full_evaluation
+import pytest
+from evaluations import evaluation, full_evaluation, two_stage_evaluation
 
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.json import evaluation_as_dict
@@ -54,3 +55,15 @@ def test_comparisons_are_added_on_request() -> None:
     assert compared == [
         {"keyword": "alexa", "condition": "clean", "only_first": 1, "only_second": 0, "p": 1.0}
     ]
+
+
+def test_two_stages_add_the_calls_of_the_verifier() -> None:
+    values = json.loads(json.dumps(evaluation_as_dict(two_stage_evaluation())))
+    calls = values["verifier_calls"]
+    assert (calls["calls"], calls["calls_per_hour"]) == (48, 12.0)
+    assert calls["calls_per_hour_interval"] == pytest.approx([8.85, 15.91], abs=0.01)
+    assert calls["candidates"] == {"alexa": 20} and calls["candidates_per_hour"] == {"alexa": 5.0}
+    (row,) = values["rows"]
+    assert row["gate_recall"] == 0.9
+    assert row["gate_recall_interval"] == pytest.approx([0.699, 0.972], abs=1e-3)
+    assert "verifier_calls" not in evaluation_as_dict(full_evaluation())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from evaluations import evaluation, full_evaluation, keyword_result
 
-from wakeword.evaluation.results import Evaluation
+from wakeword.evaluation.results import Evaluation, VerifierCalls
 
 
 def test_misses_are_counted_by_speaker() -> None:
@@ -49,3 +50,14 @@ def test_a_label_names_the_keyword_where_there_are_several() -> None:
 def test_hours_support_rates_of_one_event_or_more() -> None:
     assert evaluation([True], hours=2.0).supports(0.5)
     assert not evaluation([True], hours=1.9).supports(0.5)
+
+
+def test_calls_that_follow_one_another_are_one_candidate() -> None:
+    times_s = np.array([1.0, 1.2, 1.4, 3.0, 9.0, 10.5])
+    reached = np.array([[1, 0], [1, 0], [0, 1], [1, 0], [1, 1], [0, 1]], dtype=bool)
+    calls = VerifierCalls(times_s, reached)
+    assert calls.times_of(0) == [1.0, 1.2, 3.0, 9.0]
+    assert [calls.count_candidates(k, 1.0) for k in (0, 1)] == [3, 3]
+    assert [calls.count_candidates(k, 2.0) for k in (0, 1)] == [2, 2]
+    none = VerifierCalls(np.zeros(0), np.zeros((0, 2), dtype=bool))
+    assert none.count_candidates(0, 1.0) == 0

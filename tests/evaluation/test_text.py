@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
-from evaluations import evaluation, full_evaluation
+from evaluations import evaluation, full_evaluation, two_stage_evaluation
 from rich.console import Console, RenderableType
 
-from wakeword.evaluation.benchmark import Benchmark, EngineCost
+from wakeword.evaluation.benchmark import Benchmark, EngineCost, TwoStageCost
 from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.metrics import Estimate
 from wakeword.evaluation.report.text import (
@@ -51,6 +51,14 @@ def test_an_evaluation_without_extras_is_a_table_and_its_limit() -> None:
     assert "by source" not in text and "confusable" not in text and "false accept:" not in text
 
 
+def test_the_gate_is_shown_for_two_stages_alone() -> None:
+    text = " ".join(printed(render_evaluation(two_stage_evaluation())).split())
+    assert "gate recall" in text and "90.0 % (69.9–97.2)" in text
+    assert "gate: the verifier is called 12.0 times per hour of negatives" in text
+    assert "candidates per hour: 'alexa' 5.0" in text
+    assert "gate" not in printed(render_evaluation(full_evaluation()))
+
+
 def test_a_comparison_counts_the_clips_that_one_model_missed() -> None:
     first, second = evaluation([True] * 8 + [False] * 12), evaluation([False] * 20)
     text = printed([render_comparison("a.wakeword", first, "b.wakeword", second)])
@@ -76,4 +84,16 @@ def test_a_benchmark_shows_engines_relative_to_the_model() -> None:
     text = printed(render_benchmark(benchmark, 6_000_000))
     assert "a peer" in text and "2.50" in text and "4.00 ms" in text
     assert "1.5 M parameters, file 6.0 MB; process 300 MB" in text
-    assert "one core would keep up with 80" in text
+    assert "one core would keep up with 80" in text and "verifier" not in text
+
+
+def test_a_benchmark_of_two_stages_shows_each() -> None:
+    cost = TwoStageCost(1_100_000, 7_700_000, 0.004, 90.0, 240.0)
+    engines = (EngineCost("this model", 0.01, 1.0, 2.0),)
+    benchmark = Benchmark(
+        *("a + b", "chunked", 60.0, 8_800_000, 300.0, 152.5, 80.0, 1e-6), engines, cost
+    )
+    text = " ".join(printed(render_benchmark(benchmark, 6_000_000)).split())
+    assert "gate: 1.1 M parameters, real-time factor 0.0040" in text
+    assert "verifier: 7.7 M parameters, 90 ms a call, 240 calls per hour" in text
+    assert "both: real-time factor 0.0100" in text  # 0.004 + 0.09 s · 240 / 3600 s

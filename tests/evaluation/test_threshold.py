@@ -60,3 +60,22 @@ def test_peaks_are_the_events_of_the_trigger() -> None:
         counted = int((events >= logit).sum())
         assert counted > 0
         assert abs(len(triggered) - counted) <= 0.1 * counted + 1
+
+
+@pytest.mark.parametrize(
+    ("events", "hours", "logit", "counted"),
+    [
+        ([2.0], 1.0, 2.0, 0),  # none is allowed at 0.5 per hour
+        ([1.0, 2.0], 1.0, 2.0, 0),
+        ([1.0, 2.0], 2.0, 1.0, 1),  # one is
+        ([1.0, 2.0], 4.0, 0.0, 2),
+        ([-3.0, -2.0], 1.0, 0.0, 0),
+    ],
+)
+def test_one_or_two_events_are_counted(
+    events: list[float], hours: float, logit: float, counted: int
+) -> None:
+    fitted = fit_threshold(np.array(events), hours, 0.5)
+    assert fitted.threshold == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
+    assert fitted.highest == pytest.approx(1 / (1 + np.exp(-events[-1])))
+    assert fitted.counted == counted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import struct
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import pytest
 import safetensors.torch
 import tiny as tiny_family
 import torch
-from hostile_files import Trap, check_rejected
+from hostile_files import JSON, About, Trap, check_rejected, contents, drop, put, rewrite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,18 +23,6 @@ from wakeword.errors import CheckpointError
 from wakeword.model.file import load_model, save_model
 
 SOUND = torch.from_numpy(tiny_family.synthetic_audio(2.0))[None]
-
-About = dict[str, Any]
-
-
-def contents(path: Path) -> tuple[dict[str, torch.Tensor], About]:
-    with safetensors.safe_open(path, framework="pt") as file:
-        return safetensors.torch.load_file(path), json.loads(file.metadata()["wakeword"])
-
-
-def rewrite(path: Path, about: object, tensors: dict[str, torch.Tensor]) -> None:
-    text = about if isinstance(about, str) else json.dumps(about)
-    safetensors.torch.save_file(tensors, path, {"wakeword": text})
 
 
 # ---------------------------------------------------------------- the file
@@ -188,24 +175,6 @@ def test_hostile_metadata_is_rejected(model_file: Path, text: str) -> None:
     rejects(model_file)
 
 
-def put(*keys: str, value: object) -> Callable[[About], None]:
-    def change(about: About) -> None:
-        for key in keys[:-1]:
-            about = about[key]
-        about[keys[-1]] = value
-
-    return change
-
-
-def drop(*keys: str) -> Callable[[About], None]:
-    def change(about: About) -> None:
-        for key in keys[:-1]:
-            about = about[key]
-        del about[keys[-1]]
-
-    return change
-
-
 CHANGES = {
     **{
         f"no {key}": drop(key)
@@ -332,13 +301,6 @@ def test_flipped_bytes_are_rejected_or_harmless(model_file: Path, data: st.DataO
     loads_or_is_rejected(model_file)
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
-    ),
-    max_leaves=5,
-)
 PLACES = [
     ("keywords",),
     ("origin",),

@@ -10,13 +10,14 @@ import pytest
 import tiny as tiny_family
 import training
 from click.testing import CliRunner
+from two_stage import tiny_two_stage
 
 from wakeword.cli import main
 from wakeword.data.readers import read_dataset
 from wakeword.data.writer import write_manifest
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.model.file import load_model, save_model
-from wakeword.model.provenance import licence_notice
+from wakeword.model.provenance import joint_origin, licence_notice
 
 
 def said(*arguments: object) -> str:
@@ -82,6 +83,16 @@ def test_the_notice_of_random_weights_names_no_checkpoint() -> None:
     origin = {"encoder": "x", "licence": "MIT", "encoder_sha256": "", "training": {}}
     notice = licence_notice(origin)
     assert "trained from random weights" in notice and "SHA-256" not in notice
+
+
+def test_the_origin_of_two_stages_names_both() -> None:
+    model = tiny_two_stage()
+    joined = joint_origin(model.gate.origin, model.verifier.origin)
+    assert (joined.encoder, joined.licence) == ("tiny-gate + tiny", "Apache-2.0 + MIT")
+    assert joined.encoder_sha256 == f"{'1' * 64} + {'0' * 64}" and joined.head == "conv"
+    assert joined.training["verifier"] == model.verifier.origin.training
+    scratch = replace(model.gate.origin, encoder_sha256="")
+    assert joint_origin(scratch, model.verifier.origin).encoder_sha256 == "0" * 64
 
 
 def test_damaged_provenance_is_rejected(tiny: EncoderSpec, tmp_path: Path) -> None:

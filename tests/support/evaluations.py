@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from wakeword.data.clip import Clip
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.results import (
     FALSE_ACCEPT_RATES,
+    CallResult,
     ClipResult,
     ConfusableResult,
     Evaluation,
@@ -52,3 +54,11 @@ def full_evaluation() -> Evaluation:
         (SourceResult("radio", 8, 3.0, 1, 1), SourceResult("street", 4, 1.0, 0, 0)),
         (ConfusableResult("alexa", 20, 1),),
     )
+
+
+def two_stage_evaluation() -> Evaluation:
+    """Of a two-stage model: the verifier is called 48 times in 4 h, and at 18 of 20 clips."""
+    whole = evaluation([True] + [False] * 19)
+    (result,) = whole.results
+    calls = CallResult(48, {"alexa": 20}, whole.negative_hours)
+    return replace(whole, results=(replace(result, called=18),), calls=calls)

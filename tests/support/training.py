@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -57,6 +58,24 @@ def arguments(data: Path, weights: Path, output: Path, work: Path, *more: str) -
     """Arguments of a training that takes seconds."""
     fixed = ["--encoder", "tiny", "--hours", "0.1", "--epochs", "4", "--work", str(work)]
     return ["train", str(data), "-o", str(output), "--weights", str(weights), *fixed, *more]
+
+
+def process(arguments: list[str], *launcher: str) -> subprocess.Popen[bytes]:
+    """A process that runs this file with some arguments, started by a launcher."""
+    script = Path(__file__)
+    environment = {**os.environ, "PYTHONPATH": str(script.parents[2])}
+    return subprocess.Popen(
+        [sys.executable, *launcher, str(script), *arguments],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finish(running: subprocess.Popen[bytes]) -> None:
+    """Wait for a process; it must succeed."""
+    _, errors = running.communicate()
+    assert running.returncode == 0, errors.decode()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,24 @@ def test_acoustics_are_drawn_from_shares_and_ranges() -> None:
         if acoustics.band_hz:
             low_hz, high_hz = acoustics.band_hz
             assert 60 <= low_hz <= 350 and 3000 <= high_hz <= 7500
+
+
+def test_a_share_of_the_noises_is_competing_speech() -> None:
+    talker = np.full(4000, 0.25, dtype=np.float32)  # at an RMS of 1 it is constant
+    config = AugmentConfig(noise_share=0.5, talker_share=0.4, room_share=0.0)
+
+    def drawn(config: AugmentConfig, talkers: list[Samples]) -> float:
+        augmenter = Augmenter(config, [NOISE], [], talkers)
+        acoustics = [augmenter.draw_acoustics(16_000, rng(seed)) for seed in range(300)]
+        noises = [each.noise for each in acoustics if each.snr_db < 30]
+        speech = [noise for noise in noises if noise is not None and np.all(noise == 1.0)]
+        assert {noise.shape for noise in speech} <= {(16_000,)}
+        return len(speech) / len(noises)
+
+    assert drawn(config, [talker]) == pytest.approx(0.4, abs=0.1)
+    assert drawn(replace(config, talker_share=1.0), [talker]) == 1.0
+    assert drawn(replace(config, talker_share=0.0), [talker]) == 0.0
+    assert drawn(config, []) == 0.0  # without recordings of speech there is none
 
 
 def test_masks_are_stripes_of_the_mean() -> None:

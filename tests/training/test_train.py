@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,7 @@ import torch
 import training
 from click.testing import CliRunner, Result
 from safetensors import safe_open
+from training import finish, process
 
 from wakeword.cli import main, training_options
 from wakeword.data.readers import read_dataset
@@ -44,22 +43,6 @@ def weights(tmp_path: Path) -> Path:
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
-
-
-def process(arguments: list[str], *launcher: str) -> subprocess.Popen[bytes]:
-    script = Path(training.__file__)
-    environment = {**os.environ, "PYTHONPATH": str(script.parents[2])}
-    return subprocess.Popen(
-        [sys.executable, *launcher, str(script), *arguments],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-
-
-def finish(running: subprocess.Popen[bytes]) -> None:
-    _, errors = running.communicate()
-    assert running.returncode == 0, errors.decode()
 
 
 def test_training_gives_a_model_that_detects_the_keyword(

@@ -47,6 +47,9 @@ def bench(
     (pvporcupine==1.9.5, pyopen-wakeword). Processor time depends on the machine and its load:
     compare the ratios.
 
+    Of a two-stage model, each stage is measured too: the gate, a call of the verifier, and both at
+    the calls per hour of the audio. Noise causes few calls: give --audio.
+
     \b
     Examples:
       wakeword bench alexa.wakeword

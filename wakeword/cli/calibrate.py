@@ -43,7 +43,8 @@ def calibrate(
 
     The threshold is stored in the model file together with its provenance; `listen` and `detect`
     use it. The more hours without the keyword, the narrower the interval: an evening in your own
-    living room is worth more than any corpus.
+    living room is worth more than any corpus. Of a two-stage model it is the threshold of the
+    final score; the gate stays as it is.
 
     \b
     Examples:

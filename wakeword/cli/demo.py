@@ -34,7 +34,7 @@ from wakeword.detection.detector import Detector
 from wakeword.errors import ConfigError
 from wakeword.evaluation.report.plots import save_det_plot
 from wakeword.model.file import load_model, save_model
-from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import AnyModel
 from wakeword.training.train import train
 from wakeword.tts.kokoro import fetch_kokoro_voices
 from wakeword.tts.voices import list_voices
@@ -127,7 +127,7 @@ def _show_data(data: Dataset) -> None:
     click.echo(f"in {data.root}")
 
 
-def _train(data: Dataset, keyword: str, seed: int, output: Path, file: Path) -> WakeWordModel:
+def _train(data: Dataset, keyword: str, seed: int, output: Path, file: Path) -> AnyModel:
     with progress_display() as progress:
         trained = train(
             data, [keyword], train_config(seed), work_dir=output / "work", progress=progress
@@ -151,7 +151,7 @@ def _show_measurement(measurement: Measurement) -> None:
         click.echo(line)
 
 
-def _listen(model: WakeWordModel, recording: Recording) -> list[RecordingEvent]:
+def _listen(model: AnyModel, recording: Recording) -> list[RecordingEvent]:
     click.echo(f"{recording.seconds:.0f} s, block by block as from a microphone:")
     events = []
     for event in listen(Detector(model), recording):

@@ -64,9 +64,12 @@ def eval_(
 ) -> None:
     """Evaluate a model on the held-out part of DATA, as streams, event by event.
 
-    Each keyword clip is tested clean, with added noise, in simulated rooms, 30 dB quieter and
-    band-limited. All other clips of the split make up the stream in which false accepts are
-    counted. Confusable phrases (source "confusable") are counted separately.
+    Each keyword clip is tested clean, with added noise, with a competing talker, in simulated
+    rooms, 30 dB quieter and band-limited. All other clips of the split make up the stream in which
+    false accepts are counted. Confusable phrases (source "confusable") are counted separately.
+
+    Of a two-stage model, the calls of the verifier and the candidates per hour are counted too, and
+    the gate recall: the share of the keyword clips at which the verifier is called.
 
     \b
     Examples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -16,6 +17,7 @@ from wakeword.errors import ConfigError
 from wakeword.evaluation.report.format import format_file_size
 from wakeword.evaluation.report.plots import save_det_plot
 from wakeword.model.file import load_model, save_model
+from wakeword.model.two_stage import TwoStageModel
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
 from wakeword.training.improve import improve_model, merge_for_plot, read_reviewed
@@ -34,6 +36,7 @@ from wakeword.training.improve import improve_model, merge_for_plot, read_review
 @options.option(
     "--strategy", default="auto", show_default=True, help="Same as in `wakeword train`."
 )
+@training_options.verifier_strategy
 @training_options.epochs
 @training_options.hours
 @options.seed
@@ -44,12 +47,15 @@ def improve(
     data: Path,
     output: Path,
     strategy: str,
+    verifier_strategy: str | None,
     epochs: int,
     hours: float,
     seed: int,
     work_dir: Path | None,
 ) -> None:
     """Continue training a model with labelled clips, and keep the result if it is not worse.
+
+    Of a two-stage model both stages are trained.
 
     REVIEWED is the folder of `wakeword review`, or any manifest of clips with and without the
     keyword. The model is trained on them and on --data; both models are then evaluated on the
@@ -65,12 +71,18 @@ def improve(
     storage.check_writable(output)
     if output.resolve() == file.resolve():
         raise ConfigError(f"{output} is the model itself. Give the new model a name of its own.")
+    model = load_model(file)
+    second = model.verifier.origin.encoder if isinstance(model, TwoStageModel) else None
     config = TrainConfig(
-        strategy=strategy, epochs=epochs, seed=seed, examples=ExampleConfig().with_hours(hours)
+        strategy=strategy,
+        epochs=epochs,
+        seed=seed,
+        examples=ExampleConfig().with_hours(hours),
+        verifier=training_options.verifier_config(second, strategy=verifier_strategy),
     )
     with progress_display() as progress:
         result = improve_model(
-            load_model(file),
+            model,
             assign_splits(read_dataset(data)),
             read_reviewed(reviewed),
             config,
@@ -83,11 +95,15 @@ def improve(
         click.echo(str(change))
     click.echo(f"DET curves of both: {plot}")
     if result.worse:
-        click.echo(
-            f"Refused: the new model is worse on held-out speech. {file} is unchanged, and "
-            f"{output} was not written. Are the labels in {reviewed} right?",
-            err=True,
-        )
-        sys.exit(1)
+        _refuse(file, reviewed, output)
     save_model(result.trained.model, output)
     click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")
+
+
+def _refuse(file: Path, reviewed: Path, output: Path) -> NoReturn:
+    click.echo(
+        f"Refused: the new model is worse on held-out speech. {file} is unchanged, and "
+        f"{output} was not written. Are the labels in {reviewed} right?",
+        err=True,
+    )
+    sys.exit(1)

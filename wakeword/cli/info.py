@@ -25,8 +25,9 @@ def info(file: Path, as_json: bool) -> None:
     """Show what FILE, a model or an exported one (.onnx), holds.
 
     Keywords, thresholds and where they come from, smoothing and refractory time, encoder, head,
-    size, the training, and the licences of encoder and recordings. Licences of recordings are those
-    that the data stated: a column `licence` of its manifest.
+    size, the training, and the licences of encoder and recordings; of a two-stage model, each stage
+    and how they are combined. Licences of recordings are those that the data stated: a column
+    `licence` of its manifest.
 
     \b
     Examples:
@@ -64,23 +65,45 @@ def _table(described: ModelInfo) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    training = described.training
     for keyword, threshold in described.thresholds.items():
         table.add_row("keyword", f"'{keyword}', detected at scores of {threshold:.4f} or more")
     rows = {
         "threshold source": described.threshold_provenance or "not recorded",
         "smoothing": f"{described.smoothing_s:g} s",
         "refractory time": f"{described.refractory_s:g} s",
-        "encoder": f"{described.encoder}, streaming: {described.streaming}",
-        "head": described.head,
+        **_stage_rows(described),
         "look-ahead": f"{described.look_ahead_ms:.0f} ms",
         "parameters": f"{described.parameters:,}" if described.parameters else "not recorded",
         "file": f"{described.file}, {format_file_size(described.size_bytes)}, {described.format}",
-        "training": _training_summary(training),
     }
+    if not described.by_stage:
+        rows["training"] = _training_summary(described.training)
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def _stage_rows(described: ModelInfo) -> dict[str, str]:
+    """Return what is shown of encoders and heads, and of how two stages are combined."""
+    rows = {}
+    for name, stage in described.by_stage.items():
+        size = f", {stage.parameters:,} parameters" if stage.parameters else ""
+        rows[name] = f"{stage.encoder}, streaming: {stage.streaming}, head: {stage.head}{size}"
+        rows[f"{name} training"] = _training_summary(stage.training)
+    if not rows:
+        encoder = f"{described.encoder}, streaming: {described.streaming}"
+        rows = {"encoder": encoder, "head": described.head}
+    cascade = described.cascade
+    if cascade:
+        rows["verifier called"] = ", ".join(
+            f"'{keyword}' at gate scores of {threshold:.4f} or more"
+            for keyword, threshold in cascade["gate_thresholds"].items()
+        )
+        rows["final logit"] = (
+            f"{cascade['gate_weight']:g} · gate + {cascade['verifier_weight']:g} · verifier "
+            f"{cascade['bias']:+g}"
+        )
+    return rows
 
 
 def _training_summary(training: Mapping[str, Any]) -> str:

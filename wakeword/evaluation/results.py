@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.detection.trigger import Scores
@@ -22,6 +23,33 @@ FALSE_ACCEPT_RATES = (0.1, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
+class VerifierCalls:
+    """The calls of the verifier of a two-stage model in one stream, in order.
+
+    Attributes:
+        times_s: (calls,) of each call, in seconds of the stream.
+        reached: (calls, keywords): whether the gate's score of a keyword reached its threshold.
+    """
+
+    times_s: npt.NDArray[np.float64]
+    reached: npt.NDArray[np.bool_]
+
+    def times_of(self, k: int) -> list[float]:
+        """Return the times of the calls for keyword `k`, in seconds."""
+        return [float(time_s) for time_s in self.times_s[self.reached[:, k]]]
+
+    def count_candidates(self, k: int, refractory_s: float) -> int:
+        """Return the number of candidates of keyword `k`.
+
+        Calls for a keyword that follow one another within the refractory time are one candidate.
+        """
+        times_s = self.times_of(k)
+        return sum(
+            not i or time_s - times_s[i - 1] > refractory_s for i, time_s in enumerate(times_s)
+        )
+
+
+@dataclass(frozen=True)
 class ScoredStream:
     """A test stream with the logits that a model gave for it.
 
@@ -30,6 +58,7 @@ class ScoredStream:
         segments: where each keyword is spoken, in stream time.
         hours: of audio.
         pieces: start of each clip in seconds, with the clip; () where it is not needed.
+        calls: of the verifier; None for a model of one stage.
     """
 
     name: str
@@ -37,6 +66,7 @@ class ScoredStream:
     segments: tuple[KeywordSegment, ...]
     hours: float
     pieces: tuple[tuple[float, Clip], ...] = ()
+    calls: VerifierCalls | None = None
 
     def segments_of(self, keyword: str) -> list[KeywordSegment]:
         """Return the segments in which one keyword is spoken, in stream order."""
@@ -71,6 +101,8 @@ class KeywordResult:
         curve: the DET curve, over a fixed grid of thresholds.
         shipped: at the threshold that the model file holds.
         clip_results: outcome of each clip.
+        called: clips at which the verifier was called for the keyword, from its start until
+            `HIT_TOLERANCE_S` after its end; None for a model of one stage.
     """
 
     keyword: str
@@ -80,6 +112,12 @@ class KeywordResult:
     curve: tuple[DetPoint, ...]
     shipped: DetPoint
     clip_results: tuple[ClipResult, ...] = ()
+    called: int | None = None
+
+    @property
+    def gate_recall(self) -> Estimate | None:
+        """Share of the clips at which the verifier was called; None for a model of one stage."""
+        return None if self.called is None else metrics.wilson(self.called, self.clips)
 
     def misses_by_speaker(self) -> dict[str, tuple[int, int]]:
         """Return {speaker: (clips missed, clips)} at the stored threshold.
@@ -167,6 +205,34 @@ class ConfusableResult:
 
 
 @dataclass(frozen=True)
+class CallResult:
+    """How often a two-stage model called its verifier in the stream of negatives.
+
+    Attributes:
+        calls: of the verifier, for whichever keyword.
+        candidates: by keyword; see `VerifierCalls.count_candidates`.
+        hours: of negatives.
+    """
+
+    calls: int
+    candidates: Mapping[str, int]
+    hours: float
+
+    @property
+    def calls_per_hour(self) -> Estimate:
+        """Calls of the verifier per hour, with the Poisson interval."""
+        return metrics.poisson(self.calls, self.hours)
+
+    @property
+    def candidates_per_hour(self) -> dict[str, Estimate]:
+        """Candidates per hour by keyword, with the Poisson interval."""
+        return {
+            keyword: metrics.poisson(count, self.hours)
+            for keyword, count in self.candidates.items()
+        }
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Result of evaluating a model on one split of a data set.
 
@@ -177,6 +243,7 @@ class Evaluation:
         false_accepts: at the stored threshold, in order of time.
         sources: false accepts by source of the negatives.
         confusables: one per keyword, where the data holds confusable phrases.
+        calls: of the verifier in the negatives; None for a model of one stage.
     """
 
     results: tuple[KeywordResult, ...]
@@ -185,6 +252,7 @@ class Evaluation:
     false_accepts: tuple[FalseAccept, ...] = ()
     sources: tuple[SourceResult, ...] = ()
     confusables: tuple[ConfusableResult, ...] = ()
+    calls: CallResult | None = None
 
     @property
     def keywords(self) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ import torch
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.loader import ClipLoader
 from wakeword.detection.trigger import Scores
-from wakeword.evaluation.results import ScoredStream
+from wakeword.evaluation.results import ScoredStream, VerifierCalls
 from wakeword.evaluation.test_streams import Stream, StreamReader, join_blocks
+from wakeword.model.cascade import CLOSED_LOGIT
 from wakeword.model.network import WakeWordModel
 from wakeword.model.two_stage import AnyModel, TwoStageModel
 from wakeword.parallel import Executor, JobBatch, JobProgress, LocalExecutor
@@ -66,9 +67,9 @@ def _score_part(
     loader = ClipLoader()
     _, part = job
     reader = StreamReader(part, loader, lambda *_: report(1))
-    logits = model_logits(model, reader)
+    logits, calls = _score(model, reader)
     scored = ScoredStream(
-        part.name, logits, tuple(reader.segments), reader.hours, tuple(reader.pieces)
+        part.name, logits, tuple(reader.segments), reader.hours, tuple(reader.pieces), calls
     )
     return scored, loader.broken
 
@@ -91,7 +92,23 @@ def _join_parts(parts: Sequence[ScoredStream], frame_s: float) -> ScoredStream:
             for part, by in zip(parts, shifts_s, strict=True)
             for at, clip in part.pieces
         ),
+        _join_calls([part.calls for part in parts], shifts_s),
     )
+
+
+def _join_calls(
+    parts: Sequence[VerifierCalls | None], shifts_s: Sequence[float]
+) -> VerifierCalls | None:
+    """Join the calls of the parts of a stream, if the model has two stages."""
+    shifted = [
+        (calls.times_s + by, calls.reached)
+        for calls, by in zip(parts, shifts_s, strict=True)
+        if calls is not None
+    ]
+    if not shifted:
+        return None
+    times_s, reached = zip(*shifted, strict=True)
+    return VerifierCalls(np.concatenate(times_s), np.concatenate(reached))
 
 
 def model_logits(model: AnyModel, pieces: Iterable[Samples]) -> Scores:
@@ -104,12 +121,21 @@ def model_logits(model: AnyModel, pieces: Iterable[Samples]) -> Scores:
     Returns:
         (frames, keywords) logits.
     """
+    logits, _ = _score(model, pieces)
+    return logits
+
+
+def _score(model: AnyModel, pieces: Iterable[Samples]) -> tuple[Scores, VerifierCalls | None]:
+    """Run a model over one stream; return its logits, and the calls of its second stage."""
     if not isinstance(model, TwoStageModel):
-        return _stage_logits(model, pieces)
+        return _stage_logits(model, pieces), None
     samples = np.concatenate(list(pieces))
     gate = _stage_logits(model.gate, np.split(samples, range(_BLOCK, len(samples), _BLOCK)))
     calls = model.calls(gate)
-    return model.cascade.final_logits(len(gate), calls, model.verify_calls(samples, calls))
+    logits = model.cascade.final_logits(len(gate), calls, model.verify_calls(samples, calls))
+    times_s = np.array([(call.frame + 1) * model.frame_s for call in calls])
+    gated = np.array([call.gate for call in calls]).reshape(-1, len(model.keywords))
+    return logits, VerifierCalls(times_s, gated > CLOSED_LOGIT)
 
 
 @torch.inference_mode()

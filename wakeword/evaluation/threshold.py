@@ -73,20 +73,28 @@ def event_peaks(logits: Scores, smoothing: int, refractory: int) -> Peaks:
 def fit_threshold(events: Peaks, hours: float, per_hour: float) -> CalibratedThreshold:
     """Return the lowest threshold with no more than `per_hour` false accepts per hour expected.
 
+    Fewer than three events are no line; the threshold is then 0.5, or as high as their count
+    requires.
+
     Args:
         events: from `event_peaks`, of all recordings together.
         hours: of these recordings.
         per_hour: false accepts per hour to aim at.
     """
     tail = events[-TAIL:]
+    allowed = int(per_hour * hours)
     if len(tail) < 3:
-        return CalibratedThreshold(0.5, metrics.poisson(len(tail), hours), 0, hours, 0.0)
+        by_count = float(events[-allowed - 1]) + 1e-6 if allowed < len(events) else 0.0
+        chosen = max(0.0, by_count)
+        counted = int((events >= chosen).sum())
+        highest = sigmoid(float(tail[-1])) if len(tail) else 0.0
+        rate = metrics.poisson(len(tail), hours)
+        return CalibratedThreshold(sigmoid(chosen), rate, counted, hours, highest)
     base = float(tail[0])
     excess = tail[1:] - base
     scale = max(float(excess.mean()), 1e-3)
     base_rate = len(excess) / hours
     by_line = base + scale * math.log(max(base_rate / per_hour, 1e-9))
-    allowed = int(per_hour * hours)
     by_count = float(events[-allowed - 1]) + 1e-6 if allowed < len(events) else base
     chosen = max(by_line, by_count)
     expected = base_rate * math.exp(-(chosen - base) / scale)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,9 @@ def _build_model(metadata: Mapping[str, Any]) -> AnyModel:
     if metadata["format"] != TWO_STAGE_FORMAT:
         return _build_stage(metadata)
     gate, verifier = (_build_stage(metadata[stage]) for stage in ("gate", "verifier"))
+    missing = {field.name for field in fields(CascadeConfig)} - set(metadata["cascade"])
+    if missing:
+        raise ValueError(f"a cascade without {min(missing)}")
     cascade = CascadeConfig(**metadata["cascade"])
     point = OperatingPoint(**metadata["operating_point"])
     if metadata["keywords"] != list(gate.keywords):

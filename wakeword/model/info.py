@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,9 +11,12 @@ from wakeword.errors import CheckpointError
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.model.provenance import licence_notice
 
+STAGES = ("gate", "verifier")
+"""Keys of the stages in the metadata of a two-stage model."""
+
 
 class DescribedModel(Protocol):
-    """What is described of a model: a `WakeWordModel` or a `runtime.ExportedModel`."""
+    """What is described of a model: one of `model.two_stage.AnyModel`, or an exported one."""
 
     @property
     def keywords(self) -> tuple[str, ...]: ...
@@ -21,6 +24,25 @@ class DescribedModel(Protocol):
     def operating_point(self) -> OperatingPoint: ...
     @property
     def look_ahead_ms(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class StageInfo:
+    """Description of one stage of a two-stage model.
+
+    Attributes:
+        encoder: name of the encoder.
+        streaming: its streaming mode.
+        head: name of the head.
+        parameters: of the stage; None where the file does not say.
+        training: record of its training.
+    """
+
+    encoder: str
+    streaming: str
+    head: str
+    parameters: int | None
+    training: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,6 +64,10 @@ class ModelInfo:
         parameters: of the model; None where the file does not say.
         origin: everything recorded about how the model was made.
         notice: licence notice that goes with the model.
+        by_stage: the "gate" and the "verifier" of a two-stage model; empty for a single stage, and
+            where the file does not describe them apart.
+        cascade: gate thresholds, weights and times of a two-stage model, as `CascadeConfig` has
+            them; empty for a single stage.
     """
 
     file: str
@@ -58,6 +84,8 @@ class ModelInfo:
     parameters: int | None
     origin: Mapping[str, Any]
     notice: str
+    by_stage: Mapping[str, StageInfo] = field(default_factory=dict)
+    cascade: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -71,8 +99,15 @@ class ModelInfo:
         return training
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the description as a dictionary that `json.dumps` writes."""
-        return {"keywords": list(self.keywords), **asdict(self)}
+        """Return the description as a dictionary that `json.dumps` writes.
+
+        Without contents, "by_stage" and "cascade" are left out.
+        """
+        values = {"keywords": list(self.keywords), **asdict(self)}
+        for name in ("by_stage", "cascade"):
+            if not values[name]:
+                del values[name]
+        return values
 
 
 def describe_model(
@@ -110,9 +145,24 @@ def describe_model(
             parameters or origin["training"].get("parameters"),
             origin,
             licence_notice(origin),
+            {name: _describe_stage(metadata[name]) for name in STAGES if name in metadata},
+            metadata.get("cascade", {}),
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{file}: inconsistent metadata ({error}). "
             "Train it again, or use the version of wakeword that wrote it."
         ) from error
+
+
+def _describe_stage(metadata: Mapping[str, Any]) -> StageInfo:
+    """Describe a stage by its part of the metadata. Raises what wrong metadata cause."""
+    origin = metadata["origin"]
+    training = origin["training"]
+    return StageInfo(
+        origin["encoder"],
+        origin["streaming"],
+        origin["head"],
+        training.get("parameters"),
+        training,
+    )

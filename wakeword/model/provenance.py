@@ -57,7 +57,9 @@ def joint_origin(gate: Origin, verifier: Origin) -> Origin:
     Its training record is the gate's, with that of the verifier under "verifier".
     """
     joined = {
-        name: " + ".join(dict.fromkeys([getattr(gate, name), getattr(verifier, name)]))
+        name: " + ".join(
+            filter(None, dict.fromkeys([getattr(gate, name), getattr(verifier, name)]))
+        )
         for name in ("encoder", "encoder_sha256", "licence", "head")
     }
     record = {**gate.training, "verifier": dict(verifier.training)}

@@ -61,7 +61,7 @@ class TwoStageModel(nn.Module):
         point: OperatingPoint,
     ) -> None:
         super().__init__()
-        _check_stages(gate, verifier)
+        _check_stages(gate, verifier, cascade.smoothing_s)
         self.gate, self.verifier = gate, verifier
         self.keywords = gate.keywords
         self.operating_point = point
@@ -160,7 +160,7 @@ class TwoStageModel(nn.Module):
         return np.concatenate(highest)
 
 
-def _check_stages(gate: WakeWordModel, verifier: WakeWordModel) -> None:
+def _check_stages(gate: WakeWordModel, verifier: WakeWordModel, smoothing_s: float) -> None:
     """Raise ValueError unless two models can be the stages of one."""
     if gate.keywords != verifier.keywords:
         raise ValueError(
@@ -171,6 +171,8 @@ def _check_stages(gate: WakeWordModel, verifier: WakeWordModel) -> None:
         raise ValueError("the verifier's encoder does not take one window at a time")
     if takes_one_window(gate):
         raise ValueError("the gate takes one window at a time, as a verifier does")
+    if verifier.encoder.hop_frames // verifier.head.pool < round(smoothing_s / verifier.frame_s):
+        raise ValueError("the verifier's window is shorter than its logits are smoothed over")
 
 
 def takes_one_window(model: WakeWordModel) -> bool:

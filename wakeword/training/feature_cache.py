@@ -321,6 +321,8 @@ class FeatureCache:
 
     def encode(self, windows: npt.NDArray[np.float32]) -> Tensor:
         """Encode (n, samples), each a stream of its own: (n, U, dim) float16. Nothing is kept."""
+        if not len(windows):
+            return torch.zeros(0, 0, 0, dtype=torch.float16)
 
         @torch.inference_mode()
         def compute(batch: Tensor) -> Tensor:

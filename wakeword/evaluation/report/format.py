@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wakeword.evaluation.metrics import Estimate
+from wakeword.evaluation.results import CallResult
 
 
 def format_percent(share: float, digits: int = 1) -> str:
@@ -49,3 +50,14 @@ def format_count(count: int, total: int, digits: int = 1) -> str:
 def format_file_size(size_bytes: float) -> str:
     """Format the size of a file: "12.3 MB"."""
     return f"{size_bytes / 1e6:.1f} MB"
+
+
+def format_calls(calls: CallResult) -> str:
+    """Format the calls of a verifier: rates per hour of negatives, and candidates by keyword."""
+    candidates = ", ".join(
+        f"'{keyword}' {rate.value:.1f}" for keyword, rate in calls.candidates_per_hour.items()
+    )
+    return (
+        f"the verifier is called {calls.calls_per_hour.value:.1f} times per hour of negatives; "
+        f"candidates per hour: {candidates}"
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from wakeword.evaluation import metrics
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.format import (
+    format_calls,
     format_count,
     format_latency,
     format_percent,
@@ -53,7 +54,7 @@ each condition, and at the threshold stored in the model file. Intervals of 95 %
 {"" if supported else " These hours are too few to show that rate."}</p>
 {html_table(_MISS_COLUMNS, (_miss_row(evaluation, result) for result in evaluation.results))}
 {embed_png(png.getvalue(), "Miss rate against false accepts per hour")}
-{_comparison(evaluation, *other) if other else ""}
+{_comparison(evaluation, *other) if other else ""}{_gate(evaluation)}
 <h2>Latency</h2>
 <p>From the end of the keyword to its detection, at the stored threshold.</p>
 {html_table(_LATENCY_COLUMNS, (_latency_row(evaluation, each) for each in evaluation.results))}
@@ -76,6 +77,7 @@ _MISS_COLUMNS = (
 )
 _LATENCY_COLUMNS = ("condition", "median", "95th percentile")
 _SOURCE_COLUMNS = ("source", "clips", "hours", "false accepts", "clips with false accepts")
+_GATE_COLUMNS = ("condition", "clips", "gate recall", "interval, %")
 _CONFUSABLE_COLUMNS = ("keyword", "clips", "detected", "interval, %")
 
 
@@ -93,6 +95,25 @@ def _comparison(evaluation: Evaluation, other: str, second: Evaluation) -> str:
 <p>Clips that only one of the two missed, each at its own threshold for {_PER_HOUR:g} false accepts
 per hour; p-value of McNemar's exact test.</p>
 {html_table(("condition", "only this one", "only the other", "p"), rows)}"""
+
+
+def _gate(evaluation: Evaluation) -> str:
+    if evaluation.calls is None:
+        return ""
+    rows = (
+        (
+            _label(evaluation, each),
+            str(each.clips),
+            format_percent(each.gate_recall.value),
+            format_percent_interval(each.gate_recall),
+        )
+        for each in evaluation.results
+        if each.gate_recall
+    )
+    return f"""<h2>Gate</h2>
+<p>At the gate thresholds in the model file, {escape(format_calls(evaluation.calls))}. Gate recall
+is the share of the clips at which the verifier is called for the keyword.</p>
+{html_table(_GATE_COLUMNS, rows)}"""
 
 
 def _label(evaluation: Evaluation, result: KeywordResult) -> str:

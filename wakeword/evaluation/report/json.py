@@ -10,13 +10,15 @@ from wakeword.evaluation.benchmark import Benchmark
 from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.compare import PairedComparison
 from wakeword.evaluation.metrics import DetPoint
-from wakeword.evaluation.results import Evaluation, KeywordResult
+from wakeword.evaluation.results import CallResult, Evaluation, KeywordResult
 
 
 def evaluation_as_dict(
     evaluation: Evaluation, comparisons: Sequence[PairedComparison] | None = None
 ) -> dict[str, Any]:
     """Return an evaluation as a dictionary: every curve, interval and false accept.
+
+    That of a two-stage model has "verifier_calls", and "gate_recall" in each row.
 
     Args:
         evaluation: to convert.
@@ -48,6 +50,8 @@ def evaluation_as_dict(
             for accept in evaluation.false_accepts
         ],
     }
+    if evaluation.calls is not None:
+        table["verifier_calls"] = _calls(evaluation.calls)
     if comparisons is not None:
         table["compared"] = [asdict(each) for each in comparisons]
     return table
@@ -59,12 +63,31 @@ def calibration_as_dict(calibration: Calibration) -> dict[str, Any]:
 
 
 def benchmark_as_dict(benchmark: Benchmark) -> dict[str, Any]:
-    """Return a benchmark as a dictionary."""
-    return {**asdict(benchmark), "engines": [asdict(cost) for cost in benchmark.engines]}
+    """Return a benchmark as a dictionary; that of a two-stage model has "two_stage"."""
+    values = {**asdict(benchmark), "engines": [asdict(cost) for cost in benchmark.engines]}
+    cost = benchmark.two_stage
+    if cost is None:
+        del values["two_stage"]
+    else:
+        values["two_stage"]["real_time_factor"] = cost.real_time_factor
+    return values
+
+
+def _calls(result: CallResult) -> dict[str, Any]:
+    rate = result.calls_per_hour
+    return {
+        "calls": result.calls,
+        "calls_per_hour": rate.value,
+        "calls_per_hour_interval": [rate.low, rate.high],
+        "candidates": dict(result.candidates),
+        "candidates_per_hour": {
+            keyword: each.value for keyword, each in result.candidates_per_hour.items()
+        },
+    }
 
 
 def _keyword_result(evaluation: Evaluation, result: KeywordResult) -> dict[str, Any]:
-    return {
+    values: dict[str, Any] = {
         "keyword": result.keyword,
         "condition": result.condition,
         "at_false_accepts_per_hour": {
@@ -77,6 +100,11 @@ def _keyword_result(evaluation: Evaluation, result: KeywordResult) -> dict[str, 
         "speakers": result.misses_by_speaker(),
         "curve": [_det_point(point) for point in result.curve],
     }
+    recall = result.gate_recall
+    if recall is not None:
+        values["gate_recall"] = recall.value
+        values["gate_recall_interval"] = [recall.low, recall.high]
+    return values
 
 
 def _operating_point(result: KeywordResult, rate: float) -> dict[str, Any] | None:

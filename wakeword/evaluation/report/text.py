@@ -12,6 +12,7 @@ from wakeword.evaluation.benchmark import STREAMS, Benchmark
 from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.format import (
+    format_calls,
     format_count,
     format_file_size,
     format_latency,
@@ -27,6 +28,8 @@ _SHOWN_FALSE_ACCEPTS = 10
 def render_evaluation(evaluation: Evaluation) -> Iterator[RenderableType]:
     """Yield the tables and lines that show an evaluation: misses, sources, limits, notes."""
     yield _miss_table(evaluation)
+    if evaluation.calls is not None:
+        yield f"gate: {format_calls(evaluation.calls)}"
     if evaluation.sources:
         yield _source_table(evaluation)
     for result in evaluation.confusables:
@@ -83,7 +86,7 @@ def render_calibration(calibration: Calibration) -> Iterator[str]:
 
 
 def render_benchmark(benchmark: Benchmark, file_bytes: int) -> Iterator[RenderableType]:
-    """Yield a table of the engines and a line about the model.
+    """Yield a table of the engines, a line about both stages if there are two, and the model's.
 
     Args:
         benchmark: to show.
@@ -99,6 +102,15 @@ def render_benchmark(benchmark: Benchmark, file_bytes: int) -> Iterator[Renderab
         times = (f"{cost.p50_ms:.2f} ms", f"{cost.p99_ms:.2f} ms")
         table.add_row(cost.engine, f"{cost.real_time_factor:.4f}", f"{ratio:.2f}", *times)
     yield table
+    both = benchmark.two_stage
+    if both is not None:
+        yield (
+            f"gate: {both.gate_parameters / 1e6:.1f} M parameters, real-time factor "
+            f"{both.gate_real_time_factor:.4f}; verifier: "
+            f"{both.verifier_parameters / 1e6:.1f} M parameters, "
+            f"{both.verification_ms:.0f} ms a call, {both.calls_per_hour:.0f} calls per hour "
+            f"of this audio; both: real-time factor {both.real_time_factor:.4f}"
+        )
     yield (
         f"{benchmark.encoder} ({benchmark.streaming}), {benchmark.parameters / 1e6:.1f} M "
         f"parameters, file {format_file_size(file_bytes)}; process {benchmark.memory_mb:.0f} MB; "
@@ -125,7 +137,10 @@ def _miss_table(evaluation: Evaluation) -> Table:
         table.add_column(f"{rate:g}/h")
     table.add_column("at the stored threshold")
     table.add_column("latency p50, p95")
+    if evaluation.calls is not None:
+        table.add_column("gate recall")
     for result in evaluation.results:
+        recall = result.gate_recall
         table.add_row(
             result.keyword,
             result.condition,
@@ -133,6 +148,7 @@ def _miss_table(evaluation: Evaluation) -> Table:
             *(format_miss_rate(evaluation, result, rate) for rate in FALSE_ACCEPT_RATES),
             _at_stored_threshold(result),
             _latencies(result.latency_percentiles),
+            *([format_percent_estimate(recall)] if recall else []),
         )
     return table
 
