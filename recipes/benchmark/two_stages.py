@@ -23,30 +23,31 @@ README.md has the results.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 from stream_files import race_streams
 
 from wakeword.audio.samples import SAMPLE_RATE, Samples
-from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.console import TeachingCommand
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
-from wakeword.detection.trigger import in_frames
+from wakeword.detection.trigger import StreamModel, in_frames
 from wakeword.errors import ConfigError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.evaluator import det_curve
-from wakeword.evaluation.results import HIT_TOLERANCE_S, ScoredStream
+from wakeword.evaluation.results import ScoredStream
 from wakeword.evaluation.scoring import stage_logits
 from wakeword.evaluation.test_streams import Stream, StreamReader
 from wakeword.evaluation.threshold import event_peaks, sigmoid
-from wakeword.model.cascade import Call, CascadeConfig, Logits
+from wakeword.model.cascade import Call, Logits
 from wakeword.model.file import load_model
 from wakeword.model.network import WakeWordModel
 from wakeword.model.two_stage import TwoStageModel
@@ -54,6 +55,8 @@ from wakeword.parallel import available_cores, single_threaded
 
 CANDIDATES_PER_HOUR = (10, 30, 60, 120, 300)
 FALSE_ACCEPTS_PER_HOUR = 0.5
+ALONE = {"gate_weight": 0.0, "verifier_weight": 1.0, "bias": 0.0}
+"""Weights with which the verifier's score is the final one."""
 _PIECE = 20 * SAMPLE_RATE
 _BATCH = 8  # windows that the verifier computes at once
 
@@ -74,21 +77,31 @@ def main(corpus: Path, model_file: Path, gates: tuple[Path, ...], verifier_alone
     print(f"| {' | '.join(['stages', 'calls per hour', *(s.name for s in streams[1:])])} |")
     print("|---" * (len(streams) + 1) + "|")
     for file in (model_file, *gates):
-        gate = gate_of(file)
-        print(f"| gate of {file.name} alone | | {format_misses(gate, streams, gate_scores(gate))}")
-        two = TwoStageModel(gate, model.verifier, model.cascade.config, model.operating_point)
-        for per_hour in CANDIDATES_PER_HOUR:
-            config = replace(two.cascade.config, gate_thresholds=thresholds(gate, streams[0], per_hour))
-            for name, weights in (
-                ("verifier decides", {"gate_weight": 0.0, "verifier_weight": 1.0, "bias": 0.0}),
-                ("fusion", {}),
-            ):
-                print_row(f"{name}, gate at {per_hour}/h", with_config(two, config, weights), streams)
+        print_gate(gate_of(file), file.stem, model, streams)
     if verifier_alone:
-        everything = dict.fromkeys(model.keywords, 0.0)
-        config = replace(model.cascade.config, gate_thresholds=everything)
-        weights = {"gate_weight": 0.0, "verifier_weight": 1.0, "bias": 0.0}
-        print_row("verifier alone", with_config(model, config, weights), streams)
+        always = dict.fromkeys(model.keywords, 0.0)
+        print_row("verifier alone", with_config(model, gate_thresholds=always, **ALONE), streams)
+
+
+def print_gate(
+    gate: WakeWordModel, name: str, model: TwoStageModel, streams: Sequence[DevStream]
+) -> None:
+    """Print the rows of one gate: alone, and with the verifier of a model behind it.
+
+    Args:
+        gate: a model of one stage.
+        name: of its file.
+        model: whose verifier and weights are used.
+        streams: the negatives, then the conditions.
+    """
+    scored = [replace(s.scored, logits=s.gate_logits(gate)) for s in streams]
+    print(f"| gate of {name} alone | 0 | {format_misses(gate, scored)} |", flush=True)
+    model = TwoStageModel(gate, model.verifier, model.cascade.config, model.operating_point)
+    for per_hour in CANDIDATES_PER_HOUR:
+        found = thresholds(gate, streams[0], per_hour)
+        at_rate = with_config(model, gate_thresholds=found)
+        print_row(f"{name}, {per_hour}/h: verifier decides", with_config(at_rate, **ALONE), streams)
+        print_row(f"{name}, {per_hour}/h: fusion", at_rate, streams)
 
 
 class DevStream:
@@ -133,6 +146,12 @@ class DevStream:
         return model.cascade.final_logits(len(gate), calls, verifier), calls
 
 
+def with_config(model: TwoStageModel, **changes: Any) -> TwoStageModel:
+    """Return the model with other gate thresholds or weights."""
+    config = replace(model.cascade.config, **changes)
+    return TwoStageModel(model.gate, model.verifier, config, model.operating_point)
+
+
 def gate_of(file: Path) -> WakeWordModel:
     """Return the gate of a model of two stages, or a model of one."""
     model = load_model(file)
@@ -151,12 +170,12 @@ def thresholds(gate: WakeWordModel, negatives: DevStream, per_hour: float) -> di
 
 def print_row(name: str, model: TwoStageModel, streams: Sequence[DevStream]) -> None:
     """Print what a model of two stages misses, and how often its verifier is called."""
-    scored, rates = [], []
+    scored, calls = [], []
     for stream in streams:
-        logits, calls = stream.final_logits(model)
+        logits, made = stream.final_logits(model)
         scored.append(replace(stream.scored, logits=logits))
-        rates.append(len(calls) / stream.scored.hours)
-    print(f"| {name} | {rates[0]:.0f} | {format_misses(model, scored)} |", flush=True)
+        calls.append(len(made) / stream.scored.hours)
+    print(f"| {name} | {calls[0]:.0f} | {format_misses(model, scored)} |", flush=True)
 
 
 def format_misses(model: StreamModel, scored: Sequence[ScoredStream]) -> str:

@@ -128,9 +128,9 @@ def model_logits(model: AnyModel, pieces: Iterable[Samples]) -> Scores:
 def _score(model: AnyModel, pieces: Iterable[Samples]) -> tuple[Scores, VerifierCalls | None]:
     """Run a model over one stream; return its logits, and the calls of its second stage."""
     if not isinstance(model, TwoStageModel):
-        return _stage_logits(model, pieces), None
+        return stage_logits(model, pieces), None
     samples = np.concatenate(list(pieces))
-    gate = _stage_logits(model.gate, np.split(samples, range(_BLOCK, len(samples), _BLOCK)))
+    gate = stage_logits(model.gate, np.split(samples, range(_BLOCK, len(samples), _BLOCK)))
     calls = model.calls(gate)
     logits = model.cascade.final_logits(len(gate), calls, model.verify_calls(samples, calls))
     times_s = np.array([(call.frame + 1) * model.frame_s for call in calls])
@@ -139,7 +139,7 @@ def _score(model: AnyModel, pieces: Iterable[Samples]) -> tuple[Scores, Verifier
 
 
 @torch.inference_mode()
-def _stage_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
+def stage_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
     """Run a model of one stage over a stream, in blocks of 20 s."""
     state = None
     logits: list[torch.Tensor] = [torch.zeros(0, len(model.keywords))]
