@@ -24,6 +24,7 @@ import click
 
 from wakeword.cli.console import TeachingCommand, progress_display
 from wakeword.cli.options import option
+from wakeword.cli.training_options import choose_stages, examples_of, verifier_config
 from wakeword.data.readers import read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
 from wakeword.evaluation.evaluator import evaluate
@@ -34,7 +35,6 @@ from wakeword.legacy import streaming_mode
 from wakeword.model.file import load_model, save_model
 from wakeword.parallel import available_cores
 from wakeword.training.config import TrainConfig
-from wakeword.training.examples import ExampleConfig
 from wakeword.training.train import train
 
 FALSE_ACCEPTS_PER_HOUR = 0.5
@@ -63,13 +63,12 @@ FALSE_ACCEPTS_PER_HOUR = 0.5
     type=click.Path(path_type=Path),
     help="Data to train on in addition to CORPUS, such as that of mandarin.py. Repeatable.",
 )
-@click.option("--encoder", default=TrainConfig.encoder, show_default=True)
+@click.option("--encoder", help="As for `wakeword train`.")
+@click.option("--verifier", default="auto", show_default=True, help="As for `wakeword train`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Checkpoint of the encoder.")
 @click.option("--streaming", default="", help="chunked or window.  [default: the encoder's best]")
 @click.option("--hop-ms", type=int, help="Audio per chunk.  [default: the encoder's]")
-@click.option(
-    "--hours", default=ExampleConfig().hours, show_default=True, help="Hours of training examples."
-)
+@click.option("--hours", type=float, help="Hours of training examples, as for `wakeword train`.")
 @click.option("--epochs", default=TrainConfig.epochs, show_default=True)
 def main(
     corpus: Path,
@@ -78,22 +77,25 @@ def main(
     strategy: str,
     synthetic: Path | None,
     extra_data: tuple[Path, ...],
-    encoder: str,
+    encoder: str | None,
+    verifier: str,
     weights: Path | None,
     streaming: str,
     hop_ms: int | None,
-    hours: float,
+    hours: float | None,
     epochs: int,
 ) -> None:
     """Train on the train split of CORPUS and measure on its dev split, keyword by keyword."""
     data = assign_splits(read_dataset(corpus))
+    encoder, second = choose_stages(encoder, verifier, weights, streaming=streaming)
     config = TrainConfig(
         encoder=encoder,
+        verifier=verifier_config(second),
         streaming=streaming_mode(streaming),
         hop_ms=hop_ms,
         strategy=strategy,
         epochs=epochs,
-        examples=ExampleConfig().with_hours(hours),
+        examples=examples_of(hours, two_stages=second is not None),
     )
     results: list[KeywordResult] = []
     negative_hours: list[float] = []

@@ -122,7 +122,7 @@ CHANGES: dict[str, Callable[[About], None]] = {
     },
     **{
         f"{name} of 0 s": put("cascade", name, value=0)
-        for name in ("smoothing_s", "reach_s", "settle_s", "wait_s")
+        for name in ("smoothing_s", "reach_s", "interval_s")
     },
     "negative reach": put("cascade", "reach_s", value=-0.1),
     "smoothing beyond the window": put("cascade", "smoothing_s", value=2.0),

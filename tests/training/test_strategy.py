@@ -186,7 +186,8 @@ def row(
         (50, 2, "head", 50),
         (600, 19, "full", 200),
         (601, 19, "head", None),
-        (500, 20, "top:1", None),  # enough minutes
+        (500, 20, "full", 200),  # measured, however many minutes
+        (601, 20, "top:1", None),  # enough minutes
     ],
 )
 def test_auto_uses_the_nearest_measured_row(

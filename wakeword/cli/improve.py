@@ -19,7 +19,6 @@ from wakeword.evaluation.report.plots import save_det_plot
 from wakeword.model.file import load_model, save_model
 from wakeword.model.two_stage import TwoStageModel
 from wakeword.training.config import TrainConfig
-from wakeword.training.examples import ExampleConfig
 from wakeword.training.improve import improve_model, merge_for_plot, read_reviewed
 
 
@@ -49,7 +48,7 @@ def improve(
     strategy: str,
     verifier_strategy: str | None,
     epochs: int,
-    hours: float,
+    hours: float | None,
     seed: int,
     work_dir: Path | None,
 ) -> None:
@@ -77,7 +76,7 @@ def improve(
         strategy=strategy,
         epochs=epochs,
         seed=seed,
-        examples=ExampleConfig().with_hours(hours),
+        examples=training_options.examples_of(hours, two_stages=isinstance(model, TwoStageModel)),
         verifier=training_options.verifier_config(second, strategy=verifier_strategy),
     )
     with progress_display() as progress:

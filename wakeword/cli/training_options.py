@@ -46,12 +46,12 @@ epochs = option(
     type=click.IntRange(1),
     help="Passes over the training examples.",
 )
+_TWO_STAGE_HOURS = 2 * ExampleConfig().hours  # a gate gains from more of them
 hours = option(
     "--hours",
-    default=ExampleConfig().hours,
-    show_default=True,
     type=click.FloatRange(0.05, 1000),
-    help="Hours of training audio to make from the clips.",
+    help="Hours of training audio to make from the clips.  "
+    f"[default: {_TWO_STAGE_HOURS:g} with a verifier, {ExampleConfig().hours:g} without]",
 )
 work_dir = option("--work-dir", type=PATH, help="Folder for features and checkpoints.")
 
@@ -141,7 +141,7 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
         encoder: str | None,
         weights: Path | None,
         layers: str | None,
-        hours: float,
+        hours: float | None,
         streaming: str,
         hop_ms: int | None,
         strategy: str,
@@ -171,7 +171,7 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
             seed=seed,
             epochs=epochs,
             false_accepts_per_hour=false_accepts_per_hour,
-            examples=ExampleConfig().with_hours(hours),
+            examples=examples_of(hours, two_stages=second is not None),
         )
         function(config=config, weights=weights, verifier_weights=verifier_weights, **others)
 
@@ -179,6 +179,18 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
     for declare in reversed(_TRAIN_CONFIG):
         declared = declare(declared)
     return declared
+
+
+def examples_of(hours: float | None, *, two_stages: bool) -> ExampleConfig:
+    """Return the settings of the training examples.
+
+    Args:
+        hours: of all examples, given by --hours; None is the default.
+        two_stages: whether a verifier is trained too.
+    """
+    if hours is None:
+        hours = _TWO_STAGE_HOURS if two_stages else ExampleConfig().hours
+    return ExampleConfig().with_hours(hours)
 
 
 def parse_layers(text: str | None) -> tuple[int, ...]:

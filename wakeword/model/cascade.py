@@ -1,10 +1,10 @@
 """The two stages of a detector: a gate that always runs, and a verifier that it calls.
 
-The gate is a small model with a state; it gives logits for every frame. When its score has reached
-the gate threshold of a keyword and rises no further, the verifier computes the last seconds of
-audio once, and a weighted sum of both logits is the final one. While the gate's score stays up, the
-verifier is called again, no more often than once in `settle_s` and a block. All of this is counted
-in frames and samples, so that detections do not depend on the pieces in which the audio comes.
+The gate is a small model with a state; it gives logits for every frame. When its score reaches the
+gate threshold of a keyword, the verifier computes the last seconds of audio once, and a weighted
+sum of both logits is the final one. While the gate's score stays up, the verifier is called again,
+no more often than `interval_s` allows. All of this is counted in frames and samples, so that
+detections do not depend on the pieces in which the audio comes.
 
 Numpy alone: `model.two_stage` and `runtime` run the same code over different networks.
 """
@@ -40,19 +40,17 @@ class CascadeConfig:
         bias: added to the sum.
         smoothing_s: seconds over which the logits of each stage are averaged.
         reach_s: seconds before a call in which the highest logit counts.
-        settle_s: the verifier is called when the gate's score has not risen for so long. The final
-            logit of a call counts for as long.
-        wait_s: seconds after which it is called even if the score still rises.
+        interval_s: seconds between two calls, at least. The final logit of a call counts for as
+            long, or until the next call.
     """
 
     gate_thresholds: Mapping[str, float]
-    gate_weight: float = 0.3
+    gate_weight: float = 0.2
     verifier_weight: float = 1.0
     bias: float = 0.0
     smoothing_s: float = 0.12
     reach_s: float = 0.64
-    settle_s: float = 0.16
-    wait_s: float = 0.48
+    interval_s: float = 0.32
 
 
 def validate_cascade(config: CascadeConfig, keywords: tuple[str, ...]) -> None:
@@ -67,8 +65,7 @@ def validate_cascade(config: CascadeConfig, keywords: tuple[str, ...]) -> None:
     if not all(0 <= value <= 1 for value in config.gate_thresholds.values()):
         raise ValueError("a gate threshold that is not 0 to 1")
     if not all(
-        0 < value <= 60
-        for value in (config.smoothing_s, config.reach_s, config.settle_s, config.wait_s)
+        0 < value <= 60 for value in (config.smoothing_s, config.reach_s, config.interval_s)
     ):
         raise ValueError("a time of the cascade that is not 0 to 60 s")
     if not all(
@@ -96,7 +93,7 @@ class GateState(NamedTuple):
     """What later blocks need to know of the gate's earlier logits."""
 
     logits: Logits  # (< smoothing + reach, keywords): before smoothing
-    margins: Logits  # (frames,): score minus gate threshold since it was reached; () below it
+    wait: int  # frames before the verifier may be called again
 
 
 class CascadeState(NamedTuple):
@@ -148,15 +145,16 @@ class Cascade:
         self.config = config
         self.smoothing = _frames(config.smoothing_s, frame_s)
         self._reach = _frames(config.reach_s, frame_s)
-        self._settle = _frames(config.settle_s, frame_s)
-        self._wait = _frames(config.wait_s, frame_s)
+        self._interval = _frames(config.interval_s, frame_s)
         self._verifier_smoothing = _frames(config.smoothing_s, verifier_frame_s)
         self._verifier_reach = _frames(config.reach_s, verifier_frame_s)
         scores = np.array([config.gate_thresholds[keyword] for keyword in keywords])
         with np.errstate(divide="ignore"):
             self._gate_logits = np.log(scores) - np.log1p(-scores)
 
-    def call(self, logits: Logits, state: GateState | None = None) -> tuple[Call | None, GateState]:
+    def call(
+        self, logits: Logits, state: GateState | None = None
+    ) -> tuple[Call | None, GateState | None]:
         """Decide whether the verifier is called at the end of a block.
 
         Args:
@@ -167,28 +165,19 @@ class Cascade:
             The call, if any, and the state for the next block.
         """
         frames = len(logits)
-        if state is None:
-            state = GateState(np.repeat(logits[:1], self.smoothing - 1, axis=0), np.zeros(0))
         if not frames:
             return None, state
+        if state is None:
+            state = GateState(np.repeat(logits[:1], self.smoothing - 1, axis=0), 0)
         past = np.concatenate([state.logits, logits])
         smoothed = moving_mean(past, self.smoothing)
-        margins = (smoothed[-frames:] - self._gate_logits).max(axis=1)
+        wait = max(0, state.wait - frames)
         call = None
-        if len(state.margins) or margins.max() >= 0:
-            margins = np.concatenate([state.margins, margins])
-            if self._is_due(margins):
-                highest = smoothed[-self._reach :].max(axis=0)
-                gate = np.where(highest >= self._gate_logits, highest, CLOSED_LOGIT)
-                call = Call(0, frames - 1, gate)
-        keep = self.smoothing - 1 + self._reach
-        return call, GateState(past[-keep:], margins[:0] if call or margins.max() < 0 else margins)
-
-    def _is_due(self, margins: Logits) -> bool:
-        """Return whether the gate's score has settled: (frames,) since it reached its threshold."""
-        before, recent = margins[: -self._settle], margins[-self._settle :]
-        has_settled = len(before) > 0 and recent.max() <= before.max()
-        return bool(has_settled) or len(margins) >= self._wait
+        if not wait and (smoothed[-frames:] >= self._gate_logits).any():
+            highest = smoothed[-self._reach :].max(axis=0)
+            gate = np.where(highest >= self._gate_logits, highest, CLOSED_LOGIT)
+            call, wait = Call(0, frames - 1, gate), self._interval
+        return call, GateState(past[-(self.smoothing - 1 + self._reach) :], wait)
 
     def calls(self, logits: Logits, frames_per_block: Fraction) -> Iterator[Call]:
         """Yield every call in the logits of a whole stream.
@@ -232,8 +221,8 @@ class Cascade:
     def final_logits(self, frames: int, calls: Sequence[Call], verifier: Logits) -> Logits:
         """Return the final logits of a stream: (frames, keywords).
 
-        A call determines the logits from its frame on, until the next one, for `settle_s` at most;
-        all other frames have `CLOSED_LOGIT`.
+        A call determines the logits from its frame on, until the next one, for `interval_s` at
+        most; all other frames have `CLOSED_LOGIT`.
 
         Args:
             frames: of the stream.
@@ -242,7 +231,7 @@ class Cascade:
         """
         logits = np.full((frames, verifier.shape[1]), CLOSED_LOGIT)
         for call, each in zip(calls, verifier, strict=True):
-            logits[call.frame : call.frame + 1 + self._settle] = self.fuse(call.gate, each)
+            logits[call.frame : call.frame + 1 + self._interval] = self.fuse(call.gate, each)
         return logits
 
     def begin(
@@ -294,7 +283,7 @@ class Cascade:
             return logits, state
         held = self.fuse(call.gate, self.highest(verifier))
         logits[call.frame] = held
-        return logits, state._replace(held=held, hold=self._settle)
+        return logits, state._replace(held=held, hold=self._interval)
 
 
 def _frames(seconds: float, frame_s: float) -> int:

@@ -1,4 +1,4 @@
-"""Fit how the logits of gate and verifier are combined: logistic regression on held-out calls."""
+"""Fit the final logit of two stages to held-out calls of the verifier, by logistic regression."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wakeword.model.cascade import CLOSED_LOGIT, CascadeConfig, Logits
 
 MIN_CALLS = 30
 """Calls with the keyword, and calls without it, that a fit needs; with fewer the prior stays."""
-_PRIOR = 10.0  # weight of the prior, in calls
+_SCALES = (0.1, 10.0)  # of the fit: calls that a line separates would give an infinite one
 
 
 class LabelledCalls(NamedTuple):
@@ -41,28 +41,31 @@ class LabelledCalls(NamedTuple):
 def fit_fusion(calls: LabelledCalls, prior: CascadeConfig) -> CascadeConfig:
     """Return the config with weights that make the final logit that of the keyword's probability.
 
-    Both classes count the same. A quadratic penalty draws the weights towards the prior's, and
-    neither weight becomes negative.
+    The ratio of both weights stays that of the prior, because few held-out calls determine it
+    badly; scale and bias are fitted. Both classes count the same.
 
     Args:
         calls: of held-out streams.
-        prior: weights where there are fewer than `MIN_CALLS` calls of either class.
+        prior: weights; they stay where there are fewer than `MIN_CALLS` calls of either class.
     """
     positives = int(calls.is_keyword.sum())
     negatives = len(calls.is_keyword) - positives
     if min(positives, negatives) < MIN_CALLS:
         return prior
-    inputs = np.stack([calls.gate, calls.verifier, np.ones(len(calls.gate))], axis=1)
+    logits = prior.gate_weight * calls.gate + prior.verifier_weight * calls.verifier
     signs = np.where(calls.is_keyword, 1.0, -1.0)
     shares = np.where(calls.is_keyword, 0.5 / positives, 0.5 / negatives)
-    start = np.array([prior.gate_weight, prior.verifier_weight, prior.bias])
-    strength = _PRIOR / len(signs)
 
-    def loss(weights: npt.NDArray[np.float64]) -> float:
-        losses = np.logaddexp(0.0, -signs * (inputs @ weights))
-        return float((shares * losses).sum() + strength * ((weights - start)[:2] ** 2).sum())
+    def loss(fitted: npt.NDArray[np.float64]) -> float:
+        scale, bias = fitted
+        return float((shares * np.logaddexp(0.0, -signs * (scale * logits + bias))).sum())
 
-    bounds = [(0.0, None), (0.0, None), (None, None)]
-    fitted = scipy.optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
-    gate, verifier, bias = (float(weight) for weight in fitted)
-    return replace(prior, gate_weight=gate, verifier_weight=verifier, bias=bias)
+    bounds = [_SCALES, (None, None)]
+    start = np.array([1.0, prior.bias])
+    scale, bias = scipy.optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
+    return replace(
+        prior,
+        gate_weight=float(scale * prior.gate_weight),
+        verifier_weight=float(scale * prior.verifier_weight),
+        bias=float(bias),
+    )

@@ -17,7 +17,7 @@ from wakeword.training import strategy_table
 
 STRATEGIES = ("auto", "head", "top:N", "lora:R", "full", "layerwise", "gradual", "scratch")
 """Names of the strategies; N is a number of layer groups, R a rank."""
-_HEAD_BELOW_MINUTES = 20  # of keyword clips; the table was measured below as well
+_HEAD_BELOW_MINUTES = 20  # of keyword clips
 _TOP_BELOW_MINUTES = 120
 
 
@@ -52,8 +52,8 @@ def choose_strategy(name: str, encoder: Encoder, keyword_minutes: float, clips: 
 
     "auto" is the best strategy of `training.strategy_table` at the nearest number of clips. Where
     the table has no row (another encoder, fewer than a third or more than three times as many
-    clips, 20 minutes of keyword clips or more), it depends on the minutes: below 20 the head alone,
-    below 120 the top layer group too, above all layer groups, unfrozen gradually.
+    clips), it depends on the minutes: below 20 the head alone, below 120 the top layer group too,
+    above all layer groups, unfrozen gradually.
 
     Args:
         name: one of `STRATEGIES`.
@@ -94,16 +94,13 @@ def choose_strategy(name: str, encoder: Encoder, keyword_minutes: float, clips: 
 
 def _choose_automatically(encoder: Encoder, minutes: float, clips: float) -> tuple[str, str]:
     """Return the name of the strategy for an amount of data, and the reason in one sentence."""
+    if rows := strategy_table.nearest_rows(encoder.spec.name, clips):
+        best = strategy_table.best_row(rows)
+        others = "".join(f", {row.strategy} {row.miss_rate:.1%}" for row in rows if row is not best)
+        return best.strategy, (
+            f"{clips:.0f} clips per keyword; measured with {best.clips}, {best}{others}"
+        )
     if minutes < _HEAD_BELOW_MINUTES:
-        rows = strategy_table.nearest_rows(encoder.spec.name, clips)
-        if rows:
-            best = strategy_table.best_row(rows)
-            others = "".join(
-                f", {row.strategy} {row.miss_rate:.1%}" for row in rows if row is not best
-            )
-            return best.strategy, (
-                f"{clips:.0f} clips per keyword; measured with {best.clips}, {best}{others}"
-            )
         name, rule = "head", f"below {_HEAD_BELOW_MINUTES}: the head alone"
     elif minutes < _TOP_BELOW_MINUTES:
         name = "top:1"
