@@ -141,6 +141,10 @@ def _train(data: Dataset, keyword: str, seed: int, output: Path, file: Path) -> 
         f"{about['trainable']:,} of {about['parameters']:,} parameters learned "
         f"({about['reason']}), {about['epochs']} epochs"
     )
+    if trained.verifier:
+        click.echo(
+            f"verifier, called when the score of this gate is high: {trained.verifier.stripped}"
+        )
     return load_model(file)
 
 

@@ -11,6 +11,7 @@ from wakeword.data.keywords import normalised_words, select_keywords
 from wakeword.data.loader import ClipLoader
 from wakeword.demo.dataset import is_natural
 from wakeword.demo.recording import RecordingEvent
+from wakeword.encoders.registry import locate_weights
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
 from wakeword.evaluation.evaluator import confusable_result, keyword_result
 from wakeword.evaluation.results import ConfusableResult, Evaluation
@@ -23,7 +24,7 @@ from wakeword.evaluation.test_streams import (
 )
 from wakeword.model.two_stage import AnyModel
 from wakeword.progress import ProgressCallback
-from wakeword.training.config import TrainConfig
+from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.examples import ExampleConfig
 
 NATURAL, FORMANT = "natural voices", "eSpeak voices"
@@ -32,9 +33,9 @@ NATURAL, FORMANT = "natural voices", "eSpeak voices"
 def train_config(seed: int = 0) -> TrainConfig:
     """Return a configuration that trains in some minutes on two cores, without a download.
 
-    It allows many more false accepts than a real training should: the negatives that the threshold
-    is chosen on include confusable phrases, and with none of them accepted the keyword would not
-    be detected either.
+    The model has two stages where the weights of the verifier are installed. It allows many more
+    false accepts than a real training should: the negatives that the threshold is chosen on include
+    confusable phrases, and with none of them accepted the keyword would not be detected either.
     """
     return TrainConfig(
         encoder="wakeword-stream",
@@ -46,6 +47,7 @@ def train_config(seed: int = 0) -> TrainConfig:
         validation_share=0.2,
         false_accepts_per_hour=30.0,
         examples=ExampleConfig(positive_hours=0.5, negative_hours=1.0),
+        verifier=VerifierConfig() if locate_weights(VerifierConfig.encoder) else None,
     )
 
 
