@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,32 @@ def test_two_processes_train_both_stages(
     one, two = found
     for tensor, other in zip(one.state_dict().values(), two.state_dict().values(), strict=True):
         torch.testing.assert_close(other, tensor, atol=3e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("pattern", ["features-*/*.npz", "run-*/checkpoint.safetensors"])
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is not to be had on Windows")
+def test_a_killed_training_ends_with_the_same_bytes(
+    pattern: str, folder: Path, tmp_path: Path
+) -> None:
+    """Killed while the verifier is trained: when two folders have a file of that name."""
+
+    def command(name: str) -> list[str]:
+        file = tmp_path / name / "m.wakeword"
+        return [str(each) for each in arguments(folder, file, "--epochs", "4")]
+
+    finish(process(command("complete")))
+    work = tmp_path / "killed" / "work"
+    killed = process(command("killed"))
+    deadline = time.monotonic() + 60
+    while len({p.parent for p in work.glob(pattern)}) < 2 and time.monotonic() < deadline:
+        time.sleep(0.002)
+    killed.kill()
+    killed.communicate()
+    assert len({p.parent for p in work.glob(pattern)}) == 2
+    resumed = tmp_path / "killed" / "m.wakeword"
+    assert not resumed.exists()
+    finish(process(command("killed")))
+    assert resumed.read_bytes() == (tmp_path / "complete" / "m.wakeword").read_bytes()
 
 
 # ---------------------------------------------------------------- options
