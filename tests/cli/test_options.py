@@ -114,7 +114,7 @@ def test_options_of_a_training_become_its_config(
     result = CliRunner().invoke(trains, arguments)
     assert result.exit_code == 0, result.output
     config = given.pop("config")
-    assert given == {"weights": tmp_path, "verifier_weights": None, "other": "x"}
+    assert given == {"weights": tmp_path, "other": "x"}
     assert config.verifier is None
     assert (config.encoder, config.layers, config.hop_ms) == ("tiny", (1, 2), 320)
     assert config.streaming == "chunked"

@@ -59,7 +59,6 @@ def train(
     extra_data: tuple[Path, ...],
     config: TrainConfig,
     weights: Path | None,
-    verifier_weights: Path | None,
     compare_scratch: bool,
     work_dir: Path | None,
     as_json: bool,
@@ -98,7 +97,7 @@ def train(
         train_with = partial(
             run_training, dataset, chosen, extra_data=extra, work_dir=work_dir, progress=progress
         )
-        result = train_with(config, weights=weights, verifier_weights=verifier_weights)
+        result = train_with(config, weights=weights)
         if group.is_main:
             save_model(result.model, output)
         if compare_scratch:

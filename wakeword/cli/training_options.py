@@ -132,7 +132,7 @@ _TRAIN_CONFIG = (
 def train_config(function: Callable[..., None]) -> Callable[..., None]:
     """Declare the options of training.
 
-    The command is called with `config`, `weights` and `verifier_weights`.
+    The command is called with `config` and `weights`.
     """
 
     @functools.wraps(function)
@@ -173,7 +173,7 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
             false_accepts_per_hour=false_accepts_per_hour,
             examples=examples_of(hours, two_stages=second is not None),
         )
-        function(config=config, weights=weights, verifier_weights=verifier_weights, **others)
+        function(config=config, weights=weights, **others)
 
     declared: Callable[..., None] = command
     for declare in reversed(_TRAIN_CONFIG):
@@ -273,14 +273,16 @@ def verifier_config(
                     f"--verifier {VerifierConfig.encoder}."
                 )
         return None
-    config = VerifierConfig(encoder=encoder, strategy=strategy or VerifierConfig.strategy)
+    config = VerifierConfig(
+        encoder=encoder, strategy=strategy or VerifierConfig.strategy, weights=weights
+    )
     if candidates_per_hour is not None:
         config = replace(
             config,
             candidates_per_hour=candidates_per_hour,
             max_candidates_per_hour=2 * candidates_per_hour,
         )
-    resolve_verifier(config, weights)  # an error now, not when the gate is trained
+    resolve_verifier(config)  # an error before any clip is read
     return config
 
 

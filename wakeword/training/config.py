@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from wakeword.encoders.registry import DEFAULT_ENCODER
 from wakeword.errors import ConfigError
@@ -23,6 +24,7 @@ class VerifierConfig:
         max_candidates_per_hour: the same, at most.
         gate_recall: share of the held-out keyword clips, under all conditions, at which the gate is
             to call it.
+        weights: a checkpoint to load instead of the encoder's own sources.
     """
 
     encoder: str = "whisper-tiny.en"
@@ -31,6 +33,7 @@ class VerifierConfig:
     candidates_per_hour: float = 60.0
     max_candidates_per_hour: float = 120.0
     gate_recall: float = 0.99
+    weights: Path | str | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from wakeword.training.initial_model import PretrainedEncoder, initial_model
 from wakeword.training.result import TrainResult
 from wakeword.training.run import TrainingRun, keyword_minutes, weights_sha256
 from wakeword.training.strategy import choose_strategy
-from wakeword.training.verifier import train_verifier
+from wakeword.training.verifier import VerifierStart, train_verifier
 
 
 def train(
@@ -29,7 +29,6 @@ def train(
     extra_data: Dataset | None = None,
     start: AnyModel | None = None,
     weights: Path | str | None = None,
-    verifier_weights: Path | str | None = None,
     work_dir: Path | str | None = None,
     progress: ProgressCallback | None = None,
 ) -> TrainResult:
@@ -50,7 +49,6 @@ def train(
         start: a model of the same keywords to continue from. Its encoder, its streaming mode and
             its head replace those of `config`.
         weights: a checkpoint to load instead of the encoder's own sources.
-        verifier_weights: the same for the encoder of the verifier.
         work_dir: folder for features and checkpoints; None is a folder in the cache.
         progress: called during all steps.
 
@@ -64,41 +62,48 @@ def train(
     """
     config = config or TrainConfig()
     gate_start, verifier_start = _stages(start)
-    if gate_start is not None:
-        config = config.continuing(gate_start, keywords)
     if verifier_start is not None:
         config = replace(config, verifier=config.verifier or VerifierConfig())
+    # an error in the second stage is found now, not when the first one is trained
+    second = VerifierStart.load(config, keywords, verifier_start, progress)
     parts = TrainingData.select(
         data, keywords, extra_data, validation_share=config.validation_share, seed=config.seed
     )
-    pretrained = PretrainedEncoder.load(
-        config, start=gate_start, weights=weights, progress=progress
-    )
+    config = replace(config, verifier=None)
+    run, description = _start_run(parts, keywords, config, gate_start, weights, progress)
+    folder = Path(work_dir) if work_dir else storage.cache_dir() / "training"
+    history, validation = run.fit(folder, progress)
+    run.finish(history, validation)
+    notes, held_out = run.notes(validation), validation.clips
+    result = TrainResult(run.model, description, run.strategy, notes, tuple(history), held_out)
+    if second is None:
+        return result
+    verifier = train_verifier(run, validation, second, folder, progress)
+    return replace(result, model=verifier.model, verifier=verifier)
+
+
+def _start_run(
+    parts: TrainingData,
+    keywords: Sequence[str],
+    config: TrainConfig,
+    start: WakeWordModel | None,
+    weights: Path | str | None,
+    progress: ProgressCallback | None,
+) -> tuple[TrainingRun, str]:
+    """Return the training of a model of one stage, and what loading its encoder removed."""
+    if start is not None:
+        config = config.continuing(start, keywords)
+    pretrained = PretrainedEncoder.load(config, start=start, weights=weights, progress=progress)
     config = replace(config, streaming=pretrained.source.streaming)
     bank = KeywordBank.read(parts.train, progress)
     clips_per_keyword = len(bank.keywords) / len(keywords)
     strategy = choose_strategy(
         config.strategy, pretrained.encoder, keyword_minutes(bank), clips_per_keyword
     )
-    model = initial_model(keywords, config, pretrained, strategy, gate_start)
-    start_key = weights_sha256(gate_start) if gate_start else ""
+    model = initial_model(keywords, config, pretrained, strategy, start)
+    start_key = weights_sha256(start) if start else ""
     run = TrainingRun(model, config, strategy, parts, bank, start_key)
-    folder = Path(work_dir) if work_dir else storage.cache_dir() / "training"
-    history, validation = run.fit(folder, progress)
-    run.finish(history, validation)
-    notes, held_out = run.notes(validation), validation.clips
-    result = TrainResult(model, pretrained.description, strategy, notes, tuple(history), held_out)
-    if not config.verifier:
-        return result
-    verifier = train_verifier(
-        run,
-        validation,
-        folder,
-        start=verifier_start,
-        weights=verifier_weights,
-        progress=progress,
-    )
-    return replace(result, model=verifier.model, verifier=verifier)
+    return run, pretrained.description
 
 
 def _stages(start: AnyModel | None) -> tuple[WakeWordModel | None, WakeWordModel | None]:

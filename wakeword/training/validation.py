@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -106,8 +107,11 @@ class ValidationSet:
             usual, lowest = (
                 float(peaks[min(int(per_hour * negatives.hours), len(peaks) - 1)])
                 if len(peaks)
-                else 0.0
-                for per_hour in (config.candidates_per_hour, config.max_candidates_per_hour)
+                else default
+                for per_hour, default in (
+                    (config.candidates_per_hour, 0.0),
+                    (config.max_candidates_per_hour, -math.inf),
+                )
             )
             best = sorted(
                 logit(score) for s in positives for score in best_scores(gate, k, s, smoothing)

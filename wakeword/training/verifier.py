@@ -6,7 +6,8 @@ training examples that end where the gate's score is highest, with the keyword o
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +27,7 @@ from wakeword.model.two_stage import TwoStageModel
 from wakeword.progress import ProgressCallback
 from wakeword.training.augmentation import Augmenter
 from wakeword.training.cascade_validation import CascadeValidation
-from wakeword.training.config import VerifierConfig
+from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.feature_cache import EncodedExamples, Excerpts, FeatureCache, Segments
 from wakeword.training.initial_model import PretrainedEncoder, initial_model
 from wakeword.training.loop import TrainingLoop
@@ -46,13 +47,13 @@ _SPACING_S = 0.8  # between windows without a keyword
 _BATCH = 32  # examples that the gate scores at once
 
 
-def resolve_verifier(config: VerifierConfig, weights: Path | str | None = None) -> ResolvedEncoder:
+def resolve_verifier(config: VerifierConfig) -> ResolvedEncoder:
     """Settle the verifier's encoder: it takes a whole window as one hop.
 
     Raises:
         ConfigError: unknown encoder, or one that cannot run over a window.
     """
-    source = resolve_encoder(config.encoder, streaming="window", weights=weights)
+    source = resolve_encoder(config.encoder, streaming="window", weights=config.weights)
     assert source.family.offline is not None
     ratio = features_per_frame(source.spec)
     step = ratio.denominator
@@ -61,50 +62,87 @@ def resolve_verifier(config: VerifierConfig, weights: Path | str | None = None) 
     return source.with_settings(window=window, hop=window - lost)
 
 
+@dataclass(frozen=True)
+class VerifierStart:
+    """What the training of a verifier starts from, settled before its gate is trained.
+
+    Attributes:
+        settings: of the verifier.
+        config: of its training.
+        pretrained: its encoder, with weights.
+        start: a verifier to continue from.
+    """
+
+    settings: VerifierConfig
+    config: TrainConfig
+    pretrained: PretrainedEncoder
+    start: WakeWordModel | None
+
+    @classmethod
+    def load(
+        cls,
+        config: TrainConfig,
+        keywords: Sequence[str],
+        start: WakeWordModel | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> VerifierStart | None:
+        """Load the encoder of the verifier; None where the config has no verifier.
+
+        Args:
+            config: of the gate, with the settings of the verifier.
+            keywords: of both.
+            start: a verifier to continue from.
+            progress: called while weights are downloaded.
+
+        Raises:
+            ConfigError: unknown encoder, or `start` has other keywords.
+            CheckpointError: no encoder weights.
+        """
+        settings = config.verifier
+        if settings is None:
+            return None
+        own = replace(
+            config,
+            encoder=settings.encoder,
+            streaming="window",
+            strategy=settings.strategy,
+            layers=(),
+            hop_ms=None,
+            verifier=None,
+        )
+        if start is not None:
+            own = own.continuing(start, keywords)
+        source = resolve_verifier(settings)
+        pretrained = PretrainedEncoder.load(own, start=start, source=source, progress=progress)
+        return cls(replace(settings, weights=None), own, pretrained, start)
+
+
 def train_verifier(
     gate_run: TrainingRun,
     validation: ValidationSet,
+    given: VerifierStart,
     folder: Path,
-    *,
-    start: WakeWordModel | None = None,
-    weights: Path | str | None = None,
     progress: ProgressCallback | None = None,
 ) -> TrainedVerifier:
     """Train a verifier for a trained gate, and join both.
 
     Args:
-        gate_run: the finished training of the gate; its config has the verifier's.
+        gate_run: the finished training of the gate.
         validation: the held-out clips, encoded for the gate.
+        given: what to start from.
         folder: working folder for features and checkpoints.
-        start: a verifier to continue from.
-        weights: a checkpoint to load instead of the encoder's own sources.
         progress: called during all steps.
 
     Raises:
-        ConfigError: unknown encoder or strategy.
-        CheckpointError: no encoder weights.
+        ConfigError: unknown strategy.
     """
-    settings = gate_run.config.verifier
-    assert settings is not None
+    settings, config, pretrained = given.settings, given.config, given.pretrained
     gate, bank = gate_run.model, gate_run.bank
-    config = replace(
-        gate_run.config,
-        encoder=settings.encoder,
-        streaming="window",
-        strategy=settings.strategy,
-        layers=(),
-        hop_ms=None,
-    )
-    if start is not None:
-        config = config.continuing(start, gate.keywords)
-    pretrained = PretrainedEncoder.load(
-        config, start=start, source=resolve_verifier(settings, weights), progress=progress
-    )
     clips_per_keyword = len(bank.keywords) / len(gate.keywords)
     strategy = choose_strategy(
         config.strategy, pretrained.encoder, keyword_minutes(bank), clips_per_keyword
     )
-    verifier = initial_model(gate.keywords, config, pretrained, strategy, start)
+    verifier = initial_model(gate.keywords, config, pretrained, strategy, given.start)
     point = replace(gate.operating_point, smoothing_s=gate.frame_s)
     thresholds = validation.gate_thresholds(gate, settings)
     model = TwoStageModel(gate, verifier, CascadeConfig(thresholds), point)
@@ -113,7 +151,7 @@ def train_verifier(
         model=verifier,
         config=config,
         strategy=strategy,
-        start_key=weights_sha256(start) if start else "",
+        start_key=weights_sha256(given.start) if given.start else "",
     )
     gate_key = weights_sha256(gate)
     cache = FeatureCache(
