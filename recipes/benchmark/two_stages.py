@@ -14,51 +14,44 @@ recordings are scored once by the gate, and by the verifier wherever a row needs
 `--gate`, repeated, names further models whose gates (or, of one stage, which as a whole) replace
 that of MODEL.
 
-Prints, for each row: calls of the verifier per hour of negatives; the share of keyword clips at
-which it is not called; misses at 0.5 false accepts per hour, with the interval over all clips. The
-operating point of each condition is read off its own curve, as in `race.py`. Duration: 15 minutes
-on two cores for 3 hours of negatives, most of it for the verifier alone (`--no-verifier-alone`).
+Prints, for each row: calls of the verifier per hour of negatives, and the mean miss rate of all
+keywords at 0.5 false accepts per hour, with the interval over all clips. Duration: 15 minutes on
+two cores for 3 hours of negatives, most of it for the verifier alone (`--no-verifier-alone`).
 README.md has the results.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+from dev_stream import DevStream
 from stream_files import race_streams
 
-from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.cli.console import TeachingCommand
 from wakeword.data.keywords import select_keywords
-from wakeword.data.loader import ClipLoader
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
-from wakeword.detection.trigger import StreamModel, in_frames
+from wakeword.detection.trigger import StreamModel, in_frames, trigger_for
 from wakeword.errors import ConfigError
 from wakeword.evaluation import metrics
-from wakeword.evaluation.evaluator import det_curve
-from wakeword.evaluation.results import ScoredStream
-from wakeword.evaluation.scoring import stage_logits
-from wakeword.evaluation.test_streams import Stream, StreamReader
+from wakeword.evaluation.results import HIT_TOLERANCE_S, ScoredStream
 from wakeword.evaluation.threshold import event_peaks, sigmoid
-from wakeword.model.cascade import Call, Logits
 from wakeword.model.file import load_model
 from wakeword.model.network import WakeWordModel
 from wakeword.model.two_stage import TwoStageModel
-from wakeword.parallel import available_cores, single_threaded
 
 CANDIDATES_PER_HOUR = (10, 30, 60, 120, 300)
 FALSE_ACCEPTS_PER_HOUR = 0.5
+GRID = [0.05 * step for step in range(-240, 400)]
+"""Logits of the thresholds that are tried."""
 ALONE = {"gate_weight": 0.0, "verifier_weight": 1.0, "bias": 0.0}
 """Weights with which the verifier's score is the final one."""
-_PIECE = 20 * SAMPLE_RATE
-_BATCH = 8  # windows that the verifier computes at once
 
 
 @click.command(cls=TeachingCommand)
@@ -86,14 +79,7 @@ def main(corpus: Path, model_file: Path, gates: tuple[Path, ...], verifier_alone
 def print_gate(
     gate: WakeWordModel, name: str, model: TwoStageModel, streams: Sequence[DevStream]
 ) -> None:
-    """Print the rows of one gate: alone, and with the verifier of a model behind it.
-
-    Args:
-        gate: a model of one stage.
-        name: of its file.
-        model: whose verifier and weights are used.
-        streams: the negatives, then the conditions.
-    """
+    """Print the rows of one gate: alone, and with the verifier and the weights of a model."""
     scored = [replace(s.scored, logits=s.gate_logits(gate)) for s in streams]
     print(f"| gate of {name} alone | 0 | {format_misses(gate, scored)} |", flush=True)
     model = TwoStageModel(gate, model.verifier, model.cascade.config, model.operating_point)
@@ -102,48 +88,6 @@ def print_gate(
         at_rate = with_config(model, gate_thresholds=found)
         print_row(f"{name}, {per_hour}/h: verifier decides", with_config(at_rate, **ALONE), streams)
         print_row(f"{name}, {per_hour}/h: fusion", at_rate, streams)
-
-
-class DevStream:
-    """A dev stream whose gate logits and verifications are computed once.
-
-    Attributes:
-        name: condition, or "negatives".
-        scored: the stream without logits.
-    """
-
-    def __init__(self, stream: Stream) -> None:
-        reader = StreamReader(stream, ClipLoader())
-        self._samples: Samples = np.concatenate(list(reader))
-        self.name = stream.name
-        self.scored = ScoredStream(
-            stream.name, np.zeros((0, 0)), tuple(reader.segments), reader.hours
-        )
-        self._gates: dict[int, Logits] = {}  # by id of the gate
-        self._verified: dict[int, Logits] = {}  # by the sample at which a window ends
-
-    def gate_logits(self, gate: WakeWordModel) -> Logits:
-        """Return (frames, keywords) of the gate."""
-        if id(gate) not in self._gates:
-            pieces = np.split(self._samples, range(_PIECE, len(self._samples), _PIECE))
-            self._gates[id(gate)] = stage_logits(gate, pieces)
-        return self._gates[id(gate)]
-
-    def final_logits(self, model: TwoStageModel) -> tuple[Logits, list[Call]]:
-        """Return (frames, keywords) of both stages, and the calls of the verifier."""
-        gate = self.gate_logits(model.gate)
-        calls = model.calls(gate)
-        missing = [call for call in calls if model.end_of(call) not in self._verified]
-        batches = [missing[i : i + _BATCH] for i in range(0, len(missing), _BATCH)]
-        with single_threaded(), ThreadPoolExecutor(available_cores()) as pool:
-            computed = pool.map(lambda each: model.verify_calls(self._samples, each), batches)
-            for batch, highest in zip(batches, computed, strict=True):
-                self._verified |= {
-                    model.end_of(call): logits for call, logits in zip(batch, highest, strict=True)
-                }
-        verified = [self._verified[model.end_of(call)] for call in calls]
-        verifier = np.reshape(verified, (len(calls), len(model.keywords)))
-        return model.cascade.final_logits(len(gate), calls, verifier), calls
 
 
 def with_config(model: TwoStageModel, **changes: Any) -> TwoStageModel:
@@ -179,19 +123,39 @@ def print_row(name: str, model: TwoStageModel, streams: Sequence[DevStream]) -> 
 
 
 def format_misses(model: StreamModel, scored: Sequence[ScoredStream]) -> str:
-    """Return the cells of a row: for each condition the misses of all keywords together."""
+    """Return the cells of a row: the mean miss rate of all keywords under each condition."""
     negatives, *positives = scored
+    lowest = [lowest_threshold(model, k, negatives) for k in range(len(model.keywords))]
     cells = []
     for stream in positives:
-        points = [
-            metrics.at_false_accepts(det_curve(model, k, stream, negatives), FALSE_ACCEPTS_PER_HOUR)
-            for k in range(len(model.keywords))
+        hits = [
+            metrics.detected(
+                event_times(model, k, stream, threshold),
+                stream.segments_of(model.keywords[k]),
+                HIT_TOLERANCE_S,
+            )
+            for k, threshold in enumerate(lowest)
         ]
-        misses = sum(point.misses if point else 0 for point in points)
-        rates = [point.miss_rate if point else 1.0 for point in points]
+        mean = np.mean([1 - each.mean() for each in hits])
+        misses = sum(int((~each).sum()) for each in hits)
         interval = metrics.wilson(misses, len(stream.segments))
-        cells.append(f"{np.mean(rates):.1%} ({interval.low:.1%}–{interval.high:.1%})")
+        cells.append(f"{mean:.1%} ({interval.low:.1%}–{interval.high:.1%})")
     return " | ".join(cells)
+
+
+def lowest_threshold(model: StreamModel, k: int, negatives: ScoredStream) -> float:
+    """Return the lowest threshold of a grid within the rate of false accepts."""
+    allowed = int(FALSE_ACCEPTS_PER_HOUR * negatives.hours)
+    first = bisect_left(
+        GRID, -allowed, key=lambda logit: -len(event_times(model, k, negatives, sigmoid(logit)))
+    )
+    return sigmoid(GRID[min(first, len(GRID) - 1)])
+
+
+def event_times(model: StreamModel, k: int, stream: ScoredStream, threshold: float) -> list[float]:
+    """Return the times of the events of one keyword, in seconds."""
+    events, _ = trigger_for(model, (threshold,)).run(stream.logits[:, k : k + 1])
+    return [(event.frame + 1) * model.frame_s for event in events]
 
 
 if __name__ == "__main__":

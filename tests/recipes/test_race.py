@@ -18,6 +18,7 @@ import tiny as tiny_family
 import training
 from click.testing import CliRunner
 from recipe_runner import RECIPES, imports_from
+from two_stage import tiny_gate, tiny_two_stage
 
 from wakeword.audio.files import load_audio
 from wakeword.data.clip import KeywordSegment
@@ -213,6 +214,26 @@ def test_our_model_runs(
     ours.main()
     result = json.loads((tmp_path / "r.json").read_text())
     assert np.allclose(np.load(tmp_path / result["scores"]), scores, atol=1e-4)
+
+
+def test_the_stages_of_a_model_are_taken_apart(benchmark: Any, tmp_path: Path) -> None:
+    data, file = training.write_data(tmp_path / "data"), tmp_path / "two.wakeword"
+    save_model(tiny_two_stage(("ping",)), file)
+    save_model(tiny_gate(("ping",), seed=1), tmp_path / "gate.wakeword")
+    main, arguments = benchmark.two_stages.main, [str(data), str(file)]
+    gates = ["--gate", str(tmp_path / "gate.wakeword")]
+    result = CliRunner().invoke(main, [*arguments, *gates], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    head, _, *rows = result.stdout.splitlines()
+    conditions = ["clean", "10 dB", "0 dB", "talker"]
+    assert head == f"| stages | calls per hour | {' | '.join(conditions)} |"
+    names = [row.split(" | ")[0] for row in rows]
+    assert names[0] == "| gate of two alone" and names[-1] == "| verifier alone"
+    assert names[11] == "| gate of gate alone" and len(names) == 23
+    calls = [int(row.split(" | ")[1]) for row in rows]
+    assert calls[0] == 0 and calls[1] == calls[2] <= calls[9] <= calls[-1]
+    result = CliRunner().invoke(main, [str(data), str(tmp_path / "gate.wakeword")])
+    assert result.exit_code == 2 and "a model of one stage" in result.output
 
 
 def test_an_engine_that_fails_is_a_line(
