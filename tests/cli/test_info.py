@@ -104,7 +104,7 @@ def test_both_stages_are_shown(tmp_path: Path) -> None:
         "gate training strategy head; 6 epochs, best 4; 40 keyword clips",
         "verifier tiny, streaming: window, head: conv",
         "'alexa' at gate scores of 0.2500 or more, 'computer' at gate scores of 0.2500 or more",
-        "final logit 0.3 · gate + 1 · verifier +0",
+        "final logit 0.2 · gate + 1 · verifier +0",
         "wakeword-two-stage/1",
         "Encoder: tiny-gate + tiny, licence Apache-2.0 + MIT.",
     ):

@@ -45,8 +45,8 @@ def train_config(seed: int = 0) -> TrainConfig:
         patience=8,
         batch=32,
         validation_share=0.2,
-        false_accepts_per_hour=30.0,
-        examples=ExampleConfig(positive_hours=0.5, negative_hours=1.0),
+        false_accepts_per_hour=12.0,
+        examples=ExampleConfig(positive_hours=1.0, negative_hours=2.0),
         verifier=VerifierConfig() if locate_weights(VerifierConfig.encoder) else None,
     )
 

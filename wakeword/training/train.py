@@ -46,8 +46,7 @@ def train(
             so the best epoch and the threshold are those for the clips of `data`. Extra keyword
             clips make up half of the examples with a keyword at most; extra negatives are played in
             examples of their own.
-        start: a model of the same keywords to continue from. Its encoder, its streaming mode and
-            its head replace those of `config`.
+        start: a model of the same keywords to continue from: its encoders, modes and heads.
         weights: a checkpoint to load instead of the encoder's own sources.
         work_dir: folder for features and checkpoints; None is a folder in the cache.
         progress: called during all steps.
@@ -62,6 +61,8 @@ def train(
     """
     config = config or TrainConfig()
     gate_start, verifier_start = _stages(start)
+    if gate_start is not None:
+        config = config.continuing(gate_start, keywords)
     if verifier_start is not None:
         config = replace(config, verifier=config.verifier or VerifierConfig())
     # an error in the second stage is found now, not when the first one is trained
@@ -91,8 +92,6 @@ def _start_run(
     progress: ProgressCallback | None,
 ) -> tuple[TrainingRun, str]:
     """Return the training of a model of one stage, and what loading its encoder removed."""
-    if start is not None:
-        config = config.continuing(start, keywords)
     pretrained = PretrainedEncoder.load(config, start=start, weights=weights, progress=progress)
     config = replace(config, streaming=pretrained.source.streaming)
     bank = KeywordBank.read(parts.train, progress)
