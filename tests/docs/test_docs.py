@@ -47,9 +47,9 @@ OTHER_PROGRAMS = r"(git|pip|arecord|torchrun|apt-get|make|\w+ =) ?"
 PLACES = (ROOT, ROOT / "wakeword")
 RUN_PYTHON = ("README.md", "docs/how-to/raspberry-pi.md")  # the others show other programs
 ENGINES = (
-    "wakeword",
+    "wakeword, two stages",
+    "wakeword, `--encoder whisper-tiny.en`",
     "wakeword, `--streaming window`, synthetic Mandarin negatives",
-    "wakeword, `wakeword-stream`, synthetic Mandarin negatives",
     "Porcupine 1.9.5",
     "speech embedding (openWakeWord's encoder), our data",
 )
