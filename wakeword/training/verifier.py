@@ -25,7 +25,6 @@ from wakeword.model.cascade import CascadeConfig, moving_mean
 from wakeword.model.network import WakeWordModel
 from wakeword.model.two_stage import TwoStageModel
 from wakeword.progress import ProgressCallback
-from wakeword.training.augmentation import Augmenter
 from wakeword.training.cascade_validation import CascadeValidation
 from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.feature_cache import EncodedExamples, Excerpts, FeatureCache, Segments
@@ -176,7 +175,7 @@ def _encode_windows(
     progress: ProgressCallback | None,
 ) -> EncodedExamples:
     """Choose and encode the windows that the verifier is trained on."""
-    verifier, bank, config = run.model, run.bank, run.config.examples
+    verifier, bank = run.model, run.bank
     gate_cache = gate_run.feature_cache(folder)
     scored = gate_run.encode_examples(gate_cache, progress)
     blocks = _BlockScores(gate_run.model)
@@ -187,9 +186,13 @@ def _encode_windows(
         Excerpts(plan, blocks.choose(each, segments, np.random.default_rng((*plan.seed, 3))))
         for plan, each, segments in zip(plans, scores, scored.segments, strict=True)
     ]
-    augmenter = Augmenter(config.augment, bank.noises, bank.rirs, bank.talkers)
     frames, segments = cache.excerpts(
-        [chosen], bank, augmenter, gate_run.example_samples, verifier.first_block, progress
+        [chosen],
+        bank,
+        gate_run.augmenter(),
+        gate_run.example_samples,
+        verifier.first_block,
+        progress,
     )
     logits = verifier.encoder.hop_frames // verifier.head.pool
     targets = frame_targets(segments, logits, verifier.keywords, verifier.frame_s)
