@@ -1,11 +1,11 @@
-"""Integers and several channels become mono float32."""
+"""Samples: integers and several channels become mono float32; windows with silence before."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from wakeword.audio.samples import as_float32, check_channel, from_int16, to_mono
+from wakeword.audio.samples import as_float32, check_channel, from_int16, to_mono, window_before
 from wakeword.errors import AudioError
 
 
@@ -45,3 +45,10 @@ def test_a_channel_out_of_range_is_an_error_that_names_source_and_range() -> Non
             AudioError, match=rf"the file has 2 channel\(s\), channel {channel}.*0 to 1"
         ):
             check_channel(channel, 2, "the file")
+
+
+@pytest.mark.parametrize(("end", "expected"), [(5, [3, 4, 5]), (2, [0, 1, 2]), (0, [0, 0, 0])])
+def test_a_window_before_the_start_holds_silence(end: int, expected: list[int]) -> None:
+    samples = np.arange(1, 7, dtype=np.float32)
+    window = window_before(samples, end, 3)
+    assert window.tolist() == expected and window.dtype == np.float32

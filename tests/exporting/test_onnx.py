@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import runtime_process
 import tiny as tiny_family
 import torch
 from click.testing import CliRunner
@@ -197,20 +197,8 @@ def test_the_runtime_loads_neither_torch_nor_audio_libraries(
     pair: tuple[WakeWordModel, Path], tmp_path: Path
 ) -> None:
     model, path = pair
-    np.save(tmp_path / "sound.npy", SOUND)
-    program = f"""
-import json, sys
-import numpy as np
-from wakeword import runtime
-detector = runtime.Detector(runtime.load({str(path)!r}))
-found = detector.feed(np.load({str(tmp_path / "sound.npy")!r})) + detector.flush()
-print(json.dumps([[each.keyword, each.time] for each in found]))
-heavy = ("torch", "torchaudio", "soundfile", "soxr", "scipy", "librosa", "click", "rich", "onnx")
-print(json.dumps([name for name in heavy if name in sys.modules]))
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    found, heavy = map(json.loads, done.stdout.splitlines())
-    assert [tuple(each) for each in found] == found_in_sound(Detector(model), [len(SOUND)])
+    found, heavy = runtime_process.detect(path, SOUND, tmp_path)
+    assert found == found_in_sound(Detector(model), [len(SOUND)])
     assert heavy == []
 
 

@@ -25,6 +25,20 @@ def as_float32(samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> Samp
     return np.asarray(samples, dtype=np.float32)
 
 
+def window_before(samples: Samples, end: int, size: int) -> Samples:
+    """Return the last `size` samples before sample `end`; silence precedes the first one.
+
+    Args:
+        samples: (n,), with n of `end` or more.
+        end: sample that follows the window.
+        size: of the window.
+
+    Returns:
+        (size,)
+    """
+    return np.pad(samples[max(0, end - size) : end], (max(0, size - end), 0))
+
+
 def to_mono(frames: npt.NDArray[np.float32], channel: int | None = None) -> Samples:
     """Take one channel, or the mean of all channels.
 

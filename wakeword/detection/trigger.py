@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from wakeword.audio.samples import Samples
 from wakeword.errors import ConfigError, unknown_name_message
-from wakeword.model.cascade import Cascade, StartedBlock
+from wakeword.model.cascade import Cascade, StartedBlock, moving_mean
 from wakeword.model.operating_point import OperatingPoint
 
 Scores = npt.NDArray[np.float64]
@@ -200,10 +200,8 @@ def smooth(logits: Scores, frames: int) -> Scores:
         (U, keywords) scores from 0 to 1.
     """
     padded = np.concatenate([*[logits[:1]] * (frames - 1), logits])
-    total = padded[: len(logits)].copy()
-    for first in range(1, frames):
-        total += padded[first : first + len(logits)]
-    scores: Scores = 1.0 / (1.0 + np.exp(-(total / frames).clip(-60.0, 60.0)))
+    mean = moving_mean(padded, frames)
+    scores: Scores = 1.0 / (1.0 + np.exp(-mean.clip(-60.0, 60.0)))
     return scores
 
 

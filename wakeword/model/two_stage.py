@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from wakeword.audio.samples import Samples
+from wakeword.audio.samples import Samples, window_before
 from wakeword.encoders.window import WindowEncoder
 from wakeword.model.cascade import (
     Call,
@@ -138,10 +138,9 @@ class TwoStageModel(nn.Module):
             samples: (samples,) of the whole stream at 16 kHz.
             calls: from `calls`.
         """
-        padded = np.concatenate([np.zeros(self.window, dtype=np.float32), samples])
         windows = np.zeros((len(calls), self.window), dtype=np.float32)
         for window, call in zip(windows, calls, strict=True):
-            window[:] = padded[self.end_of(call) :][: self.window]
+            window[:] = window_before(samples, self.end_of(call), self.window)
         return windows
 
     @torch.inference_mode()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from wakeword import storage
-from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.audio.samples import SAMPLE_RATE, Samples, window_before
 from wakeword.data.clip import KeywordSegment
 from wakeword.data.loader import ClipLoader, KeywordBank
 from wakeword.encoders.base import Encoder
@@ -250,9 +250,8 @@ class FeatureCache:
             segments: list[Segments] = []
             for plan, ends in batch:
                 example = render_example(plan, bank, augmenter, samples)
-                padded = np.concatenate([np.zeros(size, dtype=np.float32), example.samples])
                 for number, end in enumerate(ends):
-                    audio.append(padded[end : end + size])
+                    audio.append(window_before(example.samples, end, size))
                     seeds.append((*plan.seed, number))
                     shift_s = (size - end) / SAMPLE_RATE
                     segments.append(tuple(each.shifted(shift_s) for each in example.segments))

@@ -18,6 +18,7 @@ import torch
 
 from wakeword import storage
 from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.detection.trigger import in_frames
 from wakeword.encoders.registry import resolve_encoder
 from wakeword.encoders.resolved import ResolvedEncoder
 from wakeword.encoders.window import features_per_frame
@@ -204,8 +205,7 @@ class _BlockScores:
 
     def __init__(self, gate: WakeWordModel) -> None:
         self._gate = gate
-        point = gate.operating_point
-        self._smoothing = max(1, round(point.smoothing_s / gate.frame_s))
+        self._smoothing, _ = in_frames(gate.operating_point, gate.frame_s)
         self._frames = Fraction(gate.encoder.hop_frames, gate.head.pool)
 
     @torch.inference_mode()
