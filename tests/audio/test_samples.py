@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wakeword.audio.samples import as_float32, check_channel, from_int16, to_mono, window_before
-from wakeword.errors import AudioError
+from wakeword.errors import AudioError, ConfigError
 
 
 def test_16_bit_integers_are_scaled_to_one() -> None:
@@ -18,7 +18,33 @@ def test_16_bit_integers_are_scaled_to_one() -> None:
 def test_samples_of_either_type_become_float32() -> None:
     expected = np.float32([-1.0, 0.5])
     np.testing.assert_array_equal(as_float32(np.array([-32768, 16384], np.int16)), expected)
+    np.testing.assert_array_equal(as_float32(np.array([-32768, 16384], ">i2")), expected)
     assert as_float32(expected) is expected
+
+
+@pytest.mark.parametrize("given", [np.array([-1.0, 0.5]), [-1.0, 0.5], np.float16([-1.0, 0.5])])
+def test_other_floats_are_rounded(given: object) -> None:
+    samples = as_float32(given)  # type: ignore[arg-type]
+    assert samples.dtype == np.float32 and samples.tolist() == [-1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros(4, np.int32), r"dtype int32: expected .*float32 .*int16\. Divide"),
+        (np.zeros(4, np.uint8), r"dtype uint8: expected .*float32 .*int16\. Divide"),
+        ([0, 1], r"dtype int(32|64): expected .*int16\. Divide"),
+        (np.zeros(4, bool), "dtype bool: expected"),
+        (np.zeros(4, complex), "dtype complex128: expected"),
+        (np.array(["a"]), "dtype <U1: expected"),
+        (b"\0\0", r"type bytes: expected .*numpy\.frombuffer\(data, numpy\.int16\)"),
+        ("monday.flac", r"type str: expected .*load_audio reads a file"),
+        (None, "type NoneType: expected"),
+    ],
+)
+def test_anything_else_is_named_with_a_remedy(given: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        as_float32(given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("channel", [None, 0])

@@ -195,18 +195,30 @@ def test_a_detector_without_a_model_raises(given: object, message: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int16])
-@pytest.mark.parametrize("shape", [(1000, 2), (1, 1000), ()])
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [((1000, 2), r"samples\[:, 0\]"), ((1, 1000), r"samples\[0\]"), ((), "samples")],
+)
 def test_samples_of_several_channels_raise(
-    tiny: EncoderSpec, dtype: type, shape: tuple[int, ...]
+    tiny: EncoderSpec, dtype: type, shape: tuple[int, ...], remedy: str
 ) -> None:
-    model = tiny_family.model()
+    model, message = tiny_family.model(), f"expected one channel.*{remedy}"
     samples = np.zeros(shape, dtype)
-    with pytest.raises(ConfigError, match="expected one channel"):
+    with pytest.raises(ConfigError, match=message):
         Detector(model).feed(samples)
-    with pytest.raises(ConfigError, match="expected one channel"):
+    with pytest.raises(ConfigError, match=message):
         Detector(model).logits(samples)
-    with pytest.raises(ConfigError, match="expected one channel"):
+    with pytest.raises(ConfigError, match=message):
         Detector(model, gate=SilenceGate()).feed(samples)
+
+
+def test_samples_of_another_type_raise_and_the_stream_goes_on(tiny: EncoderSpec) -> None:
+    model = tiny_family.model()
+    detector = Detector(model)
+    with pytest.raises(ConfigError, match="samples of dtype int32"):
+        detector.feed(np.zeros(1000, np.int32))  # type: ignore[arg-type]
+    expected = detections(Detector(model), SOUND, [1280])
+    assert detections(detector, SOUND, [1280]) == expected != []
 
 
 def test_there_is_one_detector() -> None:

@@ -138,3 +138,8 @@ def test_a_stream_that_is_not_open_raises(model: WakeWordModel) -> None:
         pool.feed({"kitchen": SOUND, "hall": SOUND})
     with pytest.raises(ConfigError, match="'hall' is not open"):
         pool.close("hall")
+
+
+def test_a_pool_without_a_model_raises() -> None:
+    with pytest.raises(ConfigError, match=r"DetectorPool\(wakeword\.load\('alexa\.wakeword'\)\)"):
+        DetectorPool("alexa.wakeword")  # type: ignore[arg-type]

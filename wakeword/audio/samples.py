@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from wakeword.errors import AudioError
+from wakeword.errors import AudioError, ConfigError
 
 SAMPLE_RATE = 16_000
 Samples = npt.NDArray[np.float32]
@@ -18,11 +18,34 @@ def from_int16(pcm: npt.NDArray[np.int16]) -> Samples:
     return cast(Samples, pcm.astype(np.float32) / np.float32(32768))
 
 
-def as_float32(samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> Samples:
-    """Scale 16-bit integers to [-1, 1); float32 samples are returned unchanged."""
-    if samples.dtype == np.int16:
-        return from_int16(cast("npt.NDArray[np.int16]", samples))
-    return np.asarray(samples, dtype=np.float32)
+def as_float32(samples: npt.ArrayLike) -> Samples:
+    """Scale 16-bit integers to [-1, 1); float32 samples are returned unchanged.
+
+    Other floating-point numbers are rounded to float32.
+
+    Args:
+        samples: an array of any shape.
+
+    Raises:
+        ConfigError: bytes, text or anything else without samples, or integers of another width,
+            whose full scale is not known.
+    """
+    if isinstance(samples, (bytes, bytearray, memoryview)):
+        raise ConfigError(
+            f"samples of type {type(samples).__name__}: expected a numpy array. Of 16-bit PCM, "
+            "numpy.frombuffer(data, numpy.int16) makes one."
+        )
+    array = np.asarray(samples)
+    if array.dtype.kind == "i" and array.dtype.itemsize == 2:
+        return from_int16(cast("npt.NDArray[np.int16]", array))
+    if array.dtype.kind != "f":
+        given = f"dtype {array.dtype}" if array.ndim else f"type {type(samples).__name__}"
+        raise ConfigError(
+            f"samples of {given}: expected a numpy array of float32 in [-1, 1] or of int16. Divide "
+            "other integers by their full scale, as in numpy.float32(samples / 2**31) for int32; "
+            "wakeword.audio.files.load_audio reads a file."
+        )
+    return array.astype(np.float32, copy=False)
 
 
 def window_before(samples: Samples, end: int, size: int) -> Samples:

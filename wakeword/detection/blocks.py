@@ -70,7 +70,7 @@ class BlockBuffer:
         """Append the next samples of the stream.
 
         Raises:
-            ConfigError: samples of several channels.
+            ConfigError: samples of several channels, or of another type than float or int16.
         """
         self._append(self._resampled(piece))
 
@@ -120,13 +120,19 @@ class BlockBuffer:
         self._pending = np.concatenate([self._pending, samples])
 
     def _resampled(self, piece: AudioPiece) -> Samples:
-        """Return (n,) samples of any rate at 16 kHz. Raises ConfigError for several channels."""
-        if np.ndim(piece) != 1:
+        """Return (n,) samples of any rate at 16 kHz.
+
+        Raises:
+            ConfigError: several channels, or no samples.
+        """
+        samples = as_float32(piece)
+        if samples.ndim != 1:
+            first = "samples[0]" if samples.shape[:1] < samples.shape[1:] else "samples[:, 0]"
             raise ConfigError(
-                f"samples of shape {np.shape(piece)}: expected one channel, (n,). "
-                "Take one channel, samples[:, 0], or the mean of all."
+                f"samples of shape {samples.shape}: expected one channel, (n,). "
+                f"Take one channel, {first}, or the mean of all."
             )
-        return self._resampler.feed(as_float32(piece))
+        return self._resampler.feed(samples)
 
     def _drop_silence(self, keep: int) -> Gap | None:
         """Drop all but the last `keep` samples once they are a second longer.

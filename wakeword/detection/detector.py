@@ -66,7 +66,7 @@ class Detector:
         gate: SilenceGate | None = None,
         verify: Verifier | None = None,
     ) -> None:
-        _check_model(model)
+        check_model(model, type(self).__name__)
         self.model = model
         self.rate = rate
         self.gate = gate
@@ -95,7 +95,7 @@ class Detector:
             The detections up to the end of these samples, in order of time.
 
         Raises:
-            ConfigError: samples of several channels.
+            ConfigError: samples of several channels, or of another type than float or int16.
         """
         if not self.gate:
             self._blocks.push(samples)
@@ -179,16 +179,24 @@ class Detector:
         return [each for each in detections if not self.verify or self.verify(self._recent)]
 
 
-def _check_model(model: object) -> None:
-    """Raise ConfigError for a path, or anything else that is no model."""
+def check_model(model: object, taker: str) -> None:
+    """Check that a model is one, and not the path of its file.
+
+    Args:
+        model: what was given.
+        taker: name of the class that takes it, for the message.
+
+    Raises:
+        ConfigError: a path, or anything else that is no model.
+    """
     if isinstance(model, (str, os.PathLike)):
         module = "wakeword.runtime" if str(model).endswith(".onnx") else "wakeword"
         raise ConfigError(
-            f"a Detector takes a model, not the path of its file. Load it first: "
-            f"Detector({module}.load({str(model)!r}))."
+            f"a {taker} takes a model, not the path of its file. Load it first: "
+            f"{taker}({module}.load({str(model)!r}))."
         )
     if not callable(getattr(model, "step", None)):
         raise ConfigError(
-            f"a Detector takes a model, not {type(model).__name__}. Load one with wakeword.load, "
+            f"a {taker} takes a model, not {type(model).__name__}. Load one with wakeword.load, "
             "or an exported one with wakeword.runtime.load."
         )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.detection.blocks import AudioPiece, Block, BlockBuffer
+from wakeword.detection.detector import check_model
 from wakeword.detection.trigger import Detection, Scores, StreamTrigger
 from wakeword.detection.verifier_queue import VerifierQueue
 from wakeword.errors import ConfigError
@@ -58,6 +59,9 @@ class DetectorPool:
         threshold: as for `Detector`, for every stream.
         batch: streams that go through the model at once, at most.
         verifiers: where the verifier of a two-stage model runs; None is one thread.
+
+    Raises:
+        ConfigError: no model, such as the path of its file.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class DetectorPool:
         batch: int = 32,
         verifiers: VerifierQueue | None = None,
     ) -> None:
+        check_model(model, type(self).__name__)
         self.model, self.batch = model, batch
         self._verifiers = verifiers or VerifierQueue()
         self._threshold = threshold
