@@ -12,11 +12,11 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: help demo docs test lint venv clean
+.PHONY: help demo docs test lint venv runtime-venv clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: .venv/.voices ## Train, measure and listen on synthetic speech; report in out/demo.
 	$(BIN)/wakeword demo
@@ -33,6 +33,12 @@ lint: .venv/.test ## Style and types only.
 	$(BIN)/mypy
 
 venv: .venv/.test ## The virtual environment with all that tests and demo need.
+
+runtime-venv: ## A virtual environment in DIR that runs exported models, without PyTorch.
+	@test -n "$(DIR)" || { echo "Say where: make runtime-venv DIR=~/wakeword-venv"; exit 2; }
+	$(PYTHON) -m venv --upgrade-deps $(DIR)  # --group needs pip 25.1 or newer
+	$(DIR)/bin/pip install --group runtime
+	$(DIR)/bin/pip install --no-deps .
 
 clean: ## Remove the virtual environment, the demo's output and the site.
 	rm -rf .venv out/demo out/site

@@ -43,7 +43,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *ROOT.glob("recipes/**/*.md"),
 ]
-OTHER_PROGRAMS = r"(git|pip|arecord|torchrun|apt-get|make|\w+ =) ?"
+OTHER_PROGRAMS = r"(git|pip|arecord|torchrun|apt-get|make|python3 -m venv|\. |\w+ =) ?"
 PLACES = (ROOT, ROOT / "wakeword")
 RUN_PYTHON = ("README.md", "docs/how-to/raspberry-pi.md")  # the others show other programs
 ENGINES = (
