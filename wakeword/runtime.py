@@ -205,7 +205,7 @@ def load(path: Path | str) -> AnyExportedModel:
         import onnxruntime
     except ImportError:
         raise ConfigError(
-            "exported models need onnxruntime: pip install 'wakeword[runtime]'."
+            "exported models need onnxruntime, which is not installed here: pip install onnxruntime"
         ) from None
     if not path.is_file():
         raise CheckpointError(f"{path}: no such model file. {remedy}")

@@ -12,7 +12,8 @@ import pytest
 import tiny as tiny_family
 from click.testing import CliRunner, Result
 
-from wakeword.cli import demo as command
+from wakeword.cli import demo_steps as steps
+from wakeword.cli.demo import demo
 from wakeword.data.dataset import Dataset
 from wakeword.demo.dataset import make_dataset
 from wakeword.demo.report import WARNING
@@ -46,15 +47,15 @@ def quick(
     tone_model: ToneModel,
 ) -> None:
     """The command with fake voices and training, without processes or downloads."""
-    monkeypatch.setattr(command, "make_dataset", partial(make_dataset, workers=1))
-    monkeypatch.setattr(command, "list_voices", all_voices)
-    monkeypatch.setattr(command, "fetch_kokoro_voices", lambda: None)
-    monkeypatch.setattr(command, "train", fake_train)
-    monkeypatch.setattr(command, "load_model", lambda file: tone_model(0.9))
+    monkeypatch.setattr(steps, "make_dataset", partial(make_dataset, workers=1))
+    monkeypatch.setattr(steps, "list_voices", all_voices)
+    monkeypatch.setattr(steps, "fetch_kokoro_voices", lambda: None)
+    monkeypatch.setattr(steps, "train", fake_train)
+    monkeypatch.setattr(steps, "load_model", lambda file: tone_model(0.9))
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(command.demo, arguments)
+    return CliRunner().invoke(demo, arguments)
 
 
 @pytest.mark.usefixtures("quick")
@@ -84,7 +85,7 @@ def test_from_the_data_set_to_the_report(tmp_path: Path) -> None:
 def test_without_any_detection_the_command_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tone_model: ToneModel
 ) -> None:
-    monkeypatch.setattr(command, "load_model", lambda file: tone_model(1.0))
+    monkeypatch.setattr(steps, "load_model", lambda file: tone_model(1.0))
     result = run("-k", KEYWORD, "-o", str(tmp_path / "demo"))
     assert result.exit_code == 1, result.output
     assert "Nothing was detected" in result.output
@@ -105,8 +106,8 @@ def test_without_the_download_the_command_continues_with_a_note(
     def stop(*_: object, **__: object) -> None:
         raise Stop
 
-    monkeypatch.setattr(command, "fetch_kokoro_voices", offline)
-    monkeypatch.setattr(command, "make_dataset", stop)
+    monkeypatch.setattr(steps, "fetch_kokoro_voices", offline)
+    monkeypatch.setattr(steps, "make_dataset", stop)
     result = run("-k", KEYWORD, "-o", str(tmp_path / "demo"))
     assert isinstance(result.exception, Stop)
     assert "no network" in result.output

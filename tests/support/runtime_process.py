@@ -1,14 +1,17 @@
-"""An exported file in a process of its own, where nothing else has been imported."""
+"""Exported files and commands in processes of their own, where little is imported or installed."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
+import wakeword
 from wakeword.audio.samples import Samples
 
 HEAVY = ("torch", "torchaudio", "soundfile", "soxr", "scipy", "librosa", "click", "rich", "onnx")
@@ -30,3 +33,40 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     found, heavy = map(json.loads, done.stdout.splitlines())
     return [(keyword, time_s) for keyword, time_s in found], heavy
+
+
+def command(
+    arguments: Sequence[str], hidden: Collection[str], folder: Path, stdin: bytes = b""
+) -> subprocess.CompletedProcess[str]:
+    """Run `wakeword` where some packages are not installed.
+
+    Args:
+        arguments: after `wakeword`.
+        hidden: names of packages that cannot be found.
+        folder: to run in.
+        stdin: its standard input.
+    """
+    program = f"""
+import sys
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+def find_all_but_hidden(name, path=None, target=None):
+    hidden = name.partition(".")[0] in {sorted(hidden)!r}
+    return None if hidden else find(name, path, target)
+PathFinder.find_spec = find_all_but_hidden
+from wakeword.cli import main
+main(sys.argv[1:], prog_name="wakeword")
+"""
+    root = str(Path(wakeword.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": root},
+        timeout=120,
+    )
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )

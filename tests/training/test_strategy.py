@@ -12,8 +12,8 @@ from torch import nn
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.training import strategy_table
+from wakeword.training.config import STRATEGIES
 from wakeword.training.strategy import (
-    STRATEGIES,
     add_low_rank,
     choose_strategy,
     freeze,

@@ -18,6 +18,7 @@ from training import finish, process
 from wakeword.cli import main, training_options
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
+from wakeword.encoders import registry
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation.evaluator import evaluate
@@ -330,7 +331,7 @@ def test_features_that_need_no_weights_are_shared(
 def test_without_weights_of_the_default_the_embedded_encoder_is_used(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_options, "locate_weights", lambda name: "")
+    monkeypatch.setattr(registry, "locate_weights", lambda name: "")
     file = tmp_path / "m.wakeword"
     small = ["--hours", "0.1", "--epochs", "1", "--work", str(tmp_path / "w")]
     result = run("train", str(data), "-o", str(file), *small)

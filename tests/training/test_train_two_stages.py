@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from training import finish, process
 
 from wakeword.cli import main, training_options
+from wakeword.encoders import registry
 from wakeword.encoders.registry import temporarily_registered
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
@@ -147,7 +148,7 @@ def test_a_killed_training_ends_with_the_same_bytes(
 def installed(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether the weights of the default verifier are on this machine."""
     state = [True]
-    monkeypatch.setattr(training_options, "locate_weights", lambda name: "here" if state[0] else "")
+    monkeypatch.setattr(registry, "locate_weights", lambda name: "here" if state[0] else "")
     return state
 
 

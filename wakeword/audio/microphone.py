@@ -291,8 +291,7 @@ def _sounddevice() -> ModuleType:
         import sounddevice
     except ImportError as error:
         raise ConfigError(
-            'the microphone needs the package sounddevice: pip install "wakeword[mic]", '
-            + _PIPE_HINT
+            f"the microphone needs the package sounddevice: pip install sounddevice; {_PIPE_HINT}"
         ) from error
     except OSError as error:
         raise ConfigError(

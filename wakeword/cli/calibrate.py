@@ -12,10 +12,6 @@ from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
-from wakeword.evaluation.calibrate import calibrate as calibrate_model
-from wakeword.evaluation.report.json import calibration_as_dict
-from wakeword.evaluation.report.text import render_calibration
-from wakeword.model.file import load_model, save_model
 
 
 @click.command()
@@ -51,6 +47,11 @@ def calibrate(
       wakeword calibrate alexa.wakeword --negatives evenings/ --false-accepts-per-hour 0.2
       wakeword calibrate alexa.wakeword --data recordings/ -o calibrated.wakeword
     """
+    from wakeword.evaluation.calibrate import calibrate as calibrate_model
+    from wakeword.evaluation.report.json import calibration_as_dict
+    from wakeword.evaluation.report.text import render_calibration
+    from wakeword.model.file import load_model, save_model
+
     model = load_model(file)
     target = output or file
     storage.check_writable(target)

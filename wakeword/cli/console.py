@@ -21,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from wakeword.cli.missing import missing_package_message
 from wakeword.errors import WakewordError
 from wakeword.progress import ProgressCallback
 
@@ -29,16 +30,25 @@ _PIPE_WIDTH = 160
 
 
 class TeachingCommand(click.Command):
-    """A command that reports a `WakewordError` as one message on stderr, with exit code 2."""
+    """A command that reports its errors as one message on stderr, with exit code 2.
+
+    Its errors are each `WakewordError`, and a package that is not installed.
+    """
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command."""
         try:
             return super().invoke(context)
         except WakewordError as error:
-            _log.debug("traceback of the error", exc_info=True)
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(2)
+            message = str(error)
+        except ModuleNotFoundError as error:
+            found = missing_package_message(error, f"`wakeword {context.invoked_subcommand}`")
+            if found is None:
+                raise
+            message = found
+        _log.debug("traceback of the error", exc_info=True)
+        click.echo(f"Error: {message}", err=True)
+        sys.exit(2)
 
 
 @contextmanager

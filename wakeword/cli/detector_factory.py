@@ -9,7 +9,9 @@ from pathlib import Path
 from wakeword import runtime
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
+from wakeword.cli.missing import load_unexported_model, missing_package_message
 from wakeword.detection.detector import Detector, Verifier
+from wakeword.errors import ConfigError
 
 
 def open_detector(
@@ -51,12 +53,10 @@ def open_detector_factory(
         return lambda rate: runtime.Detector(
             exported, threshold=threshold, rate=rate, verify=verify
         )
+    model = load_unexported_model(file)
     import torch
 
-    from wakeword.model.file import load_model
-
     torch.set_num_threads(1)  # blocks are too short to gain from more threads
-    model = load_model(file)
     return lambda rate: Detector(model, threshold=threshold, rate=rate, verify=verify)
 
 
@@ -65,8 +65,13 @@ def open_verifier(data: Path | None) -> Verifier | None:
     if data is None:
         return None
     from wakeword.data.readers import read_dataset
-    from wakeword.detection.speaker_verification import SpeakerVerifier
 
+    try:
+        from wakeword.detection.speaker_verification import SpeakerVerifier
+    except ModuleNotFoundError as error:
+        if message := missing_package_message(error, "--speakers"):
+            raise ConfigError(message) from error
+        raise
     clips: dict[str, list[Samples]] = defaultdict(list)
     for clip in read_dataset(data).keywords:
         clips[clip.speaker or ""].append(clip.load())

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
 
 from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
-from wakeword.encoders.registry import (
-    build_encoder,
-    encoder_spec,
-    how_to_get_weights,
-    list_encoders,
-    locate_weights,
-    streaming_modes,
-)
-from wakeword.encoders.spec import EncoderSpec
-from wakeword.evaluation import benchmark
 from wakeword.parallel import single_threaded
+
+if TYPE_CHECKING:
+    from wakeword.encoders.spec import EncoderSpec
 
 PERMISSIVE = ("MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0")
 
@@ -48,6 +41,8 @@ def encoders(names: tuple[str, ...], measure: bool, permissive_only: bool, as_js
       wakeword encoders --permissive-only --measure
       wakeword encoders moonshine-tiny hf:facebook/hubert-base-ls960 --measure
     """
+    from wakeword.encoders.registry import encoder_spec, list_encoders
+
     specs = [encoder_spec(name) for name in names] or list_encoders()
     if permissive_only:
         permissive = [licence.casefold() for licence in PERMISSIVE]
@@ -65,14 +60,20 @@ def encoders(names: tuple[str, ...], measure: bool, permissive_only: bool, as_js
 
 
 def _row(spec: EncoderSpec, measure: bool) -> dict[str, Any]:
+    from wakeword.encoders.registry import build_encoder, locate_weights, streaming_modes
+
     row = {**dataclasses.asdict(spec), "at_hand": locate_weights(spec.name)}
     row["streaming"] = list(streaming_modes(spec.name))
     if measure:
+        from wakeword.evaluation import benchmark
+
         row |= dataclasses.asdict(benchmark.measure_encoder(build_encoder(spec.name)))
     return row
 
 
 def _table(rows: list[dict[str, Any]], measured: bool) -> Table:
+    from wakeword.encoders.registry import how_to_get_weights
+
     table = Table(title="Pretrained encoders")
     table.add_column("name", no_wrap=True)
     for heading in ("trained on", "licence", "layers × dim", "frames/s", "streaming"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,11 +11,10 @@ from wakeword import storage
 from wakeword.audio.files import load_audio
 from wakeword.cli import options, training_options
 from wakeword.cli.console import progress_display
-from wakeword.evaluation.calibrate import calibrate
 from wakeword.evaluation.report.format import format_file_size
-from wakeword.model.file import save_model
-from wakeword.model.network import WakeWordModel
-from wakeword.training.enroll import enroll as enroll_keyword
+
+if TYPE_CHECKING:
+    from wakeword.model.network import WakeWordModel
 
 
 @click.command()
@@ -47,6 +47,10 @@ def enroll(
       wakeword enroll computer 1.wav 2.wav 3.wav -o computer.wakeword
       wakeword enroll computer clips/*.flac -o computer.wakeword --negatives evening.flac
     """
+    from wakeword.evaluation.calibrate import calibrate
+    from wakeword.model.file import save_model
+    from wakeword.training.enroll import enroll as enroll_keyword
+
     storage.check_writable(output)
     with progress_display() as progress:
         model = enroll_keyword(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,14 +13,11 @@ from wakeword.cli.console import print_results, progress_display
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
-from wakeword.evaluation.compare import compare_evaluations
-from wakeword.evaluation.conditions import Condition, all_conditions, conditions_by_name
-from wakeword.evaluation.evaluator import evaluate
-from wakeword.evaluation.report.json import evaluation_as_dict
-from wakeword.evaluation.report.text import render_comparison, render_evaluation
-from wakeword.evaluation.results import Evaluation
-from wakeword.model.file import load_model
 from wakeword.parallel import executor_for
+
+if TYPE_CHECKING:
+    from wakeword.evaluation.conditions import Condition
+    from wakeword.evaluation.results import Evaluation
 
 
 @click.command(name="eval")
@@ -78,6 +76,9 @@ def eval_(
       wakeword eval alexa.wakeword recordings/ --report alexa.html
       wakeword eval new.wakeword recordings/ --compare old.wakeword
     """
+    from wakeword.evaluation.evaluator import evaluate
+    from wakeword.model.file import load_model
+
     models = [load_model(path) for path in (file, other) if path]
     dataset = assign_splits(read_dataset(data))
     conditions = _conditions(dataset, split, names, by_noise)
@@ -95,19 +96,32 @@ def eval_(
         ]
     compared = (other.name, second[0]) if other else None
     _write_files(file.name, result, compared, det_plot, report)
+    _print(file.name, result, compared, as_json)
+    if not as_json:
+        print_results(*(f"wrote {path}" for path in (det_plot, report) if path))
+
+
+def _print(
+    name: str, result: Evaluation, compared: tuple[str, Evaluation] | None, as_json: bool
+) -> None:
+    from wakeword.evaluation.compare import compare_evaluations
+    from wakeword.evaluation.report.json import evaluation_as_dict
+    from wakeword.evaluation.report.text import render_comparison, render_evaluation
+
     if as_json:
         comparisons = compare_evaluations(result, compared[1]) if compared else None
         click.echo(json.dumps(evaluation_as_dict(result, comparisons), indent=2))
         return
     print_results(*render_evaluation(result))
     if compared:
-        print_results(render_comparison(file.name, result, *compared))
-    print_results(*(f"wrote {path}" for path in (det_plot, report) if path))
+        print_results(render_comparison(name, result, *compared))
 
 
 def _conditions(
     dataset: Dataset, split: str, names: tuple[str, ...], by_noise: bool
 ) -> tuple[Condition, ...]:
+    from wakeword.evaluation.conditions import all_conditions, conditions_by_name
+
     if names:
         return conditions_by_name(names, dataset)
     return all_conditions(dataset.subset(split), by_noise=by_noise)

@@ -10,9 +10,6 @@ from wakeword import storage
 from wakeword.cli import options
 from wakeword.cli.console import progress_display
 from wakeword.cli.verify_export import print_comparison, recordings_option
-from wakeword.exporting.compare import check_recordings, compare_exported_file
-from wakeword.exporting.onnx import export_onnx
-from wakeword.model.file import load_model
 
 
 @click.command()
@@ -34,6 +31,10 @@ def export(file: Path, output: Path | None, int8: bool, recordings: tuple[Path, 
       wakeword export alexa.wakeword
       wakeword export alexa.wakeword -o alexa-int8.onnx --int8 --audio evening.flac
     """
+    from wakeword.exporting.compare import check_recordings, compare_exported_file
+    from wakeword.exporting.onnx import export_onnx
+    from wakeword.model.file import load_model
+
     output = output or file.with_suffix(".onnx")
     check_recordings(recordings)
     model = load_model(file)

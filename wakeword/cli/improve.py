@@ -15,11 +15,7 @@ from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.errors import ConfigError
 from wakeword.evaluation.report.format import format_file_size
-from wakeword.evaluation.report.plots import save_det_plot
-from wakeword.model.file import load_model, save_model
-from wakeword.model.two_stage import TwoStageModel
 from wakeword.training.config import TrainConfig
-from wakeword.training.improve import improve_model, merge_for_plot, read_reviewed
 
 
 @click.command()
@@ -67,6 +63,11 @@ def improve(
       wakeword review captured/
       wakeword improve alexa.wakeword captured/ --data recordings/ -o better.wakeword
     """
+    from wakeword.evaluation.report.plots import save_det_plot
+    from wakeword.model.file import load_model, save_model
+    from wakeword.model.two_stage import TwoStageModel
+    from wakeword.training.improve import improve_model, merge_for_plot, read_reviewed
+
     storage.check_writable(output)
     if output.resolve() == file.resolve():
         raise ConfigError(f"{output} is the model itself. Give the new model a name of its own.")

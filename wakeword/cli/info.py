@@ -14,6 +14,7 @@ from rich.table import Table
 from wakeword import runtime
 from wakeword.cli import options
 from wakeword.cli.console import print_results
+from wakeword.cli.missing import load_unexported_model
 from wakeword.evaluation.report.format import format_file_size
 from wakeword.model.info import ModelInfo, describe_model
 
@@ -53,9 +54,9 @@ def read_info(file: Path) -> ModelInfo:
         recorded = exported.about.get("parameters")
         parameters = recorded if isinstance(recorded, int) else None
         return describe_model(file, exported, exported.about, parameters)
-    from wakeword.model.file import load_model, read_metadata
+    model = load_unexported_model(file)
+    from wakeword.model.file import read_metadata
 
-    model = load_model(file)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     metadata = {**read_metadata(file), "origin": asdict(model.origin)}
     return describe_model(file, model, metadata, parameters)

@@ -10,13 +10,6 @@ from wakeword.cli import options
 from wakeword.cli.console import print_note, print_results, progress_display
 from wakeword.data.loader import check_broken
 from wakeword.data.readers import find_recordings
-from wakeword.evaluation.mine import (
-    check_output_folder,
-    mine_recordings,
-    write_for_review,
-    write_negatives,
-)
-from wakeword.model.file import load_model
 from wakeword.parallel import executor_for
 
 
@@ -64,6 +57,14 @@ def mine(
       wakeword train recordings/ --negatives mined/ -o better.wakeword
       wakeword mine enrolled.wakeword meetings/ -o found/ --to-review
     """
+    from wakeword.evaluation.mine import (
+        check_output_folder,
+        mine_recordings,
+        write_for_review,
+        write_negatives,
+    )
+    from wakeword.model.file import load_model
+
     model = load_model(file)
     check_output_folder(output)
     paths = [path for place in recordings for path in find_recordings(place)]

@@ -97,7 +97,8 @@ def serve(
         from wakeword.serve.wyoming import WyomingServer
     except ImportError as error:
         raise ConfigError(
-            f'{error}: serving needs an extra. Install it: pip install "wakeword[serve]"'
+            f"serving needs {error.name or error}, which is not installed here: "
+            "pip install aiohttp prometheus-client wyoming"
         ) from error
     _check_access(host, allow, web, token)
     verify = open_verifier(speakers)

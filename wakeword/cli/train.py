@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -22,12 +22,11 @@ from wakeword.data.readers import find_recordings, read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
 from wakeword.errors import ManifestError
 from wakeword.evaluation.report.format import format_file_size
-from wakeword.model.file import save_model
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig
-from wakeword.training.distributed import process_group
-from wakeword.training.result import TrainResult, TransferGain
-from wakeword.training.train import train as run_training
+
+if TYPE_CHECKING:
+    from wakeword.training.result import TrainResult, TransferGain
 
 
 @click.command()
@@ -87,6 +86,11 @@ def train(
       wakeword train recordings/ -o alexa.wakeword --compare-scratch
       torchrun --nproc-per-node 4 -m wakeword train recordings/ -o alexa.wakeword
     """
+    from wakeword.model.file import save_model
+    from wakeword.training.distributed import process_group
+    from wakeword.training.result import TransferGain
+    from wakeword.training.train import train as run_training
+
     group = click.get_current_context().with_resource(process_group())
     if group.is_main:
         storage.check_writable(output)

@@ -12,20 +12,11 @@ import click
 
 from wakeword.cli.console import print_note
 from wakeword.cli.options import PATH, false_accepts_per_hour, option, seed
-from wakeword.encoders.registry import (
-    DEFAULT_ENCODER,
-    EMBEDDED_ENCODER,
-    locate_weights,
-    streaming_modes,
-)
+from wakeword.encoders.defaults import DEFAULT_ENCODER, EMBEDDED_ENCODER
 from wakeword.errors import ConfigError
-from wakeword.heads import HEADS
 from wakeword.legacy import streaming_mode
-from wakeword.training.config import TrainConfig, VerifierConfig
+from wakeword.training.config import STRATEGIES, TrainConfig, VerifierConfig
 from wakeword.training.examples import ExampleConfig
-from wakeword.training.losses import LOSSES
-from wakeword.training.strategy import STRATEGIES
-from wakeword.training.verifier import resolve_verifier
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -113,13 +104,13 @@ _TRAIN_CONFIG = (
         "--head",
         default="conv",
         show_default=True,
-        help=f"Trigger head: {', '.join(HEADS)}.",
+        help="Trigger head: linear, conv, gru, attention.",
     ),
     option(
         "--loss",
         default="bce",
         show_default=True,
-        help=f"Loss function: {', '.join(LOSSES)}.",
+        help="Loss function: bce, max-pooling.",
     ),
     option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three]"),
     seed,
@@ -224,6 +215,8 @@ def choose_stages(
         verifier_weights: checkpoint given by --verifier-weights.
         streaming: mode given by --streaming.
     """
+    from wakeword.encoders.registry import locate_weights, streaming_modes
+
     automatic = VerifierConfig.encoder
     if verifier not in ("auto", "none"):
         return encoder or EMBEDDED_ENCODER, verifier
@@ -260,6 +253,8 @@ def verifier_config(
         ConfigError: an unknown encoder or one that does not run over a window, or an option of a
             verifier for a single stage.
     """
+    from wakeword.training.verifier import resolve_verifier
+
     given = {
         "--verifier-weights": weights,
         "--verifier-strategy": strategy,
@@ -293,6 +288,8 @@ def choose_encoder(encoder: str | None, weights: Path | None) -> str:
         encoder: name given by --encoder.
         weights: checkpoint given by --weights.
     """
+    from wakeword.encoders.registry import locate_weights
+
     if encoder or weights or locate_weights(DEFAULT_ENCODER):
         return encoder or DEFAULT_ENCODER
     print_note(

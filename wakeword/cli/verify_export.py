@@ -5,26 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
-from wakeword.exporting.compare import (
-    NOISE_S,
-    ExportComparison,
-    check_recordings,
-    compare_exported_file,
-)
-from wakeword.model.file import load_model
+
+if TYPE_CHECKING:
+    from wakeword.exporting.compare import ExportComparison
 
 recordings_option = options.option(
     "--audio",
     "recordings",
     multiple=True,
     type=options.PATH,
-    help=f"Speech to compare on; may be repeated.  [default: {NOISE_S} s of noise]",
+    help="Speech to compare on; may be repeated.  [default: noise]",
 )
 
 
@@ -41,6 +38,9 @@ def verify_export(file: Path, exported: Path, recordings: tuple[Path, ...]) -> N
     Examples:
       wakeword verify-export alexa.wakeword alexa.onnx --audio monday.flac --audio tuesday.flac
     """
+    from wakeword.exporting.compare import check_recordings, compare_exported_file
+    from wakeword.model.file import load_model
+
     check_recordings(recordings)
     with progress_display() as progress:
         comparison = compare_exported_file(load_model(file), exported, recordings, progress)

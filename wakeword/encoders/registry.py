@@ -10,6 +10,7 @@ from typing import Any
 
 from wakeword.encoders import checkpoints
 from wakeword.encoders.base import Encoder, Family
+from wakeword.encoders.defaults import DEFAULT_ENCODER
 from wakeword.encoders.families import FAMILIES
 from wakeword.encoders.resolved import LoadedEncoder, ResolvedEncoder
 from wakeword.encoders.spec import EncoderSpec, Settings, StreamingMode
@@ -17,9 +18,6 @@ from wakeword.encoders.window import WindowEncoder, features_per_frame
 from wakeword.errors import ConfigError, unknown_name_message
 from wakeword.progress import ProgressCallback
 
-DEFAULT_ENCODER = "whisper-tiny.en"
-EMBEDDED_ENCODER = "wakeword-stream"
-"""Its weights are part of this package: the choice where the default's are not installed."""
 _HOP_MS = (40, 2000)  # shortest and longest hop
 _HOP_STEP_MS = 40
 _SPECS = {spec.name: spec for family in FAMILIES.values() for spec in family.specs}

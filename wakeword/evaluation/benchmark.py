@@ -23,7 +23,7 @@ from wakeword.detection.detector import Detector
 from wakeword.detection.pool import DetectorPool
 from wakeword.encoders.base import Encoder
 from wakeword.encoders.registry import build_encoder, streaming_modes
-from wakeword.errors import AudioError
+from wakeword.errors import AudioError, ConfigError
 from wakeword.evaluation.scoring import model_logits
 from wakeword.model.network import WakeWordModel
 from wakeword.model.two_stage import AnyModel, TwoStageModel
@@ -198,8 +198,13 @@ def benchmark_audio(recording: Path | None, seconds: int) -> Samples:
     """Return (n,) samples at 16 kHz: the first `seconds` of a recording, or noise.
 
     Raises:
-        AudioError: the recording is shorter than `SHORTEST_AUDIO_S`, or cannot be read.
+        ConfigError: fewer `seconds` than `SHORTEST_AUDIO_S`.
+        AudioError: the recording is shorter than that, or cannot be read.
     """
+    if seconds < SHORTEST_AUDIO_S:
+        raise ConfigError(
+            f"{seconds} s of audio: expected {SHORTEST_AUDIO_S} s or more to measure on."
+        )
     wanted = seconds * SAMPLE_RATE
     if recording is None:
         return (0.05 * np.random.default_rng(0).standard_normal(wanted)).astype(np.float32)

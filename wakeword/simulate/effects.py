@@ -1,12 +1,13 @@
-"""Effects on audio at 16 kHz. Each returns new samples; chance comes in as a Generator alone."""
+"""Effects on audio at 16 kHz. Each returns new samples; chance comes in as a Generator alone.
+
+Packages that a device without PyTorch lacks are imported where they are used.
+"""
 
 from __future__ import annotations
 
 from typing import cast
 
 import numpy as np
-import scipy.fft
-import scipy.signal
 from numpy.random import Generator
 
 from wakeword.audio.levels import rms
@@ -34,6 +35,8 @@ def coloured_noise(length: int, rng: Generator) -> Samples:
     Returns:
         (length,) with a peak of 1.
     """
+    import scipy.fft
+
     size = scipy.fft.next_fast_len(length, real=True)
     spectrum = scipy.fft.rfft(rng.standard_normal(size))
     slope = float(rng.uniform(0.0, 1.0))
@@ -52,6 +55,8 @@ def reverberate(samples: Samples, rir: Samples) -> Samples:
 
     The direct sound keeps its place and its level; the tail beyond the end is cut off.
     """
+    import scipy.signal
+
     direct = int(np.abs(rir).argmax())
     response = rir[direct:] / max(float(np.abs(rir[direct])), 1e-9)
     return cast(
@@ -62,6 +67,8 @@ def reverberate(samples: Samples, rir: Samples) -> Samples:
 
 def band_pass(samples: Samples, low_hz: float, high_hz: float) -> Samples:
     """Apply a Butterworth band-pass of order 6, as of a telephone or a small loudspeaker."""
+    import scipy.signal
+
     sos = scipy.signal.butter(6, (low_hz, high_hz), "bandpass", fs=SAMPLE_RATE, output="sos")
     return cast(Samples, scipy.signal.sosfilt(sos, samples).astype(np.float32))
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
 from numpy.random import Generator
 
 from wakeword.audio.samples import Samples
@@ -17,6 +17,9 @@ from wakeword.simulate.acoustics import Acoustics
 from wakeword.simulate.effects import change_pitch, change_speed, coloured_noise, random_offset
 from wakeword.simulate.rirs import simulate_rir
 from wakeword.simulate.talkers import competing_speech
+
+if TYPE_CHECKING:
+    import torch
 
 _MEASURED_RIR_SHARE = 0.8  # of reverberant examples; the others have a simulated room
 _SYNTHETIC_NOISE_SHARE = 0.15  # of noisy examples; the others have a recorded noise

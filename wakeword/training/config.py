@@ -1,15 +1,21 @@
-"""Settings of a training run."""
+"""Settings of a training run. Needs no torch: the help of the commands shows the defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wakeword.encoders.registry import DEFAULT_ENCODER
+from wakeword.encoders.defaults import DEFAULT_ENCODER
 from wakeword.errors import ConfigError
-from wakeword.model.network import WakeWordModel
 from wakeword.training.examples import ExampleConfig
+
+if TYPE_CHECKING:
+    from wakeword.model.network import WakeWordModel
+
+STRATEGIES = ("auto", "head", "top:N", "lora:R", "full", "layerwise", "gradual", "scratch")
+"""Names of the strategies; N is a number of layer groups, R a rank."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from wakeword.audio.activity import word_bounds
 from wakeword.audio.samples import SAMPLE_RATE, Samples
-from wakeword.encoders.registry import DEFAULT_ENCODER, resolve_encoder, streaming_modes
+from wakeword.encoders.defaults import DEFAULT_ENCODER
+from wakeword.encoders.registry import resolve_encoder, streaming_modes
 from wakeword.encoders.resolved import ResolvedEncoder
 from wakeword.errors import ConfigError
 from wakeword.heads import ExamplesHead, build_head

@@ -14,9 +14,8 @@ from torch.nn.utils import parametrize
 from wakeword.encoders.base import Encoder
 from wakeword.errors import ConfigError, unknown_name_message
 from wakeword.training import strategy_table
+from wakeword.training.config import STRATEGIES
 
-STRATEGIES = ("auto", "head", "top:N", "lora:R", "full", "layerwise", "gradual", "scratch")
-"""Names of the strategies; N is a number of layer groups, R a rank."""
 _HEAD_BELOW_MINUTES = 20  # of keyword clips
 _TOP_BELOW_MINUTES = 120
 
@@ -56,7 +55,7 @@ def choose_strategy(name: str, encoder: Encoder, keyword_minutes: float, clips: 
     above all layer groups, unfrozen gradually.
 
     Args:
-        name: one of `STRATEGIES`.
+        name: one of `training.config.STRATEGIES`.
         encoder: the encoder to train.
         keyword_minutes: minutes of keyword clips.
         clips: keyword clips per keyword.

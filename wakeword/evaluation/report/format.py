@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from wakeword.evaluation.metrics import Estimate
-from wakeword.evaluation.results import CallResult
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wakeword.evaluation.metrics import Estimate
+    from wakeword.evaluation.results import CallResult
 
 
 def format_percent(share: float, digits: int = 1) -> str:
