@@ -1,4 +1,4 @@
-"""Atomic file writes, the cache folder, cache keys and checksums."""
+"""Atomic file writes, the cache folder and what it holds, cache keys and checksums."""
 
 from __future__ import annotations
 
@@ -6,11 +6,38 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from wakeword.errors import ConfigError
+
+_CACHED = {
+    "encoder weights": "encoders/*",
+    "training features": "training/features-*",
+    "training checkpoints": "training/run-*",
+    "voices": "kokoro-voices-*.npz",
+}
+"""Kind of what is cached → its files and folders, below the cache folder."""
+
+
+@dataclass(frozen=True)
+class CacheUsage:
+    """What the cache holds of one kind.
+
+    Attributes:
+        kind: "encoder weights", "training features", "training checkpoints" or "voices".
+        paths: its files and folders.
+        files: number of files.
+        size_bytes: of all files.
+    """
+
+    kind: str
+    paths: tuple[Path, ...]
+    files: int
+    size_bytes: int
 
 
 def cache_dir() -> Path:
@@ -24,6 +51,43 @@ def cache_dir() -> Path:
     import platformdirs  # not installed where exported models alone run
 
     return Path(platformdirs.user_cache_dir("wakeword", False))
+
+
+def cache_usage() -> list[CacheUsage]:
+    """Return what the cache folder holds, by kind; files of others in it are not counted."""
+    usage = []
+    for kind, pattern in _CACHED.items():
+        paths = tuple(sorted(cache_dir().glob(pattern)))
+        sizes = [size for path in paths for size in _file_sizes(path)]
+        usage.append(CacheUsage(kind, paths, len(sizes), sum(sizes)))
+    return usage
+
+
+def _file_sizes(path: Path) -> Iterator[int]:
+    """Yield the size of a file, or of each file below a folder; those that vanish are left out."""
+    for file in [path] if path.is_file() else path.rglob("*"):
+        with suppress(OSError):
+            if file.is_file():
+                yield file.stat().st_size
+
+
+def clear_cache() -> None:
+    """Delete everything that `cache_usage` lists; other files in the folder are kept.
+
+    Raises:
+        ConfigError: a file or folder cannot be deleted.
+    """
+    for path in (path for usage in cache_usage() for path in usage.paths):
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{path}: cannot be deleted ({error.strerror or error}). Is it in use, or another "
+                "user's? Delete the folder by hand."
+            ) from error
 
 
 @contextmanager

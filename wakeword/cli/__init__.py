@@ -12,6 +12,7 @@ from wakeword.cli.console import TeachingCommand, log_to_stderr
 
 COMMANDS = {
     "bench": "Measure processor time, latency and memory of a model.",
+    "cache": "Show or clear the cache of downloads and computed features.",
     "calibrate": "Set the threshold for a rate of false accepts, from your own recordings.",
     "check": "Report problems in a data set that would harm training.",
     "demo": "Train, evaluate and run a detector on synthetic speech.",
