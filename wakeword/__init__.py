@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from wakeword.training.enroll import enroll as enroll
     from wakeword.training.train import train as train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _DEFINED_IN = {
     "Detection": "detection.trigger:Detection",

@@ -29,6 +29,7 @@ PAGES = {
     "recipes/pretrain/README.md": "results/pretrain.md",
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
+    "SECURITY.md": "project/security.md",
 }
 """File of the repository → page of the site."""
 
