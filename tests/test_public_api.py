@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import wakeword
+from wakeword import encoders
 
 PACKAGE = Path(wakeword.__file__).parent
 REFERENCE = PACKAGE.parent / "docs" / "reference"
@@ -69,7 +70,35 @@ def test_a_public_name_is_documented(name: str) -> None:
             assert not missing, f"{name}: parameters without a word: {missing}"
 
 
-@pytest.mark.parametrize("use", ["wakeword", "dir(wakeword)", "wakeword.read_dataset"])
+def test_names_of_encoders_are_imported_when_first_used() -> None:
+    names = set(encoders.__all__)
+    assert names == set(encoders._DEFINED_IN) and names <= set(dir(encoders))
+    assert all(getattr(encoders, name).__name__ == name for name in names)
+    tree = ast.parse((PACKAGE / "encoders" / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    typed = {
+        node.names[0].name: node.module
+        for node in ast.walk(block)
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert typed == {
+        name: f"wakeword.encoders.{home}" for name, home in encoders._DEFINED_IN.items()
+    }
+    with pytest.raises(AttributeError, match="no attribute 'Enkoder'"):
+        encoders.Enkoder  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "wakeword",
+        "dir(wakeword)",
+        "wakeword.read_dataset",
+        "import wakeword.encoders",
+        "import wakeword.training.config",
+        "import wakeword.cli.train",
+    ],
+)
 def test_torch_is_imported_only_when_needed(use: str) -> None:
     code = f"import sys, wakeword; {use}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,6 +14,9 @@ from click.testing import CliRunner
 
 import wakeword
 from wakeword.cli import _HIDDEN, COMMANDS, main
+from wakeword.heads import HEADS
+from wakeword.training.config import STRATEGIES
+from wakeword.training.losses import LOSSES
 
 
 def help_of(*arguments: str) -> str:
@@ -35,6 +38,14 @@ def test_every_option_has_a_help_text(name: str) -> None:
     assert command is not None
     options = [each for each in command.params if isinstance(each, click.Option)]
     assert [each.name for each in options if not each.help] == []
+
+
+def test_the_help_names_every_choice_and_its_default() -> None:
+    """The help is shown without PyTorch, so it does not read the tables that need it."""
+    text = " ".join(help_of("train").split())
+    for kind, names in (("Trigger head", HEADS), ("Loss function", LOSSES)):
+        assert f"{kind}: {', '.join(names)}." in text
+    assert all(name in text for name in STRATEGIES)
 
 
 def test_summaries_are_sentences() -> None:

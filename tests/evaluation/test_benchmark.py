@@ -132,3 +132,5 @@ def test_bench_on_a_recording(model_file: Path, tmp_path: Path) -> None:
     assert values["seconds"] == 4
     refused = CliRunner().invoke(main, [*command, str(tmp_path / "short.wav")])
     assert refused.exit_code == 2 and "expected 3 s" in refused.output
+    too_short = CliRunner().invoke(main, ["bench", str(model_file), "--seconds", "2"])
+    assert too_short.exit_code == 2 and "expected 3 s or more" in too_short.output
