@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -40,15 +40,19 @@ class TeachingCommand(click.Command):
         try:
             return super().invoke(context)
         except WakewordError as error:
-            message = str(error)
+            _exit_with_message(str(error))
         except ModuleNotFoundError as error:
-            found = missing_package_message(error, f"`wakeword {context.invoked_subcommand}`")
-            if found is None:
-                raise
-            message = found
-        _log.debug("traceback of the error", exc_info=True)
-        click.echo(f"Error: {message}", err=True)
-        sys.exit(2)
+            what = f"`wakeword {context.invoked_subcommand}`"
+            if message := missing_package_message(error, what):
+                _exit_with_message(message)
+            raise
+
+
+def _exit_with_message(message: str) -> NoReturn:
+    """Report the error that is being handled, and exit with code 2."""
+    _log.debug("traceback of the error", exc_info=True)
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(2)
 
 
 @contextmanager

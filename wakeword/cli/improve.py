@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -16,6 +16,9 @@ from wakeword.data.splits import assign_splits
 from wakeword.errors import ConfigError
 from wakeword.evaluation.report.format import format_file_size
 from wakeword.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from wakeword.training.improve import Improvement
 
 
 @click.command()
@@ -63,10 +66,9 @@ def improve(
       wakeword review captured/
       wakeword improve alexa.wakeword captured/ --data recordings/ -o better.wakeword
     """
-    from wakeword.evaluation.report.plots import save_det_plot
     from wakeword.model.file import load_model, save_model
     from wakeword.model.two_stage import TwoStageModel
-    from wakeword.training.improve import improve_model, merge_for_plot, read_reviewed
+    from wakeword.training.improve import improve_model, read_reviewed
 
     storage.check_writable(output)
     if output.resolve() == file.resolve():
@@ -90,7 +92,7 @@ def improve(
             progress=progress,
         )
     plot = output.with_suffix(".png")
-    save_det_plot(merge_for_plot(result.before, result.after), plot)
+    _save_plot(result, plot)
     for change in result.changes:
         click.echo(str(change))
     click.echo(f"DET curves of both: {plot}")
@@ -98,6 +100,13 @@ def improve(
         _refuse(file, reviewed, output)
     save_model(result.trained.model, output)
     click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")
+
+
+def _save_plot(result: Improvement, plot: Path) -> None:
+    from wakeword.evaluation.report.plots import save_det_plot
+    from wakeword.training.improve import merge_for_plot
+
+    save_det_plot(merge_for_plot(result.before, result.after), plot)
 
 
 def _refuse(file: Path, reviewed: Path, output: Path) -> NoReturn:
