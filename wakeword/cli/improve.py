@@ -91,22 +91,22 @@ def improve(
             work_dir=work_dir,
             progress=progress,
         )
-    plot = output.with_suffix(".png")
-    _save_plot(result, plot)
-    for change in result.changes:
-        click.echo(str(change))
-    click.echo(f"DET curves of both: {plot}")
+    _show_changes(result, output.with_suffix(".png"))
     if result.worse:
         _refuse(file, reviewed, output)
     save_model(result.trained.model, output)
     click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")
 
 
-def _save_plot(result: Improvement, plot: Path) -> None:
+def _show_changes(result: Improvement, plot: Path) -> None:
+    """Print the differences of both models and save their DET curves."""
     from wakeword.evaluation.report.plots import save_det_plot
     from wakeword.training.improve import merge_for_plot
 
     save_det_plot(merge_for_plot(result.before, result.after), plot)
+    for change in result.changes:
+        click.echo(str(change))
+    click.echo(f"DET curves of both: {plot}")
 
 
 def _refuse(file: Path, reviewed: Path, output: Path) -> NoReturn:
