@@ -119,11 +119,15 @@ def test_detect_as_json(model_file: Path, recording: Path, threshold: tuple[str,
     expected = []
     for path in (recording, second):
         detector = Detector(load_model(model_file), threshold=0.0 if threshold else None)
-        for found in [*detector.feed(load_audio(path)), *detector.flush()]:
-            expected.append(
-                {"file": str(path), "keyword": found.keyword, "time": found.time}
-                | {"score": found.score}
-            )
+        detections = detector.feed(load_audio(path))
+        peaks = detector.peaks
+        detections += detector.flush()
+        peaks |= detector.peaks
+        expected += [
+            {"file": str(path), "keyword": found.keyword, "time": found.time}
+            | {"score": found.score, "peak": peaks[found]}
+            for found in detections
+        ]
     assert [json.loads(line) for line in lines] == expected
     assert len(expected) > 3
     assert {row["file"] for row in expected} == {str(recording), str(second)}
@@ -133,6 +137,7 @@ def test_detect_as_text(model_file: Path, recording: Path) -> None:
     first = succeeds("detect", model_file, recording).splitlines()[0].split()
     assert first[0] == str(recording)
     assert first[2] == "s" and first[3] in ("alexa", "computer")
+    assert first[5] == "peak" and float(first[6]) >= float(first[4])
 
 
 def test_detect_resamples_other_rates(model_file: Path, tmp_path: Path) -> None:
