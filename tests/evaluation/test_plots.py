@@ -13,14 +13,12 @@ from matplotlib.figure import Figure
 from wakeword.errors import ConfigError
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.report.plots import (
-    DARK,
-    LIGHT,
-    Theme,
     det_figure,
     det_png,
     frontier,
     save_det_plot,
 )
+from wakeword.evaluation.report.theme import DARK, LIGHT, Theme
 from wakeword.evaluation.results import Evaluation, KeywordResult
 
 HOURS = 0.5

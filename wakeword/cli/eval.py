@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+import wakeword
 from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
 from wakeword.data.dataset import Dataset
@@ -16,6 +17,7 @@ from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.conditions import Condition, all_conditions, conditions_by_name
 from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.report.json import evaluation_as_dict
+from wakeword.evaluation.report.subject import Subject, describe_subject
 from wakeword.evaluation.report.text import render_comparison, render_evaluation
 from wakeword.evaluation.results import Evaluation
 from wakeword.model.file import load_model
@@ -71,6 +73,9 @@ def eval_(
     Of a two-stage model, the calls of the verifier and the candidates per hour are counted too, and
     the gate recall: the share of the keyword clips at which the verifier is called.
 
+    The first lines say what was detected at the threshold in the model file, and whether that is
+    good. The report holds the same with plots, light or dark.
+
     \b
     Examples:
       wakeword eval alexa.wakeword recordings/
@@ -94,10 +99,13 @@ def eval_(
             for model in models
         ]
     compared = (other.name, second[0]) if other else None
-    _write_files(file.name, result, compared, det_plot, report)
+    subject = describe_subject(
+        file, models[0], f"{split} split of {dataset.root}", wakeword.__version__
+    )
+    _write_files(subject, result, compared, det_plot, report)
     if as_json:
         comparisons = compare_evaluations(result, compared[1]) if compared else None
-        click.echo(json.dumps(evaluation_as_dict(result, comparisons), indent=2))
+        click.echo(json.dumps(evaluation_as_dict(result, comparisons, subject), indent=2))
         return
     print_results(*render_evaluation(result))
     if compared:
@@ -114,7 +122,7 @@ def _conditions(
 
 
 def _write_files(
-    name: str,
+    subject: Subject,
     result: Evaluation,
     compared: tuple[str, Evaluation] | None,
     det_plot: Path | None,
@@ -127,4 +135,4 @@ def _write_files(
     if report:
         from wakeword.evaluation.report.html import write_html_report
 
-        write_html_report(name, result, report, compared)
+        write_html_report(subject, result, report, compared)

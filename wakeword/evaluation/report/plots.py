@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -16,44 +15,10 @@ from wakeword import storage
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.report.format import format_hours
 from wakeword.evaluation.report.layout import add_legend, add_title, new_figure
+from wakeword.evaluation.report.theme import LIGHT, Theme
 from wakeword.evaluation.results import Evaluation, KeywordResult
 
 _STYLES = ("-", "--", "-.", ":")
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of a plot.
-
-    Attributes:
-        background: of the figure.
-        text: of titles, labels, ticks and frames.
-        muted: of the label in the greyed area.
-        grey: of the area that the hours cannot show.
-        curves: in turn.
-    """
-
-    background: str
-    text: str
-    muted: str
-    grey: str
-    curves: tuple[str, ...]
-
-
-LIGHT = Theme(
-    "#ffffff",
-    "#222222",
-    "#555555",
-    "#e4e4e4",
-    ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"),
-)
-DARK = Theme(
-    "#16181c",
-    "#e6e6e6",
-    "#b4b8bf",
-    "#2b2f36",
-    ("#56b4e9", "#ff9a52", "#3ddc9f", "#f0a3cf", "#a8a4ff", "#f0e442"),
-)
 
 
 def save_det_plot(evaluation: Evaluation, path: Path) -> None:
