@@ -173,8 +173,21 @@ def test_eval_as_json(model_file: Path, data: Path) -> None:
 
 def test_eval_as_a_table(model_file: Path, data: Path) -> None:
     text = succeeds("eval", model_file, data)
+    assert text.startswith("'alexa': Detected ")
     assert "alexa" in text and "computer" in text and "10 dB" in text
     assert "…" not in text
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_eval_is_legible_in_80_columns(
+    model_file: Path, data: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    monkeypatch.setattr("wakeword.cli.console._is_terminal", lambda: is_terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = succeeds("eval", model_file, data).splitlines()
+    table = [line for line in lines if line.startswith(" ")]
+    assert len(table) > 10 and max(map(len, table)) <= 80
+    assert (max(map(len, lines)) <= 80) == is_terminal  # in a pipe a sentence stays one line
 
 
 def test_eval_states_the_bound_of_its_hours(model_file: Path, data: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wakeword.evaluation.metrics import Estimate, poisson, wilson
+from wakeword.evaluation.metrics import poisson, wilson
 from wakeword.evaluation.report import format as formats
 
 ONE_OF_TWENTY = wilson(1, 20)

@@ -62,7 +62,7 @@ def write_html_report(
     write_page(f"{subject.file}: evaluation", body, path)
 
 
-_RATE_COLUMNS = ("condition", "clips", "missed", "over clips", "over speakers")
+_RATE_COLUMNS = ("condition", "clips", "missed", "over clips")
 _SOURCE_COLUMNS = ("source", "clips", "hours", "false accepts", "clips with false accepts")
 _GATE_COLUMNS = ("condition", "clips", "gate recall", "interval, %")
 _CONFUSABLE_COLUMNS = ("keyword", "clips", "detected", "interval, %")
@@ -76,27 +76,36 @@ def _at_rate(evaluation: Evaluation) -> str:
         f"Even with zero false accepts in {evaluation.negative_hours:.2f} hours, the rate could be "
         f"up to {bound:.2f} per hour (95 %)."
     )
-    rows = [row for result in evaluation.results if (row := _rate_row(evaluation, result))]
+    by_speaker = any(result.speaker_bootstrap(_PER_HOUR) for result in evaluation.results)
+    rows = [
+        row for result in evaluation.results if (row := _rate_row(evaluation, result, by_speaker))
+    ]
     if not evaluation.supports(_PER_HOUR) or not rows:
         return f'<p class="muted">{limit}</p>'
+    columns = (*_RATE_COLUMNS, *(["over speakers"] if by_speaker else []))
+    intervals = "over clips (Wilson)"
+    if by_speaker:
+        intervals += " and over resampled speakers (bootstrap)"
     return f"""<h2>At {_PER_HOUR:g} false accepts per hour</h2>
 <p>Misses at no more than that, with the threshold read off the curve of each condition, and 95 %
-intervals: over clips (Wilson) and over resampled speakers (bootstrap). {limit}</p>
-{html_table(_RATE_COLUMNS, rows)}"""
+intervals {intervals}. {limit}</p>
+{html_table(columns, rows)}"""
 
 
-def _rate_row(evaluation: Evaluation, result: KeywordResult) -> list[str] | None:
+def _rate_row(evaluation: Evaluation, result: KeywordResult, by_speaker: bool) -> list[str] | None:
     point = result.operating_points.get(_PER_HOUR)
     if point is None:
         return None
-    by_clip, by_speaker = point.miss_rate_estimate, result.speaker_bootstrap(_PER_HOUR)
-    return [
+    missed, speakers = point.miss_rate_estimate, result.speaker_bootstrap(_PER_HOUR)
+    row = [
         _label(evaluation, result),
         str(result.clips),
-        format_percent(by_clip.value),
-        format_percent_interval(by_clip),
-        format_percent_interval(by_speaker) if by_speaker else "–",
+        format_percent(missed.value),
+        format_percent_interval(missed),
     ]
+    if by_speaker:
+        row.append(format_percent_interval(speakers) if speakers else "–")
+    return row
 
 
 def _comparison(evaluation: Evaluation, other: str, second: Evaluation) -> str:

@@ -28,7 +28,7 @@ th, td {{ text-align: left; vertical-align: top; padding: .35rem .5rem .35rem 0;
   border-bottom: 1px solid var(--line); }}
 td.n, th.n {{ text-align: right; font-variant-numeric: tabular-nums; }}
 td.n {{ white-space: nowrap; }}
-.wide {{ overflow-x: auto; }}
+.wide {{ overflow-x: auto; margin-top: 1rem; }}
 .verdict {{ font-size: 1.15rem; line-height: 1.4; }}
 .muted {{ color: var(--muted); font-size: .92rem; }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; font-size: .92rem; }}
@@ -40,7 +40,7 @@ dt {{ color: var(--muted); }} dd {{ margin: 0; min-width: 0; }}
 pre {{ background: var(--grey); padding: .6rem .8rem; white-space: pre-wrap;
   margin: .2rem 0 .8rem; }}
 @media (max-width: 30rem) {{
-  table {{ font-size: .75rem; }} th, td {{ padding-right: .25rem; }}
+  table {{ font-size: .72rem; }} th, td {{ padding-right: .25rem; }}
   dl {{ grid-template-columns: 1fr; gap: 0; }} dd {{ margin-bottom: .4rem; }}
 }}
 """

@@ -7,7 +7,6 @@ from html import escape
 
 from wakeword.evaluation.report.format import (
     format_hours,
-    format_latency,
     format_percent,
     format_percent_interval,
 )
@@ -43,10 +42,14 @@ def results_section(evaluation: Evaluation) -> str:
     timed = any(result.latency_percentiles for result in evaluation.results)
     columns = ["condition", "detected", "missed", "95 % interval", "rating"]
     table = html_table(
-        [*columns, *(["latency", "95th percentile"] if timed else [])],
+        [*columns, *(["latency, ms"] if timed else [])],
         (_result_row(evaluation, result, timed) for result in evaluation.results),
     )
-    latency = " Latency is from the end of the keyword to its detection, median." if timed else ""
+    latency = (
+        " Latency is from the end of the keyword to its detection: median and 95th percentile."
+        if timed
+        else ""
+    )
     return f"""<h2>At the threshold in the model file</h2>
 {table}
 {_false_accept_table(evaluation)}
@@ -88,7 +91,8 @@ def _result_row(evaluation: Evaluation, result: KeywordResult, timed: bool) -> l
         _rated(rate_misses(result)),
     ]
     if timed:
-        row += [format_latency(value) for value in result.latency_percentiles or ()] or ["–", "–"]
+        latencies = (f"{1000 * value:.0f}" for value in result.latency_percentiles or ())
+        row.append(", ".join(latencies) or "–")
     return row
 
 

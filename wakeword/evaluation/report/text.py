@@ -33,7 +33,7 @@ def render_evaluation(evaluation: Evaluation) -> Iterator[RenderableType]:
 
     Tables fit into 80 columns; what is longer continues on the next line.
     """
-    yield from map(Text, (*verdict(evaluation), *ratings(evaluation), f"({SCALE})"))
+    yield from map(Text, (*verdict(evaluation), "", *ratings(evaluation), f"({SCALE})", ""))
     for keyword in evaluation.keywords:
         results = [each for each in evaluation.results if each.keyword == keyword]
         yield _stored_table(keyword, results)
@@ -211,7 +211,7 @@ def _rate_table(keyword: str, results: Sequence[KeywordResult], rates: Sequence[
 
 def _source_table(evaluation: Evaluation) -> Table:
     return _table(
-        "False accepts at the stored threshold by source of negatives",
+        "False accepts at the stored threshold by source",
         ("source", "clips", "hours", "false accepts", "clips with any"),
         (
             (
