@@ -224,7 +224,9 @@ class StreamTrigger:
         self._model = model
         self.thresholds = _thresholds(model, threshold)
         self.trigger = trigger_for(model, [self.thresholds[name] for name in model.keywords])
-        self.reset()
+        self._state: TriggerState | None = None
+        self._event_peaks = EventPeaks(self.trigger)
+        self.peaks: dict[Detection, float] = {}
 
     @property
     def frames(self) -> int:
@@ -252,9 +254,9 @@ class StreamTrigger:
 
     def reset(self) -> None:
         """Start a new stream."""
-        self._state: TriggerState | None = None
+        self._state = None
         self._event_peaks = EventPeaks(self.trigger)
-        self.peaks: dict[Detection, float] = {}
+        self.peaks = {}
 
     def _keep_peaks(self, ended: Mapping[Event, float]) -> None:
         detections = to_detections(ended, self._model)

@@ -96,12 +96,12 @@ def _rate_row(evaluation: Evaluation, result: KeywordResult, by_speaker: bool) -
     point = result.operating_points.get(_PER_HOUR)
     if point is None:
         return None
-    missed, speakers = point.miss_rate_estimate, result.speaker_bootstrap(_PER_HOUR)
+    miss_rate, speakers = point.miss_rate_estimate, result.speaker_bootstrap(_PER_HOUR)
     row = [
         _label(evaluation, result),
         str(result.clips),
-        format_percent(missed.value),
-        format_percent_interval(missed),
+        format_percent(miss_rate.value),
+        format_percent_interval(miss_rate),
     ]
     if by_speaker:
         row.append(format_percent_interval(speakers) if speakers else "–")
@@ -188,19 +188,19 @@ rate.</p>
 
 def _speakers(evaluation: Evaluation) -> str:
     totals = evaluation.misses_by_speaker()
-    missed = [(speaker, *counts) for speaker, counts in totals.items() if counts[0]]
+    with_misses = [(speaker, *counts) for speaker, counts in totals.items() if counts[0]]
     if not totals:
         return ""
-    if not missed:
+    if not with_misses:
         text = f"No keyword of any of the {len(totals)} speakers is missed at that threshold."
         return f"<h2>By speaker</h2>\n<p>{text}</p>"
-    missed.sort(key=lambda each: (-each[1] / each[2], each[0]))
+    with_misses.sort(key=lambda each: (-each[1] / each[2], each[0]))
     rows = (
         (speaker, str(clips), format_count(misses, clips, digits=0))
-        for speaker, misses, clips in missed[:_SHOWN_SPEAKERS]
+        for speaker, misses, clips in with_misses[:_SHOWN_SPEAKERS]
     )
     return f"""<h2>By speaker</h2>
-<p>{len(missed)} of {len(totals)} speakers have misses at the threshold in the model file, over all
+<p>{len(with_misses)} of {len(totals)} speakers have misses at the threshold in the model file, over all
 conditions; those with the highest miss rate:</p>
 {html_table(_SPEAKER_COLUMNS, rows)}"""
 

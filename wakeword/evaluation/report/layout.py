@@ -57,11 +57,11 @@ def add_legend(
         room = width / ncols - _HANDLE_EM * fontsize / 72
         wrapped = labels if ncols > 1 else [wrap(figure, each, room, fontsize) for each in labels]
         legend = _legend(figure, handles, wrapped, ncols, fontsize)
-        size = legend.get_window_extent().size / figure.dpi
-        if size[0] <= width or ncols == 1:
-            break
+        extent = legend.get_window_extent()
+        if extent.width / figure.dpi <= width or ncols == 1:
+            _grow(figure, float(extent.height) / figure.dpi)
+            return
         legend.remove()
-    _grow(figure, float(size[1]))
 
 
 def wrap(figure: Figure, text: str, width: float, fontsize: float = 10.0) -> str:

@@ -82,12 +82,12 @@ def _facts(subject: Subject, evaluation: Evaluation) -> Iterator[tuple[str, str]
 
 
 def _result_row(evaluation: Evaluation, result: KeywordResult, timed: bool) -> list[str]:
-    missed = result.shipped.miss_rate_estimate
+    miss_rate = result.shipped.miss_rate_estimate
     row = [
         evaluation.label(result.keyword, result.condition),
         f"{result.clips - result.shipped.misses} of {result.clips}",
-        format_percent(missed.value),
-        format_percent_interval(missed),
+        format_percent(miss_rate.value),
+        format_percent_interval(miss_rate),
         _rated(rate_misses(result)),
     ]
     if timed:

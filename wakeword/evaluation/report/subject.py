@@ -43,8 +43,8 @@ def describe_subject(file: Path, model: AnyModel, data: str, version: str) -> Su
         version: of wakeword.
     """
     if isinstance(model, TwoStageModel):
-        stages = {"gate": model.gate, "verifier": model.verifier}
-        encoders = {name: stage.origin.encoder for name, stage in stages.items()}
+        by_stage = {"gate": model.gate, "verifier": model.verifier}
+        encoders = {name: stage.origin.encoder for name, stage in by_stage.items()}
     else:
         encoders = {"encoder": model.origin.encoder}
     point = model.operating_point

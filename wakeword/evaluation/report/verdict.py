@@ -27,7 +27,7 @@ SCALE = (
 
 _PHRASES = {
     CLEAN.name: "in quiet",
-    TALKER.name: "beside another talker",
+    TALKER.name: "with another talker",
     QUIET.name: "at a level 30 dB lower",
     NARROW.name: "in a band of 8 kHz",
     **{noisy(snr_db).name: f"at {snr_db:g} dB" for snr_db in SNR_DB},
@@ -120,11 +120,11 @@ def _rated(results: list[KeywordResult]) -> str:
 def _false_accepts(result: KeywordResult) -> str:
     point = result.shipped
     count = f"{point.false_accepts} false accept{'' if point.false_accepts == 1 else 's'}"
-    heard = f"{count} in {format_hours(point.hours)} of other sound"
+    counted = f"{count} in {format_hours(point.hours)} of other sound"
     if rate_false_accepts(result) is Rating.OPEN:
-        return f"{heard}: too little to promise a rate."
+        return f"{counted}: too little to promise a rate."
     rate = point.false_accept_estimate
-    return f"{heard}: {rate.value:.2f} per hour (95 %: {format_rate_interval(rate)})."
+    return f"{counted}: {rate.value:.2f} per hour (95 %: {format_rate_interval(rate)})."
 
 
 def _phrase(result: KeywordResult) -> str:
