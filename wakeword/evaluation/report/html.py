@@ -200,8 +200,8 @@ def _speakers(evaluation: Evaluation) -> str:
         for speaker, misses, clips in with_misses[:_SHOWN_SPEAKERS]
     )
     return f"""<h2>By speaker</h2>
-<p>{len(with_misses)} of {len(totals)} speakers have misses at the threshold in the model file, over all
-conditions; those with the highest miss rate:</p>
+<p>{len(with_misses)} of {len(totals)} speakers have misses at the threshold in the model file, over
+all conditions; those with the highest miss rate:</p>
 {html_table(_SPEAKER_COLUMNS, rows)}"""
 
 
