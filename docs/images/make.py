@@ -31,6 +31,7 @@ from wakeword.data.dataset import Dataset
 from wakeword.data.readers import read_dataset
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import in_frames, smooth
+from wakeword.evaluation.report.layout import new_figure, wrap
 from wakeword.model.file import load_model
 from wakeword.model.network import WakeWordModel
 
@@ -143,13 +144,18 @@ def terminal(session: list[tuple[str, str]]) -> str:
 
 
 def plot_scores(model: WakeWordModel, samples: Samples, path: Path) -> None:
+    """Save a picture of a recording, the score of each frame, and what the detector detects."""
+    score_figure(model, samples).savefig(path, dpi=150)
+
+
+def score_figure(model: WakeWordModel, samples: Samples) -> Figure:
     """Draw a recording, the score of each frame, and what the detector detects."""
     (keyword,) = model.keywords
     detector = Detector(model)
     detections = detector.feed(samples) + detector.flush()
     smoothing, _ = in_frames(model.operating_point, model.frame_s)
     scores = smooth(Detector(model).logits(samples), smoothing)[:, 0]
-    figure = Figure(figsize=(7.2, 3.2), layout="constrained")
+    figure = new_figure(7.2, 3.2)
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(1, 1.6))
     upper.plot(np.arange(0, len(samples), 8) / SAMPLE_RATE, samples[::8], "#888888", linewidth=0.5)
     upper.set_yticks([])
@@ -159,9 +165,10 @@ def plot_scores(model: WakeWordModel, samples: Samples, path: Path) -> None:
     lower.axhline(threshold, color="#d55e00", linestyle="--", linewidth=1, label="threshold")
     times, heights = [d.time for d in detections], [d.score for d in detections]
     lower.plot(times, heights, "o", color="#d55e00", markersize=7, label="detection")
-    lower.set(ylim=(0, 1), xlabel="seconds", ylabel=f"score of '{keyword}'")
+    lower.set(ylim=(0, 1), xlabel="seconds")
+    lower.set_ylabel(wrap(figure, f"score of '{keyword}'", 1.5), parse_math=False)
     lower.legend(loc="upper left", fontsize=8)
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from race_table import pooled_miss_rate
 from scoring import EngineResult
 
 from wakeword import storage
+from wakeword.evaluation.report.layout import add_legend, new_figure, wrap
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 MARKERS = "osD^vP"
@@ -25,23 +25,31 @@ def save_plot(rows: Sequence[EngineResult], path: Path) -> None:
     rows = [row for row in rows if row.points]
     if not rows:
         return
+    with storage.atomic_write(path) as part:
+        race_figure(rows).savefig(part, format="png", dpi=160)
+
+
+def race_figure(rows: Sequence[EngineResult]) -> Figure:
+    """Return the plot of rows that have operating points."""
     conditions = list(dict.fromkeys(row.condition for row in rows))
     keywords = list(dict.fromkeys(row.keyword for row in rows))
     engines = list(dict.fromkeys(row.engine for row in rows))
-    width = 2.2 + 1.1 * len(conditions) * max(2, len(keywords))
-    figure = Figure(figsize=(width, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    slot = 1.1  # inches for a keyword
+    width = 2.2 + slot * len(conditions) * max(2, len(keywords))
+    figure = new_figure(width, 4.0)
     panels = figure.subplots(1, len(conditions), sharey=True, squeeze=False)[0]
     for axes, condition in zip(panels, conditions, strict=True):
         _plot_condition(axes, [r for r in rows if r.condition == condition], keywords, engines)
-        axes.set_title(condition, fontsize=10.5)
+        title = wrap(figure, condition, slot * max(2, len(keywords)), 10.5)
+        axes.set_title(title, fontsize=10.5, parse_math=False)
+        labels = [wrap(figure, keyword, slot) for keyword in keywords]
+        axes.set_xticks(range(len(keywords)), labels, parse_math=False)
     panels[0].set_ylim(bottom=-0.04 * panels[0].get_ylim()[1])
     panels[0].set_ylabel("miss rate at 0.5 false accepts per hour (%)")
     for number, engine in enumerate(engines):
         panels[0].plot([], [], _marker(number), color=_colour(number), label=engine)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8.5, frameon=False)
-    with storage.atomic_write(path) as part:
-        figure.savefig(part, format="png", dpi=160)
+    add_legend(figure, fontsize=8.5)
+    return figure
 
 
 def _plot_condition(
@@ -61,7 +69,6 @@ def _plot_condition(
             capsize=2,
             linestyle="none",
         )
-    axes.set_xticks(range(len(keywords)), keywords)
     axes.set_xlim(-0.6, len(keywords) - 0.4)
     axes.grid(True, axis="y", linewidth=0.5, alpha=0.6)
 

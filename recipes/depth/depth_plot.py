@@ -10,12 +10,12 @@ import numpy as np
 from cells import Cell, Draws, Setting, flatten, group_by_draw, mean_miss_rate, miss_rate_over_draws
 from grid import ENROLMENT, FALSE_ACCEPTS_PER_HOUR
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from wakeword import storage
 from wakeword.encoders.registry import streaming_modes
+from wakeword.evaluation.report.layout import add_legend, new_figure
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
 
@@ -27,6 +27,13 @@ Points = Sequence[tuple[float, Setting, Draws]]
 
 
 def save_plot(cells: Sequence[Cell], path: Path) -> None:
+    """Write the plot of `depth_figure` as a PNG file."""
+    figure = depth_figure(cells)
+    with storage.atomic_write(path) as part:
+        figure.savefig(part, format="png", dpi=130)
+
+
+def depth_figure(cells: Sequence[Cell]) -> Figure:
     """Plot the miss rates of the default head and of enrolment.
 
     A band is the interval in the table, a dot is a draw. Lines with extra data are dashed; markers
@@ -40,8 +47,7 @@ def save_plot(cells: Sequence[Cell], path: Path) -> None:
     encoders = sorted({setting.encoder for setting, _ in shown})
     strategies = sorted({setting.strategy for setting, _ in shown})
     colours = {strategy: f"C{i}" for i, strategy in enumerate(strategies)}
-    figure = Figure(figsize=(6 * len(encoders), 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(6 * len(encoders), 4.2)
     panels = np.ravel(figure.subplots(1, len(encoders), sharex=True, sharey=True))
     lines: dict[str, Line2D] = {}
     for axes, encoder in zip(panels, encoders, strict=True):
@@ -52,13 +58,12 @@ def save_plot(cells: Sequence[Cell], path: Path) -> None:
                 curves[curve_label(setting)].append((minutes, setting, draws))
         lines |= {name: _plot_curve(axes, name, each, colours) for name, each in curves.items()}
         _label_minutes(axes, encoder)
-    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=5, fontsize=8)
+    add_legend(figure, columns=5, fontsize=8, handles=list(lines.values()))
     panels[0].set_yscale("log")
     panels[0].set_yticks([float(each) for each in PERCENT], PERCENT)
     panels[0].set_ylim(0.15, 110)
     panels[0].set_ylabel(f"miss rate (%) at {FALSE_ACCEPTS_PER_HOUR:g} false accepts per hour")
-    with storage.atomic_write(path) as part:
-        figure.savefig(part, format="png", dpi=130)
+    return figure
 
 
 def curve_label(setting: Setting) -> str:

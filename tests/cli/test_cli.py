@@ -119,11 +119,15 @@ def test_detect_as_json(model_file: Path, recording: Path, threshold: tuple[str,
     expected = []
     for path in (recording, second):
         detector = Detector(load_model(model_file), threshold=0.0 if threshold else None)
-        for found in [*detector.feed(load_audio(path)), *detector.flush()]:
-            expected.append(
-                {"file": str(path), "keyword": found.keyword, "time": found.time}
-                | {"score": found.score}
-            )
+        detections = detector.feed(load_audio(path))
+        peaks = detector.peaks
+        detections += detector.flush()
+        peaks |= detector.peaks
+        expected += [
+            {"file": str(path), "keyword": found.keyword, "time": found.time}
+            | {"score": found.score, "peak": peaks[found]}
+            for found in detections
+        ]
     assert [json.loads(line) for line in lines] == expected
     assert len(expected) > 3
     assert {row["file"] for row in expected} == {str(recording), str(second)}
@@ -133,6 +137,7 @@ def test_detect_as_text(model_file: Path, recording: Path) -> None:
     first = succeeds("detect", model_file, recording).splitlines()[0].split()
     assert first[0] == str(recording)
     assert first[2] == "s" and first[3] in ("alexa", "computer")
+    assert first[5] == "peak" and float(first[6]) >= float(first[4])
 
 
 def test_detect_resamples_other_rates(model_file: Path, tmp_path: Path) -> None:
@@ -168,8 +173,21 @@ def test_eval_as_json(model_file: Path, data: Path) -> None:
 
 def test_eval_as_a_table(model_file: Path, data: Path) -> None:
     text = succeeds("eval", model_file, data)
+    assert text.startswith("'alexa': Detected ")
     assert "alexa" in text and "computer" in text and "10 dB" in text
     assert "…" not in text
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_eval_is_legible_in_80_columns(
+    model_file: Path, data: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    monkeypatch.setattr("wakeword.cli.console._is_terminal", lambda: is_terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = succeeds("eval", model_file, data).splitlines()
+    table = [line for line in lines if line.startswith(" ")]
+    assert len(table) > 10 and max(map(len, table)) <= 80
+    assert (max(map(len, lines)) <= 80) == is_terminal  # in a pipe a sentence stays one line
 
 
 def test_eval_states_the_bound_of_its_hours(model_file: Path, data: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import tiny as tiny_family
 from click.testing import CliRunner
 
+import wakeword
 from wakeword.audio.files import save_audio
 from wakeword.cli import main
 from wakeword.encoders.spec import EncoderSpec
@@ -28,10 +29,15 @@ def test_two_models_are_compared_and_reported(tiny: EncoderSpec, tmp_path: Path)
     command += ["--condition", "clean", "--report", tmp_path / "a.html"]
     result = CliRunner().invoke(main, [str(part) for part in command])
     assert result.exit_code == 0, result.output
-    assert "needs 10 h" in result.output and "source of negatives" in result.output
+    assert "by source" in result.output and "/h" not in result.output
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
-    assert "Against b.wakeword" in page and ">1.000<" in page
+    assert "Against b.wakeword" in page
+    assert "<dt>model file</dt><dd>a.wakeword</dd>" in page
+    assert "<dt>encoder</dt><dd>tiny</dd>" in page
+    assert f"<dt>wakeword</dt><dd>{wakeword.__version__}</dd>" in page
     result = CliRunner().invoke(main, [str(part) for part in (*command, "--json")])
     values = json.loads(result.output[result.output.index("{") :])
     assert all(row["at_false_accepts_per_hour"] == {} for row in values["rows"])
     assert {each["p"] for each in values["compared"]} <= {1.0}
+    assert values["subject"]["file"] == "a.wakeword"
+    assert values["subject"]["data"] == f"dev split of {tmp_path}"

@@ -16,6 +16,7 @@ from wakeword.data.keywords import contains_phrase
 from wakeword.demo import dataset
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
+from wakeword.model.provenance import Origin
 from wakeword.tts.voices import Voice, all_voices
 
 KEYWORD = "hey jarvis"
@@ -36,6 +37,7 @@ class ToneModel(torch.nn.Module):
         self.keywords, self.frame_s = (KEYWORD,), FRAME / SAMPLE_RATE
         self.first_block = self.block = FRAME
         self.operating_point = OperatingPoint({KEYWORD: threshold}, 0.08, 1.0, "made up")
+        self.origin = Origin("tones", "chunked", "", "none", "none")
 
     def forward(
         self, samples: torch.Tensor, state: torch.Tensor | None = None

@@ -16,7 +16,7 @@ from tiny import detections
 
 from wakeword import runtime
 from wakeword.audio.resampling import resample
-from wakeword.audio.samples import SAMPLE_RATE
+from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection, smooth, trigger_for
@@ -40,6 +40,37 @@ def test_any_pieces_detect_the_same(
     assert whole
     detector.reset()
     assert detections(detector, samples, sizes) == whole
+
+
+def peaks(detector: Detector, samples: Samples, sizes: list[int]) -> dict[Detection, float]:
+    """The peak of each detection in a stream that is fed in pieces."""
+    ends = np.cumsum(tiny_family.pieces(len(samples), sizes))[:-1]
+    found: dict[Detection, float] = {}
+    for piece in np.split(samples, ends):
+        detector.feed(piece)
+        found |= detector.peaks
+    detector.flush()
+    return found | detector.peaks
+
+
+@pytest.mark.parametrize("threshold", [None, 0.0])
+@pytest.mark.parametrize("sizes", [[160], [4001], [17, 5000, 3, 900]])
+def test_any_pieces_have_the_same_peaks(
+    model: WakeWordModel, sizes: list[int], threshold: float | None
+) -> None:
+    detector = Detector(model, threshold=threshold)
+    found = detections(detector, SOUND, [len(SOUND)])
+    detector.reset()
+    whole = peaks(detector, SOUND, [len(SOUND)])
+    assert sorted(whole, key=found.index) == found != []
+    assert all(peak >= detection.score for detection, peak in whole.items())
+    assert any(peak > detection.score for detection, peak in whole.items()) == (threshold is None)
+    detector.reset()
+    assert peaks(detector, SOUND, sizes) == whole
+
+
+def test_a_rejected_detection_has_no_peak(model: WakeWordModel) -> None:
+    assert peaks(Detector(model, verify=lambda _: False), SOUND, [1280]) == {}
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wakeword.detection.trigger import Event, Trigger, smooth
+from wakeword.detection.trigger import Event, EventPeaks, Trigger, smooth
 
 # ---------------------------------------------------------------- by example
 
@@ -46,6 +46,48 @@ def test_keywords_are_detected_independently() -> None:
     logits = np.array([[-9.0, 9.0], [9.0, 9.0], [-9.0, -9.0], [-9.0, 9.0]])
     events, _ = Trigger((0.5, 0.5), 1, 1).run(logits)
     assert [(event.frame, event.keyword) for event in events] == [(0, 1), (1, 0), (3, 1)]
+
+
+def event_peaks(
+    scores: list[float], sizes: list[int], threshold: float = 0.5, refractory: int = 1
+) -> list[tuple[int, float]]:
+    """Frame and peak of each event of one keyword, from scores in pieces."""
+    logits = np.log(np.asarray(scores) / (1 - np.asarray(scores)))[:, None]
+    trigger = Trigger((threshold,), 1, refractory)
+    peaks, state, found = EventPeaks(trigger), None, []
+    for piece in np.split(logits, np.cumsum(sizes)):
+        first = state.frame if state else 0
+        events, piece_scores, state = trigger.run_scored(piece, state)
+        found += peaks.follow(events, piece_scores, first).items()
+    found += peaks.finish().items()
+    return [(event.frame, round(peak, 6)) for event, peak in found]
+
+
+@pytest.mark.parametrize(
+    ("scores", "refractory", "expected"),
+    [
+        ([0.1, 0.6, 0.9, 0.7, 0.1, 0.99], 1, [(1, 0.9), (5, 0.99)]),
+        ([0.1, 0.6, 0.4, 0.8, 0.9, 0.3, 0.2, 0.7], 4, [(1, 0.9), (7, 0.7)]),  # fell too early
+        ([0.1, 0.6, 0.7, 0.8, 0.9], 1, [(1, 0.9)]),  # the stream ends first
+        ([0.1, 0.6, 0.2, 0.2, 0.2, 0.2], 2, [(1, 0.6)]),
+        ([0.1, 0.2], 1, []),
+    ],
+)
+@pytest.mark.parametrize("sizes", [[], [1] * 5, [2, 2]])
+def test_the_peak_is_the_highest_score_until_the_next_detection_is_possible(
+    scores: list[float], refractory: int, expected: list[tuple[int, float]], sizes: list[int]
+) -> None:
+    assert event_peaks(scores, sizes, refractory=refractory) == expected
+
+
+def test_at_a_threshold_of_0_an_event_is_its_own_peak() -> None:
+    scores = [0.1, 0.3, 0.2, 0.2, 0.6, 0.1]
+    assert event_peaks(scores, [3], threshold=0.0) == [(1, 0.3), (4, 0.6)]
+
+
+def test_the_peak_does_not_depend_on_the_threshold() -> None:
+    scores = [0.1, 0.3, 0.6, 0.95, 0.7, 0.2, 0.1]
+    assert [event_peaks(scores, [], each)[0][1] for each in (0.2, 0.5, 0.9)] == [0.95] * 3
 
 
 def test_smoothing_is_the_mean_of_the_last_logits() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wakeword.evaluation.metrics import Estimate, poisson, wilson
+from wakeword.evaluation.metrics import poisson, wilson
 from wakeword.evaluation.report import format as formats
 
 ONE_OF_TWENTY = wilson(1, 20)
@@ -19,8 +19,6 @@ ONE_OF_TWENTY = wilson(1, 20)
         (formats.format_percent_estimate(ONE_OF_TWENTY), "5.0 % (0.9–23.6)"),
         (formats.format_percent_estimate(ONE_OF_TWENTY, 0), "5 % (1–24)"),
         (formats.format_rate_interval(poisson(1, 4.0)), "0.01–1.39"),
-        (formats.format_rate_estimate(poisson(1, 4.0)), "0.25/h (0.01–1.39)"),
-        (formats.format_rate_estimate(Estimate(0.0, 0.0, float("inf"))), "0.00/h (0.00–inf)"),
         (formats.format_hours(2.5), "2.5 h"),
         (formats.format_hours(0.5), "30 min"),
         (formats.format_latency(0.1234), "123 ms"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from evaluations import evaluation, full_evaluation, two_stage_evaluation
+from evaluations import SUBJECT, evaluation, full_evaluation, two_stage_evaluation
 
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.json import evaluation_as_dict
@@ -14,14 +14,17 @@ from wakeword.evaluation.report.json import evaluation_as_dict
 def test_an_evaluation_has_the_documented_keys() -> None:
     values = json.loads(json.dumps(evaluation_as_dict(full_evaluation())))
     assert values.keys() == {
-        *("negative_hours", "notes", "rows", "sources", "confusables", "false_accepts")
+        *("negative_hours", "notes", "rows", "sources", "confusables", "false_accepts"),
+        "verdict",
     }
     alexa, jarvis = values["rows"]
     assert (alexa["keyword"], alexa["condition"], jarvis["keyword"]) == ("alexa", "clean", "jarvis")
     assert alexa.keys() == {
         *("keyword", "condition", "at_false_accepts_per_hour", "shipped"),
-        *("latency_s", "speakers", "curve"),
+        *("latency_s", "speakers", "curve", "ratings"),
     }
+    assert alexa["ratings"] == {"misses": "good", "false_accepts": "good"}
+    assert values["verdict"][0].startswith("'alexa': Detected 19 of 20 in quiet.")
     assert alexa["at_false_accepts_per_hour"].keys() == {"0.5", "1", "2"}  # 0.1 needs 10 h
     assert alexa["speakers"] == {"s0": [1, 7], "s1": [0, 7], "s2": [0, 6]}
     assert values["sources"][0] == {
@@ -34,7 +37,7 @@ def test_an_evaluation_has_the_documented_keys() -> None:
     }
     assert values["confusables"] == [{"keyword": "alexa", "clips": 20, "detected": 1}]
     assert values["false_accepts"] == [
-        {"keyword": "alexa", "time": 12.5, "score": 0.91, "file": "radio.flac"}
+        {"keyword": "alexa", "time": 12.5, "score": 0.91, "peak": 0.98, "file": "radio.flac"}
     ]
 
 
@@ -46,6 +49,14 @@ def test_a_point_has_its_intervals() -> None:
     assert low < 0.05 < high
     assert point["miss_rate_interval_speakers"][0] == 0.0
     assert "miss_rate_interval_speakers" not in row["shipped"]
+
+
+def test_what_was_evaluated_is_added_on_request() -> None:
+    subject = json.loads(json.dumps(evaluation_as_dict(full_evaluation(), subject=SUBJECT)))[
+        "subject"
+    ]
+    assert subject["file"] == "my <model>.wakeword" and subject["version"] == "1.2.3"
+    assert subject["encoders"] == {"gate": "a small encoder", "verifier": "a large encoder"}
 
 
 def test_comparisons_are_added_on_request() -> None:

@@ -6,11 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from figures import drawn_texts, texts_outside
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from wakeword.errors import ConfigError
 from wakeword.evaluation.metrics import DetPoint
-from wakeword.evaluation.report.plots import det_figure, frontier, save_det_plot
+from wakeword.evaluation.report.plots import (
+    det_figure,
+    det_png,
+    frontier,
+    save_det_plot,
+)
+from wakeword.evaluation.report.theme import DARK, LIGHT, Theme
 from wakeword.evaluation.results import Evaluation, KeywordResult
 
 HOURS = 0.5
@@ -116,3 +124,52 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(ConfigError, match="cannot be written"):
         save_det_plot(evaluation(row()), tmp_path / "file" / "det.png")
+
+
+CONDITIONS = ("clean", "10 dB", "0 dB", "30 dB quieter", "10 dB the-neighbours-washing-machine")
+LONG = "hey there my dear old computer in the kitchen please listen to what I have to say"
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        ("alexa",),
+        (LONG,),
+        ("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2,),
+        ("a price of $5 and $6",),
+        tuple(f"{LONG} {number}" for number in range(8)),
+    ],
+)
+def test_no_text_leaves_the_figure_and_the_axes_keep_their_size(keywords: tuple[str, ...]) -> None:
+    figure = det_figure(evaluation(*(row(k, c) for k in keywords for c in CONDITIONS)))
+    assert texts_outside(figure) == []
+    assert figure.axes[0].get_window_extent().height / figure.dpi > 2.5
+    if len(keywords) == 1:
+        (title,) = figure.texts
+        assert keywords[0].replace(" ", "") in title.get_text().replace("\n", "").replace(" ", "")
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_everything_is_legible_on_the_background_of_its_theme(theme: Theme) -> None:
+    figure = det_figure(evaluation(row(), row(condition="10 dB")), theme)
+    background = luminance(to_hex(figure.get_facecolor()))
+    texts = [text for text in drawn_texts(figure) if text.get_gid() is None]
+    lines = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) > 1]
+    assert len(texts) > 8 and len(lines) == 2
+    assert all(contrast(luminance(to_hex(t.get_color())), background) >= 4.5 for t in texts)
+    assert all(contrast(luminance(to_hex(each)), background) >= 2.0 for each in theme.curves)
+    assert contrast(luminance(theme.muted), luminance(theme.grey)) >= 4.5
+    assert det_png(evaluation(row()), theme).startswith(b"\x89PNG")
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of "#rrggbb", as the Web Content Accessibility Guidelines define it."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: float, other: float) -> float:
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 
-from evaluations import evaluation, full_evaluation, two_stage_evaluation
+from evaluations import evaluation, full_evaluation, keyword_result, two_stage_evaluation
 from rich.console import Console, RenderableType
 
+from wakeword.data.clip import Clip
 from wakeword.evaluation.benchmark import Benchmark, EngineCost, TwoStageCost
 from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.metrics import Estimate
@@ -17,12 +21,13 @@ from wakeword.evaluation.report.text import (
     render_comparison,
     render_evaluation,
 )
+from wakeword.evaluation.results import FalseAccept, SourceResult
 from wakeword.evaluation.threshold import CalibratedThreshold
 from wakeword.model.operating_point import OperatingPoint
 
 
-def printed(renderables: Iterable[RenderableType]) -> str:
-    console = Console(file=io.StringIO(), width=200)
+def printed(renderables: Iterable[RenderableType], width: int = 200) -> str:
+    console = Console(file=io.StringIO(), width=width)
     for each in renderables:
         console.print(each, highlight=False)
     output = console.file
@@ -30,33 +35,79 @@ def printed(renderables: Iterable[RenderableType]) -> str:
     return output.getvalue()
 
 
+def test_an_evaluation_begins_with_its_verdict() -> None:
+    lines = printed(render_evaluation(evaluation([True] + [False] * 19))).splitlines()
+    assert lines[0] == (
+        "Detected 19 of 20 in quiet. "
+        "1 false accept in 4.0 h of other sound: 0.25 per hour (95 %: 0.01–1.39)."
+    )
+    assert "Misses: good in quiet; false accepts: good." in lines
+
+
 def test_an_evaluation_shows_misses_sources_confusables_and_limits() -> None:
     text = printed(render_evaluation(full_evaluation()))
     for expected in (
-        "5.0 % (0.9–23.6)",
-        "5.0 % at 0.25/h (0.01–1.39), threshold 0.7000",
+        "'alexa' at the stored threshold, 0.7000",
+        "1 of 20",
+        "0.9–23.6 %",
         "100 ms, 100 ms",
-        "needs 10 h",
         "1 (12.5 %)",
         "'alexa' is detected in 1 of 20 clips",
         "4.00 h of negatives: even with zero false accepts, the rate could be up to 0.92 per hour",
-        "false accept: 'alexa' (0.910) in radio.flac",
+        "false accept: 'alexa' (score 0.910, peak 0.980) in radio.flac",
         "note: a <note>",
     ):
         assert expected in text, expected
 
 
+def test_rates_that_the_hours_cannot_show_have_no_column() -> None:
+    text = printed(render_evaluation(evaluation([True] + [False] * 19)))
+    assert "0.5/h" in text and "0.1/h" not in text
+    assert "/h" not in printed(render_evaluation(evaluation([False], hours=0.2)))
+
+
 def test_an_evaluation_without_extras_is_a_table_and_its_limit() -> None:
     text = printed(render_evaluation(evaluation([True])))
     assert "by source" not in text and "confusable" not in text and "false accept:" not in text
+    assert "latency" not in text and "–" not in text.replace("20.7–100.0", "").replace(
+        "0.01–1.39", ""
+    )
+
+
+LONG = "keyword[1]of-very-many-letters" * 3
+
+
+def test_nothing_is_cut_at_80_columns() -> None:
+    made = keyword_result([True] + [False] * 999, keyword=LONG, condition="10 dB " + "street" * 20)
+    clip = Clip(Path("r" * 90 + "[1].flac"), source="television" * 9)
+    result = replace(
+        two_stage_evaluation(),
+        results=(replace(made, called=900),),
+        negative_hours=123.0,
+        false_accepts=(FalseAccept(LONG, 1.0, 0.9, 0.95, clip),) * 12,
+        sources=(SourceResult("television" * 9, 1_000_000, 100.0, 12, 12),),
+    )
+    narrow = printed(render_evaluation(result), width=80)
+    assert max(map(len, narrow.splitlines())) <= 80 and "…" not in narrow
+    letters = re.sub("[^a-z]", "", narrow)
+    assert letters.count("television" * 9) == 1 and letters.count("r" * 90 + "flac") == 10
+    assert letters.count(re.sub("[^a-z]", "", LONG)) > 10 and "street" * 20 in letters
+    assert "keyword[1]" in narrow and "[1].flac" in "".join(narrow.split())
+    assert "and 2 more false accepts" in narrow
 
 
 def test_the_gate_is_shown_for_two_stages_alone() -> None:
     text = " ".join(printed(render_evaluation(two_stage_evaluation())).split())
-    assert "gate recall" in text and "90.0 % (69.9–97.2)" in text
+    assert "gate recall" in text and "90.0 %" in text
     assert "gate: the verifier is called 12.0 times per hour of negatives" in text
     assert "candidates per hour: 'alexa' 5.0" in text
     assert "gate" not in printed(render_evaluation(full_evaluation()))
+
+
+def test_models_that_cannot_be_compared_have_no_empty_table() -> None:
+    first = evaluation([True] * 20)
+    none = replace(first, results=(replace(first.results[0], clip_results=()),))
+    assert "not compared" in printed([render_comparison("a", first, "b", none)])
 
 
 def test_a_comparison_counts_the_clips_that_one_model_missed() -> None:

@@ -377,6 +377,8 @@ def test_detect_takes_either_file(pair: tuple[WakeWordModel, Path], tmp_path: Pa
         for out in outs
     ]
     assert found[0] and found[0] == found[1]
+    peaks = [[json.loads(line)["peak"] for line in out.stdout.splitlines()] for out in outs]
+    assert peaks[1] == pytest.approx(peaks[0], abs=1e-3)
 
 
 def test_a_missing_recording_is_reported_before_the_export(

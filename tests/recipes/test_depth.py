@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import training
+from figures import texts_outside
 from recipe_runner import RECIPES, imports_from, run_recipe
 
 from wakeword.data.clip import Clip
@@ -39,6 +40,13 @@ def study() -> Iterator[Any]:
 def rows_of(printed: str) -> list[str]:
     """The table's rows of the tiny encoder."""
     return [line for line in printed.splitlines() if line.startswith("| tiny ")]
+
+
+def test_no_text_leaves_the_picture_of_one_encoder(study: Any) -> None:
+    cells = study.cells.read_cells(*(FOLDER / "measured").glob("*.jsonl"))
+    one = [cell for cell in cells if cell.setting.encoder == "wakeword-stream"]
+    assert texts_outside(study.depth_plot.depth_figure(one)) == []
+    assert texts_outside(study.depth_plot.depth_figure(cells)) == []
 
 
 @pytest.mark.usefixtures("in_this_process")

@@ -17,6 +17,7 @@ import soundfile
 import tiny as tiny_family
 import training
 from click.testing import CliRunner
+from figures import texts_outside
 from recipe_runner import RECIPES, imports_from
 from two_stage import tiny_gate, tiny_two_stage
 
@@ -100,6 +101,20 @@ def run(benchmark: Any, *arguments: object) -> str:
 def dev_split(folder: Path) -> Dataset:
     """The dev split of a small data set, for the keyword 'ping'."""
     return select_keywords(read_dataset(training.write_data(folder)), ["ping"]).subset("dev")
+
+
+@pytest.mark.parametrize("keywords", [("alexa",), ("hey there my old computer", "jarvis")])
+def test_no_text_leaves_the_picture(benchmark: Any, keywords: tuple[str, ...]) -> None:
+    point = DetPoint(0.5, 2, 40, 1, 3.0)
+    rows = [
+        benchmark.scoring.EngineResult(
+            f"{name} with a long description", keyword, condition, (point,)
+        )
+        for name in ("wakeword, two stages", "another engine", "a third engine", "Porcupine")
+        for keyword in keywords
+        for condition in ("clean", "10 dB of the neighbour's washing machine")
+    ]
+    assert texts_outside(benchmark.race_plot.race_figure(rows)) == []
 
 
 def test_an_unknown_keyword_is_named(benchmark: Any, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wakeword.data.clip import Clip
 from wakeword.evaluation.metrics import DetPoint
+from wakeword.evaluation.report.subject import Subject
 from wakeword.evaluation.results import (
     FALSE_ACCEPT_RATES,
     CallResult,
@@ -50,7 +51,7 @@ def full_evaluation() -> Evaluation:
         results,
         4.0,
         ("a <note>",),
-        (FalseAccept("alexa", 12.5, 0.91, clip),),
+        (FalseAccept("alexa", 12.5, 0.91, 0.98, clip),),
         (SourceResult("radio", 8, 3.0, 1, 1), SourceResult("street", 4, 1.0, 0, 0)),
         (ConfusableResult("alexa", 20, 1),),
     )
@@ -62,3 +63,14 @@ def two_stage_evaluation() -> Evaluation:
     (result,) = whole.results
     calls = CallResult(48, {"alexa": 20}, whole.negative_hours)
     return replace(whole, results=(replace(result, called=18),), calls=calls)
+
+
+SUBJECT = Subject(
+    "my <model>.wakeword",
+    {"gate": "a small encoder", "verifier": "a large encoder"},
+    {"alexa": 0.7, "jarvis": 0.65},
+    "from <a test>",
+    "dev split of recordings",
+    "1.2.3",
+    "2025-05-04",
+)

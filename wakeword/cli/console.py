@@ -20,6 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from wakeword.cli.missing import missing_package_message
 from wakeword.errors import WakewordError
@@ -132,11 +133,20 @@ def progress_display() -> Iterator[ProgressCallback]:
 
 def stdout_console() -> Console:
     """Return a console for standard output: as wide as the terminal, wider in a pipe."""
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return Console(width=None if _is_terminal() else _PIPE_WIDTH)
 
 
 def print_results(*renderables: Any) -> None:
-    """Print tables and lines to standard output, without highlighting."""
+    """Print tables and lines to standard output as they are, without highlighting or markup.
+
+    Lines are wrapped to the width of a terminal; in a pipe each stays one line.
+    """
     console = stdout_console()
     for each in renderables:
-        console.print(each, highlight=False)
+        is_line = isinstance(each, (str, Text))
+        wrapped = _is_terminal() or not is_line
+        console.print(each, highlight=False, markup=False, soft_wrap=not wrapped)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import torch
 
+import wakeword
 from wakeword import storage
 from wakeword.audio.files import save_audio
 from wakeword.cli.console import print_note, progress_display
@@ -31,6 +32,7 @@ from wakeword.demo.report import (
 from wakeword.detection.detector import Detector
 from wakeword.errors import ConfigError
 from wakeword.evaluation.report.plots import save_det_plot
+from wakeword.evaluation.report.subject import describe_subject
 from wakeword.model.file import load_model, save_model
 from wakeword.model.two_stage import AnyModel
 from wakeword.training.train import train
@@ -71,7 +73,8 @@ def run_demo(output: Path, keyword: str, seed: int) -> Outcome:
     )
     _heading(5, "write the report", start)
     save_det_plot(measurement.evaluation, output / "det.png")
-    write_demo_report(outcome, (output / "det.png").read_bytes(), output / "report.html")
+    subject = describe_subject(file, model, "voices held out of training", wakeword.__version__)
+    write_demo_report(outcome, subject, output / "report.html")
     _show_end(outcome, output, start)
     return outcome
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ from wakeword.audio.files import audio_info, iter_audio
 from wakeword.cli import options
 from wakeword.cli.console import is_quiet
 from wakeword.cli.detector_factory import open_detector, open_verifier
+from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 
 
@@ -31,8 +34,10 @@ def detect(
 
     FILE is a model, or an exported one (.onnx).
 
-    With --threshold 0 every local peak of the score is printed, so that any operating point can be
-    read off afterwards. Times are seconds from the start of the recording.
+    The score of a detection is the one that reached the threshold; its peak is the highest score
+    until the keyword can be detected again. With --threshold 0 every local peak of the score is
+    printed, so that any operating point can be read off afterwards. Times are seconds from the
+    start of the recording.
 
     \b
     Examples:
@@ -45,23 +50,40 @@ def detect(
     if not is_quiet():
         click.echo(f"threshold: {detector.describe()}", err=True)
     for recording in recordings:
-        detector.reset()
-        for block in iter_audio(recording):
-            _print_detections(detector.feed(block), recording, as_json)
-        _print_detections(detector.flush(), recording, as_json)
+        for detection, peak in _detections(detector, recording):
+            _print_detection(detection, peak, recording, as_json)
 
 
-def _print_detections(detections: list[Detection], recording: Path, as_json: bool) -> None:
-    for detection in detections:
-        if as_json:
-            values = {
-                "file": str(recording),
-                "keyword": detection.keyword,
-                "time": detection.time,
-                "score": detection.score,
-            }
-            click.echo(json.dumps(values))
-        else:
-            click.echo(
-                f"{recording}  {detection.time:8.2f} s  {detection.keyword}  {detection.score:.4f}"
-            )
+def _detections(detector: Detector, recording: Path) -> Iterator[tuple[Detection, float]]:
+    """Yield the detections in a recording in order of time, each with its peak."""
+    detector.reset()
+    waiting: deque[Detection] = deque()
+    peaks: dict[Detection, float] = {}
+
+    def complete(found: list[Detection]) -> Iterator[tuple[Detection, float]]:
+        waiting.extend(found)
+        peaks.update(detector.peaks)
+        while waiting and waiting[0] in peaks:
+            first = waiting.popleft()
+            yield first, peaks.pop(first)
+
+    for block in iter_audio(recording):
+        yield from complete(detector.feed(block))
+    yield from complete(detector.flush())
+
+
+def _print_detection(detection: Detection, peak: float, recording: Path, as_json: bool) -> None:
+    if as_json:
+        values = {
+            "file": str(recording),
+            "keyword": detection.keyword,
+            "time": detection.time,
+            "score": detection.score,
+            "peak": peak,
+        }
+        click.echo(json.dumps(values))
+    else:
+        click.echo(
+            f"{recording}  {detection.time:8.2f} s  {detection.keyword}  {detection.score:.4f}"
+            f"  peak {peak:.4f}"
+        )

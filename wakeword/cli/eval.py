@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+import wakeword
 from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
 from wakeword.data.dataset import Dataset
@@ -17,6 +18,7 @@ from wakeword.parallel import executor_for
 
 if TYPE_CHECKING:
     from wakeword.evaluation.conditions import Condition
+    from wakeword.evaluation.report.subject import Subject
     from wakeword.evaluation.results import Evaluation
 
 
@@ -69,6 +71,9 @@ def eval_(
     Of a two-stage model, the calls of the verifier and the candidates per hour are counted too, and
     the gate recall: the share of the keyword clips at which the verifier is called.
 
+    The first lines say what was detected at the threshold in the model file, and whether that is
+    good. The report holds the same with plots, light or dark.
+
     \b
     Examples:
       wakeword eval alexa.wakeword recordings/
@@ -77,6 +82,7 @@ def eval_(
       wakeword eval new.wakeword recordings/ --compare old.wakeword
     """
     from wakeword.evaluation.evaluator import evaluate
+    from wakeword.evaluation.report.subject import describe_subject
     from wakeword.model.file import load_model
 
     models = [load_model(path) for path in (file, other) if path]
@@ -95,14 +101,17 @@ def eval_(
             for model in models
         ]
     compared = (other.name, second[0]) if other else None
-    _write_files(file.name, result, compared, det_plot, report)
-    _print(file.name, result, compared, as_json)
+    subject = describe_subject(
+        file, models[0], f"{split} split of {dataset.root}", wakeword.__version__
+    )
+    _write_files(subject, result, compared, det_plot, report)
+    _print(subject, result, compared, as_json)
     if not as_json:
         print_results(*(f"wrote {path}" for path in (det_plot, report) if path))
 
 
 def _print(
-    name: str, result: Evaluation, compared: tuple[str, Evaluation] | None, as_json: bool
+    subject: Subject, result: Evaluation, compared: tuple[str, Evaluation] | None, as_json: bool
 ) -> None:
     from wakeword.evaluation.compare import compare_evaluations
     from wakeword.evaluation.report.json import evaluation_as_dict
@@ -110,11 +119,11 @@ def _print(
 
     if as_json:
         comparisons = compare_evaluations(result, compared[1]) if compared else None
-        click.echo(json.dumps(evaluation_as_dict(result, comparisons), indent=2))
+        click.echo(json.dumps(evaluation_as_dict(result, comparisons, subject), indent=2))
         return
     print_results(*render_evaluation(result))
     if compared:
-        print_results(render_comparison(name, result, *compared))
+        print_results(render_comparison(subject.file, result, *compared))
 
 
 def _conditions(
@@ -128,7 +137,7 @@ def _conditions(
 
 
 def _write_files(
-    name: str,
+    subject: Subject,
     result: Evaluation,
     compared: tuple[str, Evaluation] | None,
     det_plot: Path | None,
@@ -141,4 +150,4 @@ def _write_files(
     if report:
         from wakeword.evaluation.report.html import write_html_report
 
-        write_html_report(name, result, report, compared)
+        write_html_report(subject, result, report, compared)

@@ -14,8 +14,15 @@ from wakeword.evaluation.report.format import (
     format_percent_estimate,
     format_percent_interval,
 )
-from wakeword.evaluation.report.page import embed_png, write_page
-from wakeword.evaluation.results import KeywordResult
+from wakeword.evaluation.report.page import write_page
+from wakeword.evaluation.report.sections import (
+    det_section,
+    facts_section,
+    results_section,
+    verdict_section,
+)
+from wakeword.evaluation.report.subject import Subject
+from wakeword.evaluation.report.verdict import SCALE, ratings, verdict
 
 WARNING = (
     "Results on synthetic speech are optimistic. These voices speak clearly, without reverberation "
@@ -28,7 +35,8 @@ WARNING = (
 def summarise_measurement(measurement: Measurement) -> list[str]:
     """Describe the results on held-out voices, as lines of text."""
     evaluation = measurement.evaluation
-    lines = ["miss rate at the stored threshold (95 % interval):"]
+    lines = [*verdict(evaluation), *ratings(evaluation), f"({SCALE})"]
+    lines.append("miss rate at the stored threshold (95 % interval):")
     for result in evaluation.results:
         lines.append(
             f"  {result.condition:24} {result.shipped.misses:3} of {result.clips:3} clips missed  "
@@ -67,23 +75,25 @@ def describe_event(event: RecordingEvent) -> str:
     )
 
 
-def write_demo_report(outcome: Outcome, png: bytes, path: Path) -> None:
+def write_demo_report(outcome: Outcome, subject: Subject, path: Path) -> None:
     """Write the HTML report: the warning, the results, the DET curve, the held-out recording.
 
     Args:
         outcome: what to show.
-        png: picture of the DET curve.
+        subject: what was evaluated.
         path: of the HTML file.
 
     Raises:
         ConfigError: the file cannot be written.
     """
-    keyword = escape(outcome.keyword)
+    keyword, evaluation = escape(outcome.keyword), outcome.measurement.evaluation
     body = f"""<h1>A detector for “{keyword}”, trained on synthetic speech</h1>
+{verdict_section(evaluation)}
 <p class="warning">{escape(WARNING)}</p>
-<h2>On voices held out of training</h2>
-{_results_html(outcome.measurement)}
-{embed_png(png, "Miss rate against false accepts per hour")}
+{facts_section(subject, evaluation)}
+{results_section(evaluation)}
+{_confusables_html(outcome.measurement)}
+{det_section(evaluation)}
 <h2>In a held-out recording</h2>
 <p>{outcome.detected} of {outcome.spoken} keywords detected in {outcome.recording_s:.0f} s of
 speech, {_count_false_accepts(outcome.false_accepts)}.</p>
@@ -93,31 +103,12 @@ speech, {_count_false_accepts(outcome.false_accepts)}.</p>
     write_page(f"Wake word “{outcome.keyword}”: demo", body, path)
 
 
-def _results_html(measurement: Measurement) -> str:
-    evaluation, confusables = measurement.evaluation, measurement.confusables
-    rows = "\n".join(_result_row(result) for result in evaluation.results)
-    shipped = evaluation.results[0].shipped
-    rate = shipped.false_accept_estimate
-    return f"""<table>
-<tr><th>test condition</th><th class="n">clips</th><th class="n">missed</th>
-<th class="n">95 % interval</th></tr>
-{rows}
-</table>
-<p>False accepts: {shipped.false_accepts} in {60 * shipped.hours:.0f} minutes of other speech and
-noise. In so short a test, the rate is only known to be between {rate.low:.1f} and
-{rate.high:.1f} per hour (95 % interval).</p>
-<p>Confusable phrases: {confusables.detected} of {confusables.clips} clips of
-{measurement.confusable_phrases} phrases caused a detection: {_percent(confusables.rate)}.</p>
-<p>All results are at the threshold in the model file, {shipped.threshold:.3f}.</p>"""
-
-
-def _result_row(result: KeywordResult) -> str:
-    miss_rate = result.shipped.miss_rate_estimate
-    return (
-        f'<tr><td>{escape(result.condition)}</td><td class="n">{result.clips}</td>'
-        f'<td class="n">{format_percent(miss_rate.value)}</td>'
-        f'<td class="n">{format_percent_interval(miss_rate)} %</td></tr>'
-    )
+def _confusables_html(measurement: Measurement) -> str:
+    confusables = measurement.confusables
+    if not confusables.clips:
+        return ""
+    return f"""<p>Confusable phrases: {confusables.detected} of {confusables.clips} clips of
+{measurement.confusable_phrases} phrases caused a detection: {_percent(confusables.rate)}.</p>"""
 
 
 def _percent(rate: Estimate) -> str:

@@ -82,6 +82,8 @@ class Detector:
         self._state: Any = None
         self._recent: Samples = np.zeros(0, dtype=np.float32)  # the last samples, for `verify`
         self._trigger.reset()
+        self._rejected: set[Detection] = set()
+        self._peaks: dict[Detection, float] = {}
         if self.gate:
             self.gate.reset()
 
@@ -97,6 +99,7 @@ class Detector:
         Raises:
             ConfigError: samples of several channels, or of another type than float or int16.
         """
+        self._peaks = {}
         if not self.gate:
             self._blocks.push(samples)
             return self._run()
@@ -107,10 +110,14 @@ class Detector:
 
     def flush(self) -> list[Detection]:
         """End the stream: return what still waits for audio, as if silence followed."""
-        if self._blocks.in_silence:
-            return []
-        self._blocks.finish(self.gate)
-        return self._run()
+        self._peaks = {}
+        detections: list[Detection] = []
+        if not self._blocks.in_silence:
+            self._blocks.finish(self.gate)
+            detections = self._run()
+        self._trigger.finish()
+        self._collect_peaks()
+        return detections
 
     def logits(self, samples: AudioPiece) -> Scores:
         """Return raw logits of shape (frames, keywords); the trigger is not applied.
@@ -138,6 +145,15 @@ class Detector:
     def scores(self) -> dict[str, float]:
         """The latest score of each keyword, for a level meter."""
         return self._trigger.scores
+
+    @property
+    def peaks(self) -> dict[Detection, float]:
+        """Highest score of each detection that ended in the last call of `feed` or `flush`.
+
+        A detection is returned at once, with the score at that time. It ends when the keyword can
+        be detected again: after the refractory time, when the score is below the threshold.
+        """
+        return self._peaks
 
     def describe(self) -> str:
         """Return the thresholds in words, and where they come from."""
@@ -175,8 +191,18 @@ class Detector:
         return self._verified(self._trigger.run(silence))
 
     def _verified(self, detections: list[Detection]) -> list[Detection]:
-        """Return the detections that the second stage accepts."""
-        return [each for each in detections if not self.verify or self.verify(self._recent)]
+        """Return the detections that the second stage accepts, and collect the peaks."""
+        kept = [each for each in detections if not self.verify or self.verify(self._recent)]
+        self._rejected.update(each for each in detections if each not in kept)
+        self._collect_peaks()
+        return kept
+
+    def _collect_peaks(self) -> None:
+        for detection, peak in self._trigger.peaks.items():
+            if detection in self._rejected:
+                self._rejected.remove(detection)
+            else:
+                self._peaks[detection] = peak
 
 
 def check_model(model: object, taker: str) -> None:

@@ -24,7 +24,8 @@ class Detection:
 
     Attributes:
         keyword: which one.
-        score: from 0 to 1.
+        score: from 0 to 1, at the time of the detection: the first score that reached the
+            threshold, not the highest one, which is not known yet; see `Detector.peaks`.
         time: seconds since the start of the stream.
     """
 
@@ -112,13 +113,20 @@ class Trigger:
         Returns:
             The events in order of time, and the state for the next call.
         """
+        events, _, state = self.run_scored(logits, state)
+        return events, state
+
+    def run_scored(
+        self, logits: Scores, state: TriggerState | None = None
+    ) -> tuple[list[Event], Scores, TriggerState]:
+        """Return what `run` does, with the (frames, keywords) scores of these logits."""
         count = len(self.thresholds)
+        none = np.zeros((0, count))
         if state is None:
-            none = np.zeros((0, count))
             long_ago = np.full(count, -self.refractory, dtype=np.int64)
             state = TriggerState(none, 0, long_ago, np.zeros(count, dtype=bool), none)
         if not len(logits):
-            return [], state
+            return [], none, state
         padded = np.concatenate([state.logits, logits.astype(np.float64)])
         scores = smooth(padded, self.smoothing)[len(state.logits) :]
         last_events = state.last_events.copy()
@@ -141,7 +149,58 @@ class Trigger:
             scores[-1] >= np.asarray(self.thresholds),
             np.concatenate([state.scores, scores])[-2:],
         )
-        return sorted(events), state
+        return sorted(events), scores, state
+
+
+class EventPeaks:
+    """The highest score of each event of one stream.
+
+    An event lasts until its keyword can be detected again: until the refractory time has passed and
+    the score is below the threshold. With a threshold of 0 an event is a peak itself.
+
+    Args:
+        trigger: that finds the events.
+    """
+
+    def __init__(self, trigger: Trigger) -> None:
+        self._trigger = trigger
+        self._open: dict[int, tuple[Event, float]] = {}  # by keyword: event, highest score so far
+
+    def follow(self, events: Iterable[Event], scores: Scores, frame: int) -> dict[Event, float]:
+        """Take the next scores of the stream.
+
+        Args:
+            events: in these scores, in order of time.
+            scores: (frames, keywords).
+            frame: number of the first of them.
+
+        Returns:
+            The events that have ended, each with its highest score.
+        """
+        ended: dict[Event, float] = {}
+        current = [*self._open.values(), *((event, event.score) for event in events)]
+        self._open = {}
+        for event, highest in current:
+            threshold = self._trigger.thresholds[event.keyword]
+            if threshold <= 0:
+                ended[event] = highest
+                continue
+            start = max(0, event.frame - frame)
+            may_end = max(start, event.frame + self._trigger.refractory - 1 - frame)
+            column = scores[:, event.keyword]
+            low = np.flatnonzero(column[may_end:] < threshold)
+            end = may_end + int(low[0]) if low.size else len(column)
+            highest = float(column[start:end].max(initial=highest))
+            if low.size:
+                ended[event] = highest
+            else:
+                self._open[event.keyword] = event, highest
+        return ended
+
+    def finish(self) -> dict[Event, float]:
+        """End the stream: return the events that have not ended, each with its highest score."""
+        ended, self._open = dict(self._open.values()), {}
+        return ended
 
 
 class StreamTrigger:
@@ -155,6 +214,7 @@ class StreamTrigger:
     Attributes:
         thresholds: by keyword.
         trigger: the trigger at these thresholds.
+        peaks: highest score of each detection whose event ended in the last call; see `EventPeaks`.
 
     Raises:
         ConfigError: an unknown keyword, or a threshold that is not 0 to 1.
@@ -165,6 +225,8 @@ class StreamTrigger:
         self.thresholds = _thresholds(model, threshold)
         self.trigger = trigger_for(model, [self.thresholds[name] for name in model.keywords])
         self._state: TriggerState | None = None
+        self._event_peaks = EventPeaks(self.trigger)
+        self.peaks: dict[Detection, float] = {}
 
     @property
     def frames(self) -> int:
@@ -181,12 +243,24 @@ class StreamTrigger:
 
     def run(self, logits: Scores) -> list[Detection]:
         """Return the detections in the next (frames, keywords) logits."""
-        events, self._state = self.trigger.run(logits, self._state)
+        first = self.frames
+        events, scores, self._state = self.trigger.run_scored(logits, self._state)
+        self._keep_peaks(self._event_peaks.follow(events, scores, first))
         return to_detections(events, self._model)
+
+    def finish(self) -> None:
+        """End the stream: afterwards `peaks` holds the detections whose event had not ended."""
+        self._keep_peaks(self._event_peaks.finish())
 
     def reset(self) -> None:
         """Start a new stream."""
         self._state = None
+        self._event_peaks = EventPeaks(self.trigger)
+        self.peaks = {}
+
+    def _keep_peaks(self, ended: Mapping[Event, float]) -> None:
+        detections = to_detections(ended, self._model)
+        self.peaks = dict(zip(detections, ended.values(), strict=True))
 
 
 def smooth(logits: Scores, frames: int) -> Scores:

@@ -12,7 +12,7 @@ from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader, check_broken
-from wakeword.detection.trigger import Scores, StreamModel, trigger_for
+from wakeword.detection.trigger import EventPeaks, Scores, StreamModel, trigger_for
 from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
@@ -227,10 +227,15 @@ def _call_result(model: StreamModel, negatives: ScoredStream) -> CallResult | No
 
 def _false_accepts(model: StreamModel, negatives: ScoredStream) -> tuple[FalseAccept, ...]:
     thresholds = [model.operating_point.thresholds[keyword] for keyword in model.keywords]
-    events, _ = trigger_for(model, thresholds).run(negatives.logits)
+    trigger = trigger_for(model, thresholds)
+    events, scores, _ = trigger.run_scored(negatives.logits)
+    following = EventPeaks(trigger)
+    peaks = {**following.follow(events, scores, 0), **following.finish()}
     times = [(event, (event.frame + 1) * model.frame_s) for event in events]
     return tuple(
-        FalseAccept(model.keywords[event.keyword], at, event.score, negatives.clip_at(at))
+        FalseAccept(
+            model.keywords[event.keyword], at, event.score, peaks[event], negatives.clip_at(at)
+        )
         for event, at in times
     )
 

@@ -160,12 +160,15 @@ class FalseAccept:
 
     Attributes:
         time_s: of the detection, in seconds of the stream.
+        score: at that time.
+        peak: highest score until the keyword can be detected again.
         clip: the negative that is played at that time.
     """
 
     keyword: str
     time_s: float
     score: float
+    peak: float
     clip: Clip
 
 

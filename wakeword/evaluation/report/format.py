@@ -30,11 +30,6 @@ def format_rate_interval(estimate: Estimate, digits: int = 2) -> str:
     return f"{estimate.low:.{digits}f}–{estimate.high:.{digits}f}"
 
 
-def format_rate_estimate(estimate: Estimate, digits: int = 2) -> str:
-    """Format a rate per hour with its interval: "0.25/h (0.01–1.39)"."""
-    return f"{estimate.value:.{digits}f}/h ({format_rate_interval(estimate, digits)})"
-
-
 def format_hours(hours: float) -> str:
     """Format a length of audio: "2.5 h", "30 min" below an hour."""
     return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"

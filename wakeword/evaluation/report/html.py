@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -12,12 +11,17 @@ from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.format import (
     format_calls,
     format_count,
-    format_latency,
     format_percent,
     format_percent_interval,
 )
-from wakeword.evaluation.report.page import embed_png, html_table, write_page
-from wakeword.evaluation.report.plots import det_figure
+from wakeword.evaluation.report.page import html_table, write_page
+from wakeword.evaluation.report.sections import (
+    det_section,
+    facts_section,
+    results_section,
+    verdict_section,
+)
+from wakeword.evaluation.report.subject import Subject
 from wakeword.evaluation.results import Evaluation, KeywordResult
 
 _PER_HOUR = 0.5
@@ -25,12 +29,15 @@ _SHOWN_SPEAKERS = 15
 
 
 def write_html_report(
-    name: str, evaluation: Evaluation, path: Path, other: tuple[str, Evaluation] | None = None
+    subject: Subject,
+    evaluation: Evaluation,
+    path: Path,
+    other: tuple[str, Evaluation] | None = None,
 ) -> None:
-    """Write an evaluation as one HTML page with tables and the DET plot.
+    """Write an evaluation as one HTML page with a verdict, tables and the DET plot.
 
     Args:
-        name: of the model.
+        subject: what was evaluated.
         evaluation: to report.
         path: of the page.
         other: name and evaluation of a second model on the same streams, to compare with.
@@ -38,51 +45,71 @@ def write_html_report(
     Raises:
         ConfigError: the page cannot be written.
     """
-    png = io.BytesIO()
-    det_figure(evaluation).savefig(png, format="png", dpi=160)
-    hours = evaluation.negative_hours
-    keywords = ", ".join(f"'{keyword}'" for keyword in evaluation.keywords)
-    supported = evaluation.supports(_PER_HOUR)
-    body = f"""<h1>{escape(name)}: event-level evaluation</h1>
-<p>{escape(keywords)} among {hours:.2f} hours of speech and noise without the keyword. Even with
-zero false accepts, the rate could be up to {metrics.poisson(0, hours).high:.2f} per hour
-(95 %).</p>
-<h2>Miss rate</h2>
-<p>At no more than {_PER_HOUR:g} false accepts per hour, with the threshold read off the curve of
-each condition, and at the threshold stored in the model file. Intervals of 95 %: over clips
- (Wilson) and over resampled speakers (bootstrap).\
-{"" if supported else " These hours are too few to show that rate."}</p>
-{html_table(_MISS_COLUMNS, (_miss_row(evaluation, result) for result in evaluation.results))}
-{embed_png(png.getvalue(), "Miss rate against false accepts per hour")}
-{_comparison(evaluation, *other) if other else ""}{_gate(evaluation)}
-<h2>Latency</h2>
-<p>From the end of the keyword to its detection, at the stored threshold.</p>
-{html_table(_LATENCY_COLUMNS, (_latency_row(evaluation, each) for each in evaluation.results))}
-<h2>False accepts by source</h2>
-{html_table(_SOURCE_COLUMNS, _source_rows(evaluation))}
-{_confusables(evaluation)}<h2>By speaker</h2>
-<p>Speakers with the highest miss rate at the stored threshold, over all conditions.</p>
-{html_table(("speaker", "clips", "missed"), _speaker_rows(evaluation))}
-{_list("Notes", evaluation.notes)}"""
-    write_page(f"{name}: evaluation", body, path)
+    sections = (
+        verdict_section(evaluation),
+        facts_section(subject, evaluation),
+        results_section(evaluation),
+        _at_rate(evaluation),
+        det_section(evaluation),
+        _comparison(evaluation, *other) if other else "",
+        _gate(evaluation),
+        _sources(evaluation),
+        _confusables(evaluation),
+        _speakers(evaluation),
+        _list("Notes", evaluation.notes),
+    )
+    body = "\n".join([f"<h1>{escape(subject.file)}: evaluation</h1>", *filter(None, sections)])
+    write_page(f"{subject.file}: evaluation", body, path)
 
 
-_MISS_COLUMNS = (
-    "condition",
-    "clips",
-    "missed",
-    "over clips",
-    "over speakers",
-    "at the stored threshold",
-)
-_LATENCY_COLUMNS = ("condition", "median", "95th percentile")
+_RATE_COLUMNS = ("condition", "clips", "missed", "over clips")
 _SOURCE_COLUMNS = ("source", "clips", "hours", "false accepts", "clips with false accepts")
 _GATE_COLUMNS = ("condition", "clips", "gate recall", "interval, %")
 _CONFUSABLE_COLUMNS = ("keyword", "clips", "detected", "interval, %")
+_SPEAKER_COLUMNS = ("speaker", "clips", "missed")
+
+
+def _at_rate(evaluation: Evaluation) -> str:
+    """Return the miss rates at a rate of false accepts, where the hours can show it."""
+    bound = metrics.poisson(0, evaluation.negative_hours).high
+    limit = (
+        f"Even with zero false accepts in {evaluation.negative_hours:.2f} hours, the rate could be "
+        f"up to {bound:.2f} per hour (95 %)."
+    )
+    by_speaker = any(result.speaker_bootstrap(_PER_HOUR) for result in evaluation.results)
+    rows = [
+        row for result in evaluation.results if (row := _rate_row(evaluation, result, by_speaker))
+    ]
+    if not evaluation.supports(_PER_HOUR) or not rows:
+        return f'<p class="muted">{limit}</p>'
+    columns = (*_RATE_COLUMNS, *(["over speakers"] if by_speaker else []))
+    intervals = "over clips (Wilson)"
+    if by_speaker:
+        intervals += " and over resampled speakers (bootstrap)"
+    return f"""<h2>At {_PER_HOUR:g} false accepts per hour</h2>
+<p>Misses at no more than that, with the threshold read off the curve of each condition, and 95 %
+intervals {intervals}. {limit}</p>
+{html_table(columns, rows)}"""
+
+
+def _rate_row(evaluation: Evaluation, result: KeywordResult, by_speaker: bool) -> list[str] | None:
+    point = result.operating_points.get(_PER_HOUR)
+    if point is None:
+        return None
+    miss_rate, speakers = point.miss_rate_estimate, result.speaker_bootstrap(_PER_HOUR)
+    row = [
+        _label(evaluation, result),
+        str(result.clips),
+        format_percent(miss_rate.value),
+        format_percent_interval(miss_rate),
+    ]
+    if by_speaker:
+        row.append(format_percent_interval(speakers) if speakers else "–")
+    return row
 
 
 def _comparison(evaluation: Evaluation, other: str, second: Evaluation) -> str:
-    rows = (
+    rows = [
         (
             evaluation.label(each.keyword, each.condition),
             str(each.only_first),
@@ -90,7 +117,11 @@ def _comparison(evaluation: Evaluation, other: str, second: Evaluation) -> str:
             f"{each.p:.3f}",
         )
         for each in compare_evaluations(evaluation, second)
-    )
+    ]
+    if not rows:
+        return f"""<h2>Against {escape(other)}</h2>
+<p>Not compared: no condition has a threshold within {_PER_HOUR:g} false accepts per hour for both
+models.</p>"""
     return f"""<h2>Against {escape(other)}</h2>
 <p>Clips that only one of the two missed, each at its own threshold for {_PER_HOUR:g} false accepts
 per hour; p-value of McNemar's exact test.</p>
@@ -120,33 +151,20 @@ def _label(evaluation: Evaluation, result: KeywordResult) -> str:
     return evaluation.label(result.keyword, result.condition)
 
 
-def _miss_row(evaluation: Evaluation, result: KeywordResult) -> list[str]:
-    point = result.operating_points[_PER_HOUR]
-    label, shipped = _label(evaluation, result), format_percent(result.shipped.miss_rate)
-    if point is None or not evaluation.supports(_PER_HOUR):
-        return [label, str(result.clips), "–", "–", "–", shipped]
-    by_clip, by_speaker = point.miss_rate_estimate, result.speaker_bootstrap(_PER_HOUR)
-    return [
-        label,
-        str(result.clips),
-        format_percent(by_clip.value),
-        format_percent_interval(by_clip),
-        format_percent_interval(by_speaker) if by_speaker else "–",
-        shipped,
-    ]
-
-
-def _latency_row(evaluation: Evaluation, result: KeywordResult) -> list[str]:
-    percentiles = result.latency_percentiles
-    times = [format_latency(value) for value in percentiles] if percentiles else ["–", "–"]
-    return [_label(evaluation, result), *times]
-
-
-def _source_rows(evaluation: Evaluation) -> Iterable[Sequence[str]]:
-    for source in evaluation.sources:
-        share = format_count(source.clips_with_false_accepts, source.clips)
-        numbers = (str(source.clips), f"{source.hours:.2f}", str(source.false_accepts))
-        yield source.name, *numbers, share
+def _sources(evaluation: Evaluation) -> str:
+    if not evaluation.sources:
+        return ""
+    rows = (
+        (
+            source.name,
+            str(source.clips),
+            f"{source.hours:.2f}",
+            str(source.false_accepts),
+            format_count(source.clips_with_false_accepts, source.clips),
+        )
+        for source in evaluation.sources
+    )
+    return f"<h2>False accepts by source</h2>\n{html_table(_SOURCE_COLUMNS, rows)}"
 
 
 def _confusables(evaluation: Evaluation) -> str:
@@ -162,16 +180,29 @@ def _confusables(evaluation: Evaluation) -> str:
         for each in evaluation.confusables
     )
     return f"""<h2>Confusable phrases</h2>
-<p>Clips that sound nearly like the keyword, at the stored threshold; part of no other rate.</p>
+<p>Clips that sound nearly like the keyword, at the threshold in the model file; part of no other
+rate.</p>
 {html_table(_CONFUSABLE_COLUMNS, rows)}
 """
 
 
-def _speaker_rows(evaluation: Evaluation) -> Iterable[Sequence[str]]:
+def _speakers(evaluation: Evaluation) -> str:
     totals = evaluation.misses_by_speaker()
-    worst = sorted(totals.items(), key=lambda item: (-item[1][0] / item[1][1], item[0]))
-    for speaker, (misses, clips) in worst[:_SHOWN_SPEAKERS]:
-        yield speaker, str(clips), format_count(misses, clips, digits=0)
+    with_misses = [(speaker, *counts) for speaker, counts in totals.items() if counts[0]]
+    if not totals:
+        return ""
+    if not with_misses:
+        text = f"No keyword of any of the {len(totals)} speakers is missed at that threshold."
+        return f"<h2>By speaker</h2>\n<p>{text}</p>"
+    with_misses.sort(key=lambda each: (-each[1] / each[2], each[0]))
+    rows = (
+        (speaker, str(clips), format_count(misses, clips, digits=0))
+        for speaker, misses, clips in with_misses[:_SHOWN_SPEAKERS]
+    )
+    return f"""<h2>By speaker</h2>
+<p>{len(with_misses)} of {len(totals)} speakers have misses at the threshold in the model file, over
+all conditions; those with the highest miss rate:</p>
+{html_table(_SPEAKER_COLUMNS, rows)}"""
 
 
 def _list(title: str, items: Sequence[str]) -> str:

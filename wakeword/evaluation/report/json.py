@@ -10,11 +10,15 @@ from wakeword.evaluation.benchmark import Benchmark
 from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.compare import PairedComparison
 from wakeword.evaluation.metrics import DetPoint
+from wakeword.evaluation.report.subject import Subject
+from wakeword.evaluation.report.verdict import rate_false_accepts, rate_misses, verdict
 from wakeword.evaluation.results import CallResult, Evaluation, KeywordResult
 
 
 def evaluation_as_dict(
-    evaluation: Evaluation, comparisons: Sequence[PairedComparison] | None = None
+    evaluation: Evaluation,
+    comparisons: Sequence[PairedComparison] | None = None,
+    subject: Subject | None = None,
 ) -> dict[str, Any]:
     """Return an evaluation as a dictionary: every curve, interval and false accept.
 
@@ -23,8 +27,11 @@ def evaluation_as_dict(
     Args:
         evaluation: to convert.
         comparisons: with a second model, under the key "compared"; None leaves the key out.
+        subject: what was evaluated, under the key "subject"; None leaves the key out.
     """
     table: dict[str, Any] = {
+        **({"subject": asdict(subject)} if subject else {}),
+        "verdict": verdict(evaluation),
         "negative_hours": evaluation.negative_hours,
         "notes": evaluation.notes,
         "rows": [_keyword_result(evaluation, result) for result in evaluation.results],
@@ -45,6 +52,7 @@ def evaluation_as_dict(
                 "keyword": accept.keyword,
                 "time": round(accept.time_s, 3),
                 "score": accept.score,
+                "peak": accept.peak,
                 "file": str(accept.clip.path),
             }
             for accept in evaluation.false_accepts
@@ -96,6 +104,10 @@ def _keyword_result(evaluation: Evaluation, result: KeywordResult) -> dict[str, 
             if evaluation.supports(rate)
         },
         "shipped": _det_point(result.shipped),
+        "ratings": {
+            "misses": rate_misses(result).value,
+            "false_accepts": rate_false_accepts(result).value,
+        },
         "latency_s": result.latency_percentiles,
         "speakers": result.misses_by_speaker(),
         "curve": [_det_point(point) for point in result.curve],

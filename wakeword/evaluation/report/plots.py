@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from wakeword import storage
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.report.format import format_hours
+from wakeword.evaluation.report.layout import add_legend, add_title, new_figure
+from wakeword.evaluation.report.theme import LIGHT, Theme
 from wakeword.evaluation.results import Evaluation, KeywordResult
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 _STYLES = ("-", "--", "-.", ":")
-_GREY = "#e4e4e4"
 
 
 def save_det_plot(evaluation: Evaluation, path: Path) -> None:
@@ -32,27 +32,33 @@ def save_det_plot(evaluation: Evaluation, path: Path) -> None:
         figure.savefig(part, format="png", dpi=200)
 
 
-def det_figure(evaluation: Evaluation) -> Figure:
+def det_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
+    """Return the DET plot as the content of a PNG file."""
+    png = io.BytesIO()
+    det_figure(evaluation, theme).savefig(png, format="png", dpi=160)
+    return png.getvalue()
+
+
+def det_figure(evaluation: Evaluation, theme: Theme = LIGHT) -> Figure:
     """Return the DET plot: miss rate over false accepts per hour, by keyword and condition.
 
     Rates below one false accept in the hours of negatives are greyed out: there the evaluation
     cannot distinguish them.
     """
-    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(5.4, 4.0)
     axes = figure.add_subplot()
     lowest = 1.0 / max(evaluation.negative_hours, 1e-3)
     left, right = (
         10.0 ** math.floor(math.log10(lowest / 5)),
         10.0 ** math.ceil(math.log10(lowest * 10)),
     )
-    _grey_out(axes, left, lowest, evaluation.negative_hours)
+    _grey_out(axes, left, lowest, evaluation.negative_hours, theme)
     highest = 0.0
     for number, result in enumerate(evaluation.results):
         label = evaluation.label(result.keyword, result.condition)
         rates, misses = frontier(result.curve, left, right)
         highest = max(highest, *misses, 100 * result.shipped.miss_rate)
-        _draw(axes, result, number, (label, rates, misses), math.sqrt(left * lowest))
+        _draw(axes, result, number, (label, rates, misses), math.sqrt(left * lowest), theme)
     axes.set_xscale("log")
     axes.set_xlim(left, right)
     top = max(5.0, 1.4 * highest)  # leaves room for the label above the curves
@@ -61,12 +67,27 @@ def det_figure(evaluation: Evaluation) -> Figure:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("false accepts per hour")
     axes.set_ylabel("miss rate (%)")
+    axes.grid(True, which="major", color=theme.muted, linewidth=0.5, alpha=0.35)
+    axes.plot(
+        [], [], "o", color=theme.text, markerfacecolor="none", label="at the stored threshold"
+    )
     keyword = f": '{evaluation.keywords[0]}'" if len(evaluation.keywords) == 1 else ""
-    axes.set_title(f"Miss rate against false accepts{keyword}", fontsize=10.5)
-    axes.grid(True, which="major", linewidth=0.5, alpha=0.6)
-    axes.plot([], [], "o", color="black", markerfacecolor="white", label="at the stored threshold")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    add_title(figure, f"Miss rate against false accepts{keyword}")
+    add_legend(figure)
+    _apply(theme, figure, axes)
     return figure
+
+
+def _apply(theme: Theme, figure: Figure, axes: Axes) -> None:
+    """Colour everything but the curves."""
+    figure.set_facecolor(theme.background)
+    axes.set_facecolor(theme.background)
+    axes.tick_params(which="both", colors=theme.text)
+    for spine in axes.spines.values():
+        spine.set_edgecolor(theme.text)
+    legend_texts = [text for legend in figure.legends for text in legend.get_texts()]
+    for text in (*figure.texts, *legend_texts, axes.xaxis.label, axes.yaxis.label):
+        text.set_color(theme.text)
 
 
 def frontier(
@@ -103,10 +124,11 @@ def _draw(
     number: int,
     line: tuple[str, list[float], list[float]],
     zero_at: float,
+    theme: Theme,
 ) -> None:
     """Draw one curve with its stored threshold; a rate of zero is drawn at `zero_at`."""
     label, rates, misses = line
-    colour = _COLOURS[number % len(_COLOURS)]
+    colour = theme.curves[number % len(theme.curves)]
     axes.plot(
         rates,
         misses,
@@ -123,14 +145,14 @@ def _draw(
         "o",
         markersize=max(6.0, 11.0 - 1.5 * number),
         color=colour,
-        markerfacecolor="white",
+        markerfacecolor=theme.background,
         markeredgewidth=1.8,
         zorder=5,
     )
 
 
-def _grey_out(axes: Axes, left: float, lowest: float, hours: float) -> None:
-    axes.axvspan(left, lowest, color=_GREY, zorder=0, gid="unsupported")
+def _grey_out(axes: Axes, left: float, lowest: float, hours: float, theme: Theme) -> None:
+    axes.axvspan(left, lowest, color=theme.grey, zorder=0, gid="unsupported")
     axes.text(
         math.sqrt(left * lowest),
         0.97,
@@ -139,6 +161,6 @@ def _grey_out(axes: Axes, left: float, lowest: float, hours: float) -> None:
         ha="center",
         va="top",
         fontsize=8.5,
-        color="#555555",
+        color=theme.muted,
         gid="unsupported-label",
     )

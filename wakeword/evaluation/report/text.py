@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from rich import box
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from wakeword.evaluation import metrics
 from wakeword.evaluation.benchmark import STREAMS, Benchmark
@@ -18,20 +20,35 @@ from wakeword.evaluation.report.format import (
     format_latency,
     format_percent,
     format_percent_estimate,
-    format_rate_estimate,
+    format_percent_interval,
 )
+from wakeword.evaluation.report.verdict import SCALE, rate_misses, ratings, verdict
 from wakeword.evaluation.results import FALSE_ACCEPT_RATES, Evaluation, KeywordResult
 
 _SHOWN_FALSE_ACCEPTS = 10
 
 
 def render_evaluation(evaluation: Evaluation) -> Iterator[RenderableType]:
-    """Yield the tables and lines that show an evaluation: misses, sources, limits, notes."""
-    yield _miss_table(evaluation)
+    """Yield the lines and tables that show an evaluation: the verdict first, then the details.
+
+    Tables fit into 80 columns; what is longer continues on the next line.
+    """
+    yield from map(Text, (*verdict(evaluation), "", *ratings(evaluation), f"({SCALE})", ""))
+    for keyword in evaluation.keywords:
+        results = [each for each in evaluation.results if each.keyword == keyword]
+        yield _stored_table(keyword, results)
+        rates = [rate for rate in FALSE_ACCEPT_RATES if _is_shown(evaluation, results, rate)]
+        if rates:
+            yield _rate_table(keyword, results, rates)
     if evaluation.calls is not None:
-        yield f"gate: {format_calls(evaluation.calls)}"
+        yield Text(f"gate: {format_calls(evaluation.calls)}")
     if evaluation.sources:
         yield _source_table(evaluation)
+    yield from map(Text, _remarks(evaluation))
+
+
+def _remarks(evaluation: Evaluation) -> Iterator[str]:
+    """Yield what is said about confusable phrases, the hours, false accepts, and the notes."""
     for result in evaluation.confusables:
         yield (
             f"confusable phrases: '{result.keyword}' is detected in {result.detected} of "
@@ -45,13 +62,21 @@ def render_evaluation(evaluation: Evaluation) -> Iterator[RenderableType]:
         "given."
     )
     for accept in evaluation.false_accepts[:_SHOWN_FALSE_ACCEPTS]:
-        yield f"false accept: '{accept.keyword}' ({accept.score:.3f}) in {accept.clip.path.name}"
+        yield (
+            f"false accept: '{accept.keyword}' (score {accept.score:.3f}, peak {accept.peak:.3f}) "
+            f"in {accept.clip.path.name}"
+        )
+    hidden = len(evaluation.false_accepts) - _SHOWN_FALSE_ACCEPTS
+    if hidden > 0:
+        yield f"and {hidden} more false accepts (all of them: --json)"
     for note in evaluation.notes:
         yield f"note: {note}"
 
 
-def render_comparison(name: str, first: Evaluation, other: str, second: Evaluation) -> Table:
-    """Return a table of the clips that only one of two models missed.
+def render_comparison(
+    name: str, first: Evaluation, other: str, second: Evaluation
+) -> RenderableType:
+    """Return a table of the clips that only one of two models missed; a line where there is none.
 
     Args:
         name: of the first model.
@@ -59,13 +84,25 @@ def render_comparison(name: str, first: Evaluation, other: str, second: Evaluati
         other: name of the second model.
         second: its evaluation, on the same streams.
     """
-    table = Table(title=f"{name} against {other} at 0.5 false accepts per hour")
-    for column in ("keyword", "condition", f"only {name} missed", f"only {other} missed", "p"):
-        table.add_column(column)
-    for each in compare_evaluations(first, second):
-        counts = (str(each.only_first), str(each.only_second))
-        table.add_row(each.keyword, each.condition, *counts, f"{each.p:.3f}")
-    return table
+    compared = compare_evaluations(first, second)
+    if not compared:
+        return Text(
+            f"{name} against {other}: not compared, as no condition has a threshold within 0.5 "
+            "false accepts per hour for both models."
+        )
+    return _table(
+        f"{name} against {other} at 0.5 false accepts per hour",
+        ("condition", f"only {name} missed", f"only {other} missed", "p"),
+        (
+            (
+                first.label(each.keyword, each.condition),
+                str(each.only_first),
+                str(each.only_second),
+                f"{each.p:.3f}",
+            )
+            for each in compared
+        ),
+    )
 
 
 def render_calibration(calibration: Calibration) -> Iterator[str]:
@@ -120,59 +157,70 @@ def render_benchmark(benchmark: Benchmark, file_bytes: int) -> Iterator[Renderab
     )
 
 
-def format_miss_rate(evaluation: Evaluation, result: KeywordResult, per_hour: float) -> str:
-    """Format a miss rate with its interval; "needs 2 h" where the hours cannot show the rate."""
-    point = result.operating_points[per_hour]
-    if not evaluation.supports(per_hour):
-        return f"needs {1 / per_hour:g} h"
-    return "–" if point is None else format_percent_estimate(point.miss_rate_estimate)
+def _is_shown(evaluation: Evaluation, results: Sequence[KeywordResult], rate: float) -> bool:
+    """Return whether the hours can show a rate, and a threshold is within it."""
+    return evaluation.supports(rate) and any(each.operating_points.get(rate) for each in results)
 
 
-def _miss_table(evaluation: Evaluation) -> Table:
-    table = Table(title="Miss rate (95 % interval) at false accepts per hour")
-    table.add_column("keyword")
-    table.add_column("condition")
-    table.add_column("clips", justify="right")
-    for rate in FALSE_ACCEPT_RATES:
-        table.add_column(f"{rate:g}/h")
-    table.add_column("at the stored threshold")
-    table.add_column("latency p50, p95")
-    if evaluation.calls is not None:
-        table.add_column("gate recall")
-    for result in evaluation.results:
-        recall = result.gate_recall
-        table.add_row(
-            result.keyword,
-            result.condition,
-            str(result.clips),
-            *(format_miss_rate(evaluation, result, rate) for rate in FALSE_ACCEPT_RATES),
-            _at_stored_threshold(result),
-            _latencies(result.latency_percentiles),
-            *([format_percent_estimate(recall)] if recall else []),
-        )
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table in which nothing is cut: the first column is text, the others are numbers."""
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
     return table
 
 
-def _at_stored_threshold(result: KeywordResult) -> str:
-    point = result.shipped
-    rate = format_rate_estimate(point.false_accept_estimate)
-    return f"{format_percent(point.miss_rate)} at {rate}, threshold {point.threshold:.4f}"
+def _stored_table(keyword: str, results: Sequence[KeywordResult]) -> Table:
+    timed = any(each.latency_percentiles for each in results)
+    gated = any(each.gate_recall for each in results)
+    columns = ["condition", "missed", "95 % interval", "rating"]
+    columns += ["latency p50, p95"] if timed else []
+    columns += ["gate recall"] if gated else []
+
+    def row(result: KeywordResult) -> Iterator[str]:
+        yield result.condition
+        yield f"{result.shipped.misses} of {result.clips}"
+        yield f"{format_percent_interval(result.shipped.miss_rate_estimate)} %"
+        yield rate_misses(result).value
+        if timed:
+            yield ", ".join(map(format_latency, result.latency_percentiles or ())) or "–"
+        if gated:
+            yield format_percent(result.gate_recall.value) if result.gate_recall else "–"
+
+    threshold = results[0].shipped.threshold
+    title = f"'{keyword}' at the stored threshold, {threshold:.4f}"
+    return _table(title, columns, ([*row(each)] for each in results))
 
 
-def _latencies(percentiles: Sequence[float] | None) -> str:
-    return "–" if percentiles is None else ", ".join(map(format_latency, percentiles))
+def _rate_table(keyword: str, results: Sequence[KeywordResult], rates: Sequence[float]) -> Table:
+    def cell(result: KeywordResult, rate: float) -> str:
+        point = result.operating_points.get(rate)
+        if point is None:
+            return "–"
+        estimate = point.miss_rate_estimate
+        return f"{format_percent(estimate.value)}\n({format_percent_interval(estimate)})"
+
+    return _table(
+        f"'{keyword}': miss rate (95 % interval) by false accepts per hour",
+        ["condition", *(f"{rate:g}/h" for rate in rates)],
+        ([each.condition, *(cell(each, rate) for rate in rates)] for each in results),
+    )
 
 
 def _source_table(evaluation: Evaluation) -> Table:
-    table = Table(title="False accepts at the stored threshold by source of negatives")
-    for name in ("source", "clips", "hours", "false accepts", "clips with false accepts"):
-        table.add_column(name, justify="left" if name == "source" else "right")
-    for source in evaluation.sources:
-        table.add_row(
-            source.name,
-            str(source.clips),
-            f"{source.hours:.2f}",
-            str(source.false_accepts),
-            format_count(source.clips_with_false_accepts, source.clips),
-        )
-    return table
+    return _table(
+        "False accepts at the stored threshold by source",
+        ("source", "clips", "hours", "false accepts", "clips with any"),
+        (
+            (
+                source.name,
+                str(source.clips),
+                f"{source.hours:.2f}",
+                str(source.false_accepts),
+                format_count(source.clips_with_false_accepts, source.clips),
+            )
+            for source in evaluation.sources
+        ),
+    )
