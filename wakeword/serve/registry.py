@@ -56,20 +56,28 @@ class ModelRegistry:
         self._threads = ServerThreads(self.metrics)
         self._models = dict(models)
         self._file_of: dict[str, Path] = {}
+        self._thresholds: dict[str, float] = {}
         for file, make_detector in models.items():
-            for keyword in make_detector(SAMPLE_RATE).model.keywords:
+            detector = make_detector(SAMPLE_RATE)
+            for keyword in detector.model.keywords:
                 if keyword in self._file_of:
                     raise ConfigError(
                         f"{file}: detects '{keyword}', and so does {self._file_of[keyword]}. "
                         "Serve one of the two, or each on a port of its own."
                     )
                 self._file_of[keyword] = file
+                self._thresholds[keyword] = detector.thresholds[keyword]
                 self.metrics.detections.labels(keyword)
 
     @property
     def keywords(self) -> list[str]:
         """The keywords of all models."""
         return list(self._file_of)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The threshold of each keyword."""
+        return dict(self._thresholds)
 
     def check_keywords(self, requested: object) -> list[str] | None:
         """Check the keywords in a client's request.

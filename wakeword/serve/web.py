@@ -109,7 +109,9 @@ class WebServer:
 
     async def _page(self, _request: web.Request) -> web.Response:
         text = resources.files("wakeword.serve").joinpath("page.html").read_text("utf-8")
-        text = text.replace("KEYWORDS", json.dumps(self._registry.keywords).replace("<", "\\u003c"))
+        thresholds = self._registry.thresholds
+        text = text.replace("THRESHOLDS", json.dumps(list(thresholds.values())))
+        text = text.replace("KEYWORDS", json.dumps(list(thresholds)).replace("<", "\\u003c"))
         return web.Response(text=text, content_type="text/html", headers=_SECURITY_HEADERS)
 
     async def _health(self, _request: web.Request) -> web.Response:
