@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from html.parser import HTMLParser
@@ -254,6 +255,49 @@ def test_the_colours_of_the_page_have_enough_contrast(registry: ModelRegistry, s
     assert len(lines) == 6
     for name in (*lines, "--level", "--accent", "--line"):
         assert contrast(of[name], of["--page"]) >= 3, name
+
+
+def log_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged, without port and level of the client."""
+    return [re.sub(r"127\.0\.0\.1:\d+", "CLIENT", each) for each in caplog.messages]
+
+
+def test_a_client_and_its_detections_are_logged(
+    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "wakeword.serve")
+    request = {"rate": RATE, "names": ["computer"]}
+    _, *answers = with_server(
+        WebServer(registry), lambda session, address: stream(session, address, pcm(), request)
+    )
+    detections = [each for answer in answers for each in answer["detections"]]
+    connected, listens, *detected, disconnected = log_lines(caplog)
+    assert connected == "CLIENT (web) connected"
+    assert listens == "CLIENT (web) listens for computer at 48000 Hz"
+    assert len(detections) > 3
+    assert detected == [
+        f"detected 'computer' for CLIENT (web): score {each['score']:.3f}, "
+        f"{each['time']:.1f} s after the start of its stream"
+        for each in detections
+    ]
+    assert re.fullmatch(r"CLIENT \(web\) disconnected after \d+ s", disconnected)
+    assert {each.levelname for each in caplog.records} == {"INFO"}
+
+
+def test_refused_requests_are_logged_without_the_token_and_in_one_line(
+    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def get(session: ClientSession, address: str) -> None:
+        await (await session.get(address + "/?token=wrong")).release()
+        async with session.ws_connect(address + "/ws?token=right") as socket:
+            await socket.send_json({"rate": 16_000, "names": ["one\nERROR two"]})
+            await socket.receive()
+
+    with_server(WebServer(registry, "right"), get)
+    token, message = log_lines(caplog)
+    assert token == "refused CLIENT (web): /: the token is missing or wrong: add ?token=…"
+    assert message.startswith("refused CLIENT (web): unknown keyword 'one\\nERROR two'.")
+    assert {each.levelname for each in caplog.records} == {"WARNING"}
 
 
 def test_page_and_metrics(registry: ModelRegistry) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wakeword.cli import options
+from wakeword.cli.console import log_activity
 from wakeword.cli.detector_factory import open_detector_factory, open_verifier
 from wakeword.errors import ConfigError
 
@@ -85,6 +86,9 @@ def serve(
     Other machines may use the Wyoming port only where --allow names them, and the web port only
     with the --token.
 
+    Connections, detections and refused requests are logged to stderr; `wakeword --quiet serve` logs
+    errors alone.
+
     \b
     Examples:
       wakeword serve alexa.wakeword computer.onnx --web 8080
@@ -107,6 +111,7 @@ def serve(
     site = None
     if web is not None:
         site = (WebServer(models, token, limits), web, _tls(tls_cert, tls_key))
+    log_activity()
     with suppress(KeyboardInterrupt):
         asyncio.run(_run_until_stopped(server, site, host, port, ", ".join(models.keywords)))
 
