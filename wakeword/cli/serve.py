@@ -158,13 +158,16 @@ async def _run_until_stopped(
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     if certificate is None:
+        if key is not None:
+            raise ConfigError(f"--tls-key {key}: a key without a certificate. Add --tls-cert.")
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(certificate, key)
     except OSError as error:  # includes ssl.SSLError
         raise ConfigError(
-            f"{certificate}: no certificate with its key can be read ({error}). Expected PEM files."
+            f"{certificate}: no certificate with its key can be read ({error}). Expected PEM "
+            "files: the certificate, and its key there or in --tls-key."
         ) from error
     return context
 

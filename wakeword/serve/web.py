@@ -91,7 +91,7 @@ class WebServer:
         except (OSError, OverflowError) as error:
             await runner.cleanup()
             raise ConfigError(
-                f"cannot listen on {host}:{port} ({error}). Choose another host or port."
+                f"cannot listen on {host}:{port} ({error}). Choose another --host or --web."
             ) from error
         return runner, runner.addresses[0][1]
 
