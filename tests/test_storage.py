@@ -71,6 +71,24 @@ def test_paths_that_cannot_be_written_are_config_errors(tmp_path: Path, relative
     assert names(tmp_path) == ["file"]
 
 
+@pytest.mark.parametrize(
+    ("relative", "message"),
+    [
+        ("file/below.bin", "below.bin: cannot be written (FOLDER/file is a file, not a folder)"),
+        ("folder", "folder: cannot be written (it is a folder). Name a file in it."),
+    ],
+)
+def test_check_writable_says_what_is_in_the_way(
+    tmp_path: Path, relative: str, message: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        storage.check_writable(tmp_path / relative)
+    assert message.replace("FOLDER/file", str(tmp_path / "file")) in str(caught.value)
+    assert names(tmp_path) == ["file"]
+
+
 def test_check_writable_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "some.bin"
     path.write_bytes(b"old")

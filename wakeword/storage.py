@@ -109,11 +109,19 @@ def atomic_write(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise ConfigError(
-                f"{path}: cannot be written ({error.strerror or error}). "
-                "Choose a folder with write permission and free disk space."
-            ) from error
+            raise ConfigError(_unwritable_message(path, error)) from error
         raise
+
+
+def _unwritable_message(path: Path, error: OSError) -> str:
+    if path.is_dir():
+        return f"{path}: cannot be written (it is a folder). Name a file in it."
+    file = next((parent for parent in path.parents if parent.is_file()), None)
+    reason = f"{file} is a file, not a folder" if file else error.strerror or str(error)
+    return (
+        f"{path}: cannot be written ({reason}). "
+        "Choose a folder with write permission and free disk space."
+    )
 
 
 def find_in_package(package: str, inside: str) -> Path | None:
@@ -153,9 +161,13 @@ def check_writable(path: Path) -> None:
     missing = [folder for folder in path.parents if not folder.exists()]  # deepest first
     probe = path.with_name(f"{path.name}.probe")
     try:
-        with atomic_write(probe) as part:
-            part.touch()
+        if path.is_dir():
+            raise IsADirectoryError(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
         probe.unlink()
+    except OSError as error:
+        raise ConfigError(_unwritable_message(path, error)) from error
     finally:
         with suppress(OSError):
             for folder in missing:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections.abc import Awaitable, Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +166,138 @@ def test_pages_of_other_sites_may_not_use_the_socket(registry: ModelRegistry) ->
         await (await session.ws_connect(address + "/ws", origin=address)).close()
 
     with_server(WebServer(registry), connect)
+
+
+def page_of(registry: ModelRegistry) -> str:
+    async def get(session: ClientSession, address: str) -> str:
+        async with session.get(address) as page:
+            return await page.text()
+
+    text: str = with_server(WebServer(registry), get)
+    return text
+
+
+class Elements(HTMLParser):
+    """The elements of a page: (tag, attributes) in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+    def by_id(self, name: str) -> dict[str, str]:
+        (attributes,) = [each for _, each in self.found if each.get("id") == name]
+        return attributes
+
+
+def test_the_page_knows_the_thresholds_in_the_order_of_the_keywords(tiny: EncoderSpec) -> None:
+    model = tiny_family.model()
+    thresholds = {"computer": 0.25, "alexa": 0.75}
+
+    def make_detector(rate: int) -> Detector:
+        return Detector(model, threshold=thresholds, rate=rate)
+
+    page = page_of(ModelRegistry({Path("a"): make_detector}))
+    assert 'const keywords = ["alexa", "computer"]' in page
+    assert "const thresholds = [0.75, 0.25]" in page
+    assert "THRESHOLDS" not in page
+
+
+def test_the_page_tells_screen_readers_what_it_shows(registry: ModelRegistry) -> None:
+    elements = Elements(page_of(registry))
+    labelled_controls = {each["for"] for tag, each in elements.found if tag == "label"}
+    controls = {each["id"] for tag, each in elements.found if tag in ("select", "input")}
+    assert controls and controls == labelled_controls
+    assert elements.by_id("state")["role"] == "status"
+    assert elements.by_id("announcement")["aria-live"] == "polite"
+    assert elements.by_id("level")["role"] == "meter"
+    assert elements.by_id("curve")["role"] == "img"
+    labels = [each["aria-labelledby"] for _, each in elements.found if "aria-labelledby" in each]
+    assert labels == ["level-label", "curve-label", "detections-label"]
+    assert all(elements.by_id(label) for label in labels)
+    assert [each["scope"] for tag, each in elements.found if tag == "th"] == ["col"] * 4
+
+
+def test_the_page_loads_nothing(registry: ModelRegistry) -> None:
+    page = page_of(registry)
+    assert not [each for _, each in Elements(page).found if "src" in each or "href" in each]
+    assert "@import" not in page and "url(" not in page
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_colours_of_the_page_have_enough_contrast(registry: ModelRegistry, scheme: str) -> None:
+    """4.5 for text and 3 for lines, as WCAG 2.1 AA requires, in both colour schemes."""
+    light, dark = re.findall(r":root \{(.*?)\}", page_of(registry), re.DOTALL)
+    of = dict(re.findall(r"(--[\w-]+): (#\w{6})", light))
+    if scheme == "dark":
+        of |= dict(re.findall(r"(--[\w-]+): (#\w{6})", dark))
+        assert luminance(of["--page"]) < luminance(of["--text"])
+    texts = [("--on-accent", "--accent")]
+    texts += [
+        (text, on) for text in ("--text", "--muted", "--error") for on in ("--page", "--panel")
+    ]
+    assert min(contrast(of[text], of[on]) for text, on in texts) >= 4.5
+    lines = [name for name in of if name.startswith("--curve")]
+    assert len(lines) == 6
+    for name in (*lines, "--level", "--accent", "--line"):
+        assert contrast(of[name], of["--page"]) >= 3, name
+
+
+def log_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged, without port and level of the client."""
+    return [re.sub(r"127\.0\.0\.1:\d+", "CLIENT", each) for each in caplog.messages]
+
+
+def test_a_client_and_its_detections_are_logged(
+    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "wakeword.serve")
+    request = {"rate": RATE, "names": ["computer"]}
+    _, *answers = with_server(
+        WebServer(registry), lambda session, address: stream(session, address, pcm(), request)
+    )
+    detections = [each for answer in answers for each in answer["detections"]]
+    connected, listens, *detected, disconnected = log_lines(caplog)
+    assert connected == "CLIENT (web) connected"
+    assert listens == "CLIENT (web) listens for computer at 48000 Hz"
+    assert len(detections) > 3
+    assert detected == [
+        f"detected 'computer' for CLIENT (web): score {each['score']:.3f}, "
+        f"{each['time']:.1f} s after the start of its stream"
+        for each in detections
+    ]
+    assert re.fullmatch(r"CLIENT \(web\) disconnected after \d+ s", disconnected)
+    assert {each.levelname for each in caplog.records} == {"INFO"}
+
+
+def test_refused_requests_are_logged_without_the_token_and_in_one_line(
+    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def get(session: ClientSession, address: str) -> None:
+        await (await session.get(address + "/?token=wrong")).release()
+        async with session.ws_connect(address + "/ws?token=right") as socket:
+            await socket.send_json({"rate": 16_000, "names": ["one\nERROR two"]})
+            await socket.receive()
+
+    with_server(WebServer(registry, "right"), get)
+    token, message = log_lines(caplog)
+    assert token == "refused CLIENT (web): /: the token is missing or wrong: add ?token=…"
+    assert message.startswith("refused CLIENT (web): unknown keyword 'one\\nERROR two'.")
+    assert {each.levelname for each in caplog.records} == {"WARNING"}
 
 
 def test_page_and_metrics(registry: ModelRegistry) -> None:

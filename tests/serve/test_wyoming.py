@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +34,7 @@ from wakeword.detection.detector import Detector
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.model.file import save_model
+from wakeword.serve.client_log import ClientLog
 from wakeword.serve.limits import ClientLimits
 from wakeword.serve.registry import ClientError, ModelRegistry
 from wakeword.serve.wyoming import WyomingServer, WyomingSession, read_event
@@ -263,6 +266,49 @@ def test_invalid_data_ends_its_connection_and_no_other(registry: ModelRegistry, 
     assert len(events) == len(local_detections(registry, None, pcm()))
 
 
+def test_a_client_and_its_detections_are_logged(
+    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "wakeword.serve")
+    events = with_server(registry, lambda port: stream(port, pcm(), ["jarvis"]))
+    lines = [re.sub(r"127\.0\.0\.1:\d+", "CLIENT", each) for each in caplog.messages]
+    connected, listens, *detected, disconnected = lines
+    assert connected == "CLIENT (wyoming) connected"
+    assert listens == "CLIENT (wyoming) listens for jarvis at 16000 Hz"
+    assert len(detected) == len(events) > 0
+    assert all(each.startswith("detected 'jarvis' for CLIENT (wyoming): ") for each in detected)
+    assert disconnected.startswith("CLIENT (wyoming) disconnected after ")
+
+
+def test_refused_clients_are_logged(
+    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def send(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"[1, 2]\n")
+        await reader.read()
+        writer.close()
+
+    with_server(registry, send)
+    (message,) = [each for each in caplog.messages if "refused" in each]
+    assert re.fullmatch(r"refused 127\.0\.0\.1:\d+ \(wyoming\): not an event .*", message)
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        (("192.168.1.20", 5), "192.168.1.20:5 (wyoming)"),
+        (("fe80::1", 5, 0, 0), "[fe80::1]:5 (wyoming)"),
+        (None, "an unknown address (wyoming)"),
+    ],
+)
+def test_the_log_names_a_client_by_its_address(
+    caplog: pytest.LogCaptureFixture, peer: object, client: str
+) -> None:
+    ClientLog(peer, "wyoming").refused("too large")
+    assert caplog.messages == [f"refused {client}: too large"]
+
+
 def test_the_audio_format_may_not_change_within_a_stream(registry: ModelRegistry) -> None:
     session = WyomingSession(registry)
     session.answer(AudioStart(RATE, 2, 1).event())
@@ -379,16 +425,21 @@ def test_any_bytes_end_in_an_error_or_nothing(registry: ModelRegistry, sent: lis
         assert str(error)
 
 
-def test_the_command_serves_until_sigterm(tiny: EncoderSpec, tmp_path: Path) -> None:
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_command_serves_and_logs_until_sigterm(
+    tiny: EncoderSpec, tmp_path: Path, quiet: bool
+) -> None:
     file = tmp_path / "two.wakeword"
     save_model(tiny_family.model(), file)
     command = (
         "import tiny, wakeword.encoders.registry as r; r.register_encoder(tiny.spec()); "
-        f"from wakeword.cli import main; main(['serve', {str(file)!r}, '--port', '0'])"
+        f"from wakeword.cli import main; main({['--quiet'] * quiet} + "
+        f"['serve', {str(file)!r}, '--port', '0', '--threshold', '0'])"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", command],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(tiny_family.__file__).parent)},
     )
@@ -401,7 +452,11 @@ def test_the_command_serves_until_sigterm(tiny: EncoderSpec, tmp_path: Path) -> 
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     process.kill()
-    process.stdout.close()
+    _, log = process.communicate()
+    assert (
+        bool(re.search(r"^\d{4}-\d\d-\d\d .* INFO .*detected 'alexa' for 127", log, re.M)) != quiet
+    )
+    assert not (quiet and log)
 
 
 @pytest.mark.parametrize(

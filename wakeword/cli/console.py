@@ -67,7 +67,7 @@ def log_to_stderr(verbose: int, quiet: bool) -> Iterator[None]:
     levels = (logging.WARNING, logging.INFO, logging.DEBUG)
     logger = logging.getLogger("wakeword")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     level_before = logger.level
     logger.setLevel(logging.ERROR if quiet else levels[min(verbose, 2)])
     logger.addHandler(handler)
@@ -76,6 +76,16 @@ def log_to_stderr(verbose: int, quiet: bool) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level_before)
+
+
+def log_activity() -> None:
+    """Log also what the current command does (INFO), unless `--quiet` is given.
+
+    For commands that run until they are stopped.
+    """
+    if not is_quiet():
+        logger = logging.getLogger("wakeword")
+        logger.setLevel(min(logger.level, logging.INFO))
 
 
 def is_quiet() -> bool:

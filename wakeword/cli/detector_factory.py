@@ -11,7 +11,7 @@ from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.cli.missing import load_unexported_model, missing_package_message
 from wakeword.detection.detector import Detector, Verifier
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, ManifestError
 
 
 def open_detector(
@@ -75,4 +75,9 @@ def open_verifier(data: Path | None) -> Verifier | None:
     clips: dict[str, list[Samples]] = defaultdict(list)
     for clip in read_dataset(data).keywords:
         clips[clip.speaker or ""].append(clip.load())
+    if not clips:
+        raise ManifestError(
+            f"{data}: holds no clips of a keyword. Expected clips of it by each speaker whose "
+            "detections are to be reported."
+        )
     return SpeakerVerifier(clips)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import wakeword
+from wakeword import storage
 from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
 from wakeword.data.dataset import Dataset
@@ -88,6 +89,8 @@ def eval_(
     models = [load_model(path) for path in (file, other) if path]
     dataset = assign_splits(read_dataset(data))
     conditions = _conditions(dataset, split, names, by_noise)
+    for path in filter(None, (det_plot, report)):
+        storage.check_writable(path)
     with executor_for(ray) as executor, progress_display() as progress:
         result, *second = [
             evaluate(

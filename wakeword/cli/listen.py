@@ -150,7 +150,7 @@ def open_source(
     if source != "-":
         raise ConfigError(
             f"cannot listen to '{source}': expected '-' for raw PCM on stdin, or nothing for the "
-            "microphone (--device chooses which)."
+            "microphone (--device chooses which). For recordings: wakeword detect."
         )
     if device is not None:
         raise ConfigError("--device chooses a microphone, SOURCE '-' reads stdin. Leave one out.")

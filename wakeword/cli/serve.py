@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wakeword.cli import options
+from wakeword.cli.console import log_activity
 from wakeword.cli.detector_factory import open_detector_factory, open_verifier
 from wakeword.errors import ConfigError
 
@@ -85,6 +86,9 @@ def serve(
     Other machines may use the Wyoming port only where --allow names them, and the web port only
     with the --token.
 
+    Connections, detections and refused requests are logged to stderr; `wakeword --quiet serve` logs
+    errors alone.
+
     \b
     Examples:
       wakeword serve alexa.wakeword computer.onnx --web 8080
@@ -108,6 +112,7 @@ def serve(
     site = None
     if web is not None:
         site = (WebServer(models, token, limits), web, _tls(tls_cert, tls_key))
+    log_activity()
     with suppress(KeyboardInterrupt):
         asyncio.run(_run_until_stopped(server, site, host, port, ", ".join(models.keywords)))
 
@@ -154,13 +159,16 @@ async def _run_until_stopped(
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     if certificate is None:
+        if key is not None:
+            raise ConfigError(f"--tls-key {key}: a key without a certificate. Add --tls-cert.")
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(certificate, key)
     except OSError as error:  # includes ssl.SSLError
         raise ConfigError(
-            f"{certificate}: no certificate with its key can be read ({error}). Expected PEM files."
+            f"{certificate}: no certificate with its key can be read ({error}). Expected PEM "
+            "files: the certificate, and its key there or in --tls-key."
         ) from error
     return context
 

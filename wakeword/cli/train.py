@@ -122,6 +122,11 @@ def _only_keyword(dataset: Dataset, data: Path) -> list[str]:
     labels = dataset.labels()
     if len(labels) == 1:
         return labels
+    if not labels:
+        raise ManifestError(
+            f"{data}: holds no clips of a keyword. Put them into a folder named after it, or give "
+            "them its name as label."
+        )
     raise ManifestError(
         f"{data}: holds clips of {len(labels)} words ({', '.join(labels[:8])}). "
         "Name those to learn: --keyword WORD, once or more."

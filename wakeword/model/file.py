@@ -108,8 +108,15 @@ def read_metadata(path: Path) -> dict[str, Any]:
         CheckpointError: the file is missing, damaged or not a wakeword file.
     """
     remedy = "Expected a file written by `wakeword train`."
+    if path.is_dir():
+        raise CheckpointError(f"{path}: no such model file: it is a folder. Name a file in it.")
     if not path.is_file():
         raise CheckpointError(f"{path}: no such model file. {remedy}")
+    if path.suffix.lower() == ".onnx":
+        raise CheckpointError(
+            f"{path}: an exported model, which can only run. Give the model that it was exported "
+            f"from. {remedy}"
+        )
     size = path.stat().st_size
     if not _MIN_BYTES <= size <= _MAX_BYTES:
         raise CheckpointError(f"{path}: {size} bytes, not a model. {remedy}")

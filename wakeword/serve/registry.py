@@ -13,6 +13,7 @@ from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 from wakeword.errors import ConfigError, WakewordError, unknown_name_message
+from wakeword.serve.client_log import ClientLog
 from wakeword.serve.metrics import ServerMetrics
 from wakeword.serve.threads import ServerThreads
 
@@ -56,20 +57,28 @@ class ModelRegistry:
         self._threads = ServerThreads(self.metrics)
         self._models = dict(models)
         self._file_of: dict[str, Path] = {}
+        self._thresholds: dict[str, float] = {}
         for file, make_detector in models.items():
-            for keyword in make_detector(SAMPLE_RATE).model.keywords:
+            detector = make_detector(SAMPLE_RATE)
+            for keyword in detector.model.keywords:
                 if keyword in self._file_of:
                     raise ConfigError(
                         f"{file}: detects '{keyword}', and so does {self._file_of[keyword]}. "
                         "Serve one of the two, or each on a port of its own."
                     )
                 self._file_of[keyword] = file
+                self._thresholds[keyword] = detector.thresholds[keyword]
                 self.metrics.detections.labels(keyword)
 
     @property
     def keywords(self) -> list[str]:
         """The keywords of all models."""
         return list(self._file_of)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The threshold of each keyword."""
+        return dict(self._thresholds)
 
     def check_keywords(self, requested: object) -> list[str] | None:
         """Check the keywords in a client's request.
@@ -89,12 +98,15 @@ class ModelRegistry:
                 raise ClientError(unknown_name_message("keyword", str(keyword), self._file_of))
         return requested
 
-    def open_session(self, requested: Collection[str] | None, rate: object) -> StreamSession:
+    def open_session(
+        self, requested: Collection[str] | None, rate: object, log: ClientLog | None = None
+    ) -> StreamSession:
         """Start a stream.
 
         Args:
             requested: keywords that `check_keywords` accepted; None is all.
             rate: of the samples, in Hz, as the client states it.
+            log: of the client; None logs nothing.
 
         Raises:
             ClientError: the rate is not an integer within `RATES_HZ`.
@@ -106,7 +118,9 @@ class ModelRegistry:
         detectors = [self._models[file](rate) for file in files]
         for detector in detectors:
             detector.run_verifier = self._threads.verify
-        return StreamSession(detectors, keywords, self.metrics, self._threads, rate)
+        if log is not None:
+            log.listening([each for each in self._file_of if each in keywords], rate)
+        return StreamSession(detectors, keywords, self.metrics, self._threads, rate, log)
 
 
 class StreamSession:
@@ -118,6 +132,7 @@ class StreamSession:
         metrics: of the server.
         threads: of the server; `feed` and `flush` wait for a free core.
         rate: of the samples, in Hz.
+        log: of the client; None logs nothing.
     """
 
     def __init__(
@@ -127,10 +142,11 @@ class StreamSession:
         metrics: ServerMetrics,
         threads: ServerThreads,
         rate: int,
+        log: ClientLog | None = None,
     ) -> None:
         self._detectors = list(detectors)
         self._keywords, self._metrics = keywords, metrics
-        self._threads, self._rate = threads, rate
+        self._threads, self._rate, self._log = threads, rate, log
 
     def feed(self, samples: npt.NDArray[np.int16]) -> list[Detection]:
         """Process the next (n,) samples; returns new detections in order of time."""
@@ -156,4 +172,6 @@ class StreamSession:
         detections = sorted(wanted, key=lambda each: each.time)
         for detection in detections:
             self._metrics.detections.labels(detection.keyword).inc()
+            if self._log is not None:
+                self._log.detected(detection)
         return detections

@@ -24,6 +24,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from wakeword.errors import ConfigError
+from wakeword.serve.client_log import ClientLog
 from wakeword.serve.limits import ClientLimits
 from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, decode_pcm
 
@@ -90,7 +91,7 @@ class WebServer:
         except (OSError, OverflowError) as error:
             await runner.cleanup()
             raise ConfigError(
-                f"cannot listen on {host}:{port} ({error}). Choose another host or port."
+                f"cannot listen on {host}:{port} ({error}). Choose another --host or --web."
             ) from error
         return runner, runner.addresses[0][1]
 
@@ -99,17 +100,21 @@ class WebServer:
         """Require the token, compared in constant time, and refuse pages of other sites."""
         origin = request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2] != request.host:
-            raise web.HTTPForbidden(text="requests from pages of other sites are not allowed\n")
+            raise _refusal(request, web.HTTPForbidden, "pages of other sites may not use it")
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
         token = request.query.get("token", bearer)
         authorised = self._token is None or _equal(token, self._token)
         if not authorised and request.path not in _PATHS_WITHOUT_TOKEN:
-            raise web.HTTPUnauthorized(text="the token is missing or wrong: add ?token=…\n")
+            raise _refusal(
+                request, web.HTTPUnauthorized, "the token is missing or wrong: add ?token=…"
+            )
         return await handler(request)
 
     async def _page(self, _request: web.Request) -> web.Response:
         text = resources.files("wakeword.serve").joinpath("page.html").read_text("utf-8")
-        text = text.replace("KEYWORDS", json.dumps(self._registry.keywords).replace("<", "\\u003c"))
+        thresholds = self._registry.thresholds
+        text = text.replace("THRESHOLDS", json.dumps(list(thresholds.values())))
+        text = text.replace("KEYWORDS", json.dumps(list(thresholds)).replace("<", "\\u003c"))
         return web.Response(text=text, content_type="text/html", headers=_SECURITY_HEADERS)
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -123,17 +128,18 @@ class WebServer:
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         if len(self._sockets) >= self._limits.clients:
-            raise web.HTTPServiceUnavailable(
-                text=f"all {self._limits.clients} connections are in use, try again later\n"
-            )
+            reason = f"all {self._limits.clients} connections are in use, try again later"
+            raise _refusal(request, web.HTTPServiceUnavailable, reason)
         socket = web.WebSocketResponse(
             max_msg_size=self._limits.payload_bytes, receive_timeout=self._limits.idle_s
         )
         self._sockets.add(socket)
+        log = _log_of(request)
         try:
             with self._registry.metrics.clients.labels("websocket").track_inprogress():
                 await socket.prepare(request)
-                await self._answer_messages(socket)
+                with log.connection():
+                    await self._answer_messages(socket, log)
         except (OSError, asyncio.TimeoutError):
             pass  # disconnected or idle
         finally:
@@ -141,14 +147,14 @@ class WebServer:
         await socket.close()
         return socket
 
-    async def _answer_messages(self, socket: web.WebSocketResponse) -> None:
+    async def _answer_messages(self, socket: web.WebSocketResponse, log: ClientLog) -> None:
         """Answer each message until the client disconnects or sends an invalid one."""
         session: StreamSession | None = None
         loop = asyncio.get_running_loop()
         async for message in socket:
             try:
                 if message.type is WSMsgType.TEXT:
-                    session, answer = self._open_session(message.data)
+                    session, answer = self._open_session(message.data, log)
                 elif message.type is not WSMsgType.BINARY:
                     return  # the connection broke
                 elif session is None:
@@ -156,11 +162,12 @@ class WebServer:
                 else:
                     answer = await loop.run_in_executor(self._pool, _detect, session, message.data)
             except ClientError as error:
+                log.refused(error)
                 await socket.send_json({"error": str(error)})
                 return
             await asyncio.wait_for(socket.send_json(answer), self._limits.idle_s)
 
-    def _open_session(self, text: str) -> tuple[StreamSession, dict[str, Any]]:
+    def _open_session(self, text: str, log: ClientLog) -> tuple[StreamSession, dict[str, Any]]:
         """A stream as a client's first message describes it, and the answer to that message."""
         try:
             request = json.loads(text)
@@ -169,13 +176,24 @@ class WebServer:
         if not isinstance(request, dict):
             raise ClientError('expected {"rate": …, "names": […]}')
         keywords = self._registry.check_keywords(request.get("names"))
-        session = self._registry.open_session(keywords, request.get("rate"))
+        session = self._registry.open_session(keywords, request.get("rate"), log)
         return session, {"hearing": keywords or self._registry.keywords}
 
     async def _close_clients(self, _app: web.Application) -> None:
         for socket in list(self._sockets):
             await socket.close(code=1001, message=b"the server is stopping")
         self._pool.shutdown()
+
+
+def _log_of(request: web.Request) -> ClientLog:
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    return ClientLog(peer, "web")
+
+
+def _refusal(request: web.Request, kind: type[web.HTTPError], reason: str) -> web.HTTPError:
+    """Log that a request is refused; returns the response to raise."""
+    _log_of(request).refused(f"{request.path}: {reason}")
+    return kind(text=f"{reason}\n")
 
 
 def _equal(given: str, token: str) -> bool:

@@ -27,6 +27,7 @@ from wyoming.wake import Detect, Detection, NotDetected
 
 from wakeword.detection import trigger
 from wakeword.errors import ConfigError
+from wakeword.serve.client_log import ClientLog
 from wakeword.serve.limits import ClientLimits
 from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, decode_pcm
 
@@ -95,10 +96,11 @@ class WyomingSession:
 
     Args:
         registry: the keywords to detect.
+        log: of the client; None logs nothing.
     """
 
-    def __init__(self, registry: ModelRegistry) -> None:
-        self._registry = registry
+    def __init__(self, registry: ModelRegistry, log: ClientLog | None = None) -> None:
+        self._registry, self._log = registry, log
         self._requested: list[str] | None = None
         self._stream: _Stream | None = None
 
@@ -124,7 +126,7 @@ class WyomingSession:
 
     def _open_stream(self, event: Event) -> _Stream:
         audio_format = _audio_format(event)
-        session = self._registry.open_session(self._requested, audio_format.rate)
+        session = self._registry.open_session(self._requested, audio_format.rate, self._log)
         return _Stream(audio_format, _timestamp(event), session)
 
 
@@ -252,9 +254,11 @@ class WyomingServer:
         task = asyncio.current_task()
         assert task is not None
         self._clients.add(task)
+        log = ClientLog(writer.get_extra_info("peername"), "wyoming")
         try:
-            with self._registry.metrics.clients.labels("wyoming").track_inprogress():
-                await self._serve(reader, writer)
+            clients = self._registry.metrics.clients.labels("wyoming")
+            with clients.track_inprogress(), log.connection():
+                await self._serve(reader, writer, log)
         except (OSError, asyncio.TimeoutError, asyncio.CancelledError):
             pass  # disconnected, idle, or the server is stopping
         finally:
@@ -263,8 +267,10 @@ class WyomingServer:
             with suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = WyomingSession(self._registry)
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: ClientLog
+    ) -> None:
+        session = WyomingSession(self._registry, log)
         loop = asyncio.get_running_loop()
         try:
             self._check_client(writer.get_extra_info("peername")[0])
@@ -272,6 +278,7 @@ class WyomingServer:
                 for answer in await loop.run_in_executor(self._pool, session.answer, event):
                     await self._with_timeout(async_write_event(answer, writer))
         except ClientError as error:
+            log.refused(error)
             await self._with_timeout(async_write_event(Error(str(error)).event(), writer))
 
     def _check_client(self, peer: str) -> None:

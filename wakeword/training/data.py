@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
-from wakeword.data.keywords import select_keywords
+from wakeword.data.keywords import normalised_words, select_keywords
 from wakeword.data.splits import assign_splits
-from wakeword.errors import ManifestError
+from wakeword.errors import ConfigError, ManifestError
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,10 @@ class TrainingData:
         """Select the clips of the train split and hold out some of its speakers.
 
         Raises:
+            ConfigError: a keyword is given twice.
             ManifestError: the train split has no clips of the keywords.
         """
+        _check_distinct(keywords)
         own = select_keywords(data, keywords).subset("train")
         if not own.keywords:
             raise ManifestError(
@@ -69,3 +71,15 @@ class TrainingData:
         """Count the clips by role, source and licence, for the record in the model."""
         both = self.train.with_clips_of(self.validation)
         return replace(both, negatives=(*both.negatives, *self.extra.negatives)).count_sources()
+
+
+def _check_distinct(keywords: Sequence[str]) -> None:
+    """Raise ConfigError where two keywords are the same words."""
+    spellings: dict[tuple[str, ...], str] = {}
+    for keyword in keywords:
+        if (words := normalised_words(keyword)) in spellings:
+            raise ConfigError(
+                f"the keyword '{keyword}' is given twice, first as '{spellings[words]}'. "
+                "Name each keyword once."
+            )
+        spellings[words] = keyword
