@@ -14,7 +14,7 @@ import pytest
 import soundfile
 import training
 from click.testing import CliRunner
-from mistakes import MISTAKES, Scene
+from mistakes import MISTAKES, Workspace
 
 from wakeword.cli import main
 from wakeword.encoders.spec import EncoderSpec
@@ -25,10 +25,10 @@ def test_a_mistake_is_explained_in_one_message(name: str, model_file: Path) -> N
     make, cause, remedy = MISTAKES[name]
     place = model_file.parent
     with ExitStack() as until_end, pytest.MonkeyPatch.context() as patch:
-        scene = Scene(place, patch, until_end)
-        arguments = [str(each) for each in make(scene)]
+        workspace = Workspace(place, patch, until_end)
+        arguments = [str(each) for each in make(workspace)]
         before = content(place)
-        result = CliRunner().invoke(main, arguments, input=scene.stdin)
+        result = CliRunner().invoke(main, arguments, input=workspace.stdin)
     assert result.exit_code == 2, (result.output, result.exception)
     assert isinstance(result.exception, SystemExit)
     message = " ".join(result.stderr.split())
@@ -41,7 +41,7 @@ def test_a_mistake_is_explained_in_one_message(name: str, model_file: Path) -> N
 @pytest.mark.parametrize("option", ["--det-plot", "--report"])
 def test_an_evaluation_checks_its_outputs_before_it_starts(option: str, model_file: Path) -> None:
     with ExitStack() as until_end, pytest.MonkeyPatch.context() as patch:
-        data = Scene(model_file.parent, patch, until_end).clips("alexa", "computer", "other")
+        data = Workspace(model_file.parent, patch, until_end).clips("alexa", "computer", "other")
     arguments = ["eval", model_file, data, "--split", "train", option, model_file.parent]
     result = CliRunner().invoke(main, [str(each) for each in arguments])
     assert result.exit_code == 2

@@ -1,6 +1,15 @@
 """Typical mistakes on the command line, each with what its message must say."""
 
 from mistakes import data, devices, models, outputs, recordings, settings
-from mistakes.scene import MISTAKES, Scene
+from mistakes.workspace import MISTAKES, Workspace
 
-__all__ = ["MISTAKES", "Scene", "data", "devices", "models", "outputs", "recordings", "settings"]
+__all__ = [
+    "MISTAKES",
+    "Workspace",
+    "data",
+    "devices",
+    "models",
+    "outputs",
+    "recordings",
+    "settings",
+]

@@ -16,7 +16,7 @@ from wakeword.audio.files import save_audio
 
 
 @dataclass
-class Scene:
+class Workspace:
     """What a mistake is made with.
 
     Attributes:
@@ -75,7 +75,7 @@ class Scene:
         return [*training.arguments(data, weights, output or self.output, work), *options]
 
 
-Mistake = Callable[[Scene], list[object]]
+Mistake = Callable[[Workspace], list[object]]
 MISTAKES: dict[str, tuple[Mistake, str, str]] = {}
 
 
