@@ -39,7 +39,7 @@ def test_an_evaluation_shows_misses_sources_confusables_and_limits() -> None:
         "needs 10 h",
         "1 (12.5 %)",
         "'alexa' is detected in 1 of 20 clips",
-        "4.00 h of negatives: even with zero false accepts, the rate could be up to 0.92 per hour",
+        "4.0 h of negatives: even with zero false accepts, the rate could be up to 0.92 per hour",
         "false accept: 'alexa' (0.910) in radio.flac",
         "note: a <note>",
     ):
@@ -76,6 +76,21 @@ def test_a_calibration_shows_each_threshold_and_its_provenance() -> None:
     assert "threshold 0.9000; 1 false accepts in 2.00 h; 0.50 per hour expected" in alexa
     assert "above every event" in jarvis and "above every event" not in alexa
     assert last == "smoothing 0.12 s, refractory time 1 s; from a test"
+
+
+def test_a_provisional_calibration_shows_what_was_observed_and_what_to_do() -> None:
+    thresholds = {"alexa": CalibratedThreshold(0.9, Estimate(0.5, 0, 200), 1, 0.02, 0.95)}
+    point = OperatingPoint({"alexa": 0.9}, provenance="from a test", provisional=True)
+    alexa, _, advice = render_calibration(Calibration(point, thresholds), "a.wakeword")
+    assert alexa == (
+        "'alexa': threshold 0.9000, provisional; 1 false accept in 1.2 min of other sound"
+    )
+    assert advice.endswith("wakeword calibrate a.wakeword --negatives FOLDER")
+
+
+def test_a_minute_of_negatives_gives_a_count_and_no_rate() -> None:
+    text = printed(render_evaluation(evaluation([True] + [False] * 19, hours=0.02)))
+    assert "5.0 % at 1 false accept in 1.2 min of other sound, threshold 0.7000" in text
 
 
 def test_a_benchmark_shows_engines_relative_to_the_model() -> None:

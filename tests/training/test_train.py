@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -233,6 +234,25 @@ def test_the_summary_as_json(tiny: EncoderSpec, data: Path, weights: Path, tmp_p
     assert summary["keywords"] == ["ping"]
     assert summary["training"]["strategy"] == "head"
     assert 0 < summary["thresholds"]["ping"] < 1
+    assert summary["threshold_provisional"] is True
+
+
+def test_a_threshold_from_half_a_minute_is_called_provisional(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    """By training, with what was observed and what to do about it, and by the evaluation."""
+    file = tmp_path / "a.wakeword"
+    result = run(*training.arguments(data, weights, file, tmp_path / "work"))
+    printed = " ".join(result.stderr.split())
+    assert re.search(r"\(provisional: \d+ false accepts? in 0\.\d min of other sound", printed)
+    assert "estimated from" not in printed
+    assert f"wakeword calibrate {file} --negatives FOLDER" in printed
+    (note,) = (
+        note
+        for note in evaluate(load_model(file), read_dataset(data)).notes
+        if "threshold is provisional" in note
+    )
+    assert "wakeword calibrate" in note
 
 
 def test_training_and_evaluation_assign_the_same_splits(

@@ -42,9 +42,10 @@ def calibrate(
     """Set the threshold of a model from recordings of the place where it will run.
 
     The threshold is stored in the model file together with its provenance; `listen` and `detect`
-    use it. The more hours without the keyword, the narrower the interval: an evening in your own
-    living room is worth more than any corpus. Of a two-stage model it is the threshold of the
-    final score; the gate stays as it is.
+    use it. A rate of r false accepts per hour takes 3 / r hours to confirm: a threshold from less
+    is called provisional. The more hours without the keyword, the narrower the interval: an
+    evening in your own living room is worth more than any corpus. Of a two-stage model it is the
+    threshold of the final score; the gate stays as it is.
 
     \b
     Examples:
@@ -66,8 +67,12 @@ def calibrate(
     model.operating_point = calibration.operating_point
     save_model(model, target)
     if as_json:
-        provenance = calibration.operating_point.provenance
-        about = {"model": str(target), "provenance": provenance}
+        point = calibration.operating_point
+        about = {
+            "model": str(target),
+            "provenance": point.provenance,
+            "provisional": point.provisional,
+        }
         click.echo(json.dumps({**about, "keywords": calibration_as_dict(calibration)}))
     else:
-        print_results(*render_calibration(calibration), f"wrote {target}")
+        print_results(*render_calibration(calibration, target), f"wrote {target}")

@@ -11,7 +11,7 @@ from wakeword.audio.files import load_audio
 from wakeword.cli import options, training_options
 from wakeword.cli.console import progress_display
 from wakeword.evaluation.calibrate import calibrate
-from wakeword.evaluation.report.format import format_file_size
+from wakeword.evaluation.report.format import format_calibration_advice, format_file_size
 from wakeword.model.file import save_model
 from wakeword.model.network import WakeWordModel
 from wakeword.training.enroll import enroll as enroll_keyword
@@ -66,11 +66,13 @@ def enroll(
             )
             model.operating_point = calibration.operating_point
     save_model(model, output)
-    _print_summary(model, keyword, len(clips), calibrated=bool(negatives))
+    _print_summary(model, keyword, len(clips), output, calibrated=bool(negatives))
     click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")
 
 
-def _print_summary(model: WakeWordModel, keyword: str, clips: int, *, calibrated: bool) -> None:
+def _print_summary(
+    model: WakeWordModel, keyword: str, clips: int, output: Path, *, calibrated: bool
+) -> None:
     used = model.origin.training["keyword_clips"]
     if used < clips:
         click.echo(f"{clips - used} clip(s) left out: no word of 2 s or less stands out in them")
@@ -84,3 +86,5 @@ def _print_summary(model: WakeWordModel, keyword: str, clips: int, *, calibrated
             "The rate of false accepts is unknown: give hours without the keyword to --negatives "
             "or to `wakeword calibrate`."
         )
+    elif point.provisional:
+        click.echo(format_calibration_advice(output))

@@ -21,7 +21,7 @@ from wakeword.data.dataset import Dataset
 from wakeword.data.readers import find_recordings, read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
 from wakeword.errors import ManifestError
-from wakeword.evaluation.report.format import format_file_size
+from wakeword.evaluation.report.format import format_calibration_advice, format_file_size
 from wakeword.model.file import save_model
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig
@@ -141,6 +141,7 @@ def _report(result: TrainResult, gain: TransferGain | None, output: Path, as_jso
             f"'{keyword}' is detected at scores of {threshold:.4f} or more ({point.provenance})"
             for keyword, threshold in point.thresholds.items()
         ),
+        *([format_calibration_advice(output)] if point.provisional else []),
         *([f"{'the gate alone: ' if result.verifier else ''}{gain}"] if gain else []),
         f"wrote {output} ({format_file_size(output.stat().st_size)})",
     ]
@@ -154,6 +155,8 @@ def _summary(result: TrainResult, gain: TransferGain | None, output: Path) -> di
         "model": str(output),
         "keywords": list(result.model.keywords),
         "thresholds": dict(result.model.operating_point.thresholds),
+        "threshold_provenance": result.model.operating_point.provenance,
+        "threshold_provisional": result.model.operating_point.provisional,
         "training": dict(result.model.origin.training),
         "history": [asdict(epoch) for epoch in result.history],
         "compared_with_scratch": asdict(gain) if gain else None,

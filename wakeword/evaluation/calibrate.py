@@ -20,6 +20,7 @@ from wakeword.detection.trigger import StreamModel, Trigger, in_frames, smooth
 from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
+from wakeword.evaluation.report.format import format_false_accepts, format_hours
 from wakeword.evaluation.results import HIT_TOLERANCE_S, ScoredStream
 from wakeword.evaluation.scoring import score_streams
 from wakeword.evaluation.test_streams import negative_stream, positive_stream
@@ -27,6 +28,7 @@ from wakeword.evaluation.threshold import (
     CalibratedThreshold,
     event_peaks,
     fit_threshold,
+    hours_to_confirm,
     logit,
     sigmoid,
 )
@@ -146,30 +148,43 @@ def calibrate_scores(
         source: of the negatives, for the provenance: "3 recordings".
     """
     point, thresholds = _choose_operating_point(model, negatives, positives, per_hour)
-    provenance = threshold_provenance(per_hour, negatives.hours, source)
+    lowered = ""
     if cap:
         capped = cap_extrapolated_threshold(model, thresholds, cap)
         if capped != point.thresholds:
             which = " at which the verifier is called" if isinstance(model, TwoStageModel) else ""
-            provenance += (
+            lowered = (
                 f"; lowered so that at least {100 * DETECTED_SHARE:.0f} % of the held-out keyword "
                 f"clips{which} are detected"
             )
         point = replace(point, thresholds=capped)
-    return Calibration(replace(point, provenance=provenance), thresholds)
+    false_accepts = sum(len(times) for _, times in _event_times(model, negatives, point))
+    provenance = threshold_provenance(per_hour, negatives.hours, source, false_accepts)
+    provisional = negatives.hours < hours_to_confirm(per_hour)
+    point = replace(point, provenance=provenance + lowered, provisional=provisional)
+    return Calibration(point, thresholds)
 
 
-def threshold_provenance(per_hour: float, hours: float, source: str) -> str:
+def threshold_provenance(per_hour: float, hours: float, source: str, false_accepts: int) -> str:
     """Return the provenance that is stored with a threshold: rate, hours and source.
+
+    With less audio than `hours_to_confirm`, it gives what was observed instead of an estimate.
 
     Args:
         per_hour: false accepts per hour aimed at.
         hours: of negatives.
         source: what the negatives are: "held-out negatives"; "" for "negatives".
+        false_accepts: counted in the negatives at the threshold.
     """
+    source, needed = source or "negatives", hours_to_confirm(per_hour)
+    if hours < needed:
+        return (
+            f"provisional: {format_false_accepts(false_accepts, hours)}, {source}; "
+            f"{per_hour:g} false accepts per hour take {format_hours(needed)} to confirm"
+        )
     return (
         f"target {per_hour:g} false accepts per hour, estimated from the highest scores in "
-        f"{hours:.2f} h of {source or 'negatives'}"
+        f"{hours:.2f} h of {source}"
     )
 
 

@@ -102,7 +102,9 @@ def _model_without_examples(
     spec = encoder.spec
     origin = Origin(spec.name, source.streaming, sha256, spec.licence, "examples")
     point = OperatingPoint(
-        {keyword: 0.5}, provenance="midway between the clips and their time-reversed copies"
+        {keyword: 0.5},
+        provenance="provisional: midway between the clips and their time-reversed copies",
+        provisional=True,
     )
     return WakeWordModel(encoder, head, [keyword], origin, point).eval()
 

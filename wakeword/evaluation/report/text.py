@@ -12,9 +12,12 @@ from wakeword.evaluation.benchmark import STREAMS, Benchmark
 from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.format import (
+    format_calibration_advice,
     format_calls,
     format_count,
+    format_false_accepts,
     format_file_size,
+    format_hours,
     format_latency,
     format_percent,
     format_percent_estimate,
@@ -23,6 +26,7 @@ from wakeword.evaluation.report.format import (
 from wakeword.evaluation.results import FALSE_ACCEPT_RATES, Evaluation, KeywordResult
 
 _SHOWN_FALSE_ACCEPTS = 10
+_RATE_HOURS = 1.0  # of negatives; from fewer, a rate per hour is not shown
 
 
 def render_evaluation(evaluation: Evaluation) -> Iterator[RenderableType]:
@@ -39,10 +43,10 @@ def render_evaluation(evaluation: Evaluation) -> Iterator[RenderableType]:
             f"{format_percent_estimate(result.rate)}"
         )
     bound = metrics.poisson(0, evaluation.negative_hours).high
+    hours = format_hours(evaluation.negative_hours)
     yield (
-        f"{evaluation.negative_hours:.2f} h of negatives: even with zero false accepts, the rate "
-        f"could be up to {bound:.2f} per hour (95 %). Rates below one event in these hours are not "
-        "given."
+        f"{hours} of negatives: even with zero false accepts, the rate could be up to "
+        f"{bound:.2f} per hour (95 %). Rates below one event in these hours are not given."
     )
     for accept in evaluation.false_accepts[:_SHOWN_FALSE_ACCEPTS]:
         yield f"false accept: '{accept.keyword}' ({accept.score:.3f}) in {accept.clip.path.name}"
@@ -68,9 +72,21 @@ def render_comparison(name: str, first: Evaluation, other: str, second: Evaluati
     return table
 
 
-def render_calibration(calibration: Calibration) -> Iterator[str]:
-    """Yield one line per keyword with its threshold and rate, and one with the provenance."""
+def render_calibration(calibration: Calibration, file: object = "MODEL") -> Iterator[str]:
+    """Yield one line per keyword with its threshold and rate, and one with the provenance.
+
+    Of a provisional threshold they give what was observed instead of a rate, and what to do.
+
+    Args:
+        calibration: to show.
+        file: of the model.
+    """
+    point = calibration.operating_point
     for keyword, fitted in calibration.thresholds.items():
+        if point.provisional:
+            observed = format_false_accepts(fitted.counted, fitted.hours)
+            yield f"'{keyword}': threshold {fitted.threshold:.4f}, provisional; {observed}"
+            continue
         extrapolated = ", above every event in these hours" if fitted.extrapolated else ""
         yield (
             f"'{keyword}': threshold {fitted.threshold:.4f}{extrapolated}; {fitted.counted} false "
@@ -78,11 +94,12 @@ def render_calibration(calibration: Calibration) -> Iterator[str]:
             f"between {fitted.expected.low:.2f} and {fitted.expected.high:.2f} in as many hours "
             "again (95 %)"
         )
-    point = calibration.operating_point
     yield (
         f"smoothing {point.smoothing_s:g} s, refractory time {point.refractory_s:g} s; "
         f"{point.provenance}"
     )
+    if point.provisional:
+        yield format_calibration_advice(file)
 
 
 def render_benchmark(benchmark: Benchmark, file_bytes: int) -> Iterator[RenderableType]:
@@ -156,6 +173,8 @@ def _miss_table(evaluation: Evaluation) -> Table:
 def _at_stored_threshold(result: KeywordResult) -> str:
     point = result.shipped
     rate = format_rate_estimate(point.false_accept_estimate)
+    if point.hours < _RATE_HOURS:
+        rate = format_false_accepts(point.false_accepts, point.hours)
     return f"{format_percent(point.miss_rate)} at {rate}, threshold {point.threshold:.4f}"
 
 
