@@ -28,6 +28,7 @@ from wakeword.evaluation.calibrate import (
     cap_extrapolated_threshold,
     recordings_hash,
 )
+from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.results import ScoredStream
 from wakeword.evaluation.threshold import CalibratedThreshold, sigmoid
 from wakeword.model.cascade import CLOSED_LOGIT
@@ -139,7 +140,8 @@ def test_calibrating_leaves_the_model_to_the_caller(file: Path) -> None:
     before = model.operating_point
     calibration = calibrate(model, negatives=[file.parent / "evenings"], false_accepts_per_hour=2)
     assert model.operating_point == before
-    point, fitted = calibration
+    point, fitted, previous, misses = calibration
+    assert previous == before and not misses
     assert dict(point.thresholds) == {word: each.threshold for word, each in fitted.items()}
     assert (point.smoothing_s, point.refractory_s) == (before.smoothing_s, before.refractory_s)
     assert point.provisional and point.provenance.startswith("provisional: ")
@@ -159,6 +161,42 @@ def test_keyword_clips_choose_smoothing_and_refractory_time(file: Path) -> None:
     assert point.smoothing_s in SMOOTHING_S and "7 recordings (" in point.provenance
     run("calibrate", file, "--negatives", file.parent / "evenings", "--data", file.parent / "data")
     assert load_model(file).operating_point == point
+
+
+def test_the_old_threshold_and_the_cost_in_misses_are_printed(file: Path) -> None:
+    """The misses at both are those that an evaluation counts."""
+    before = load_model(file)
+    for number, word in enumerate((*before.keywords, "negatives")):
+        for i in range(3):
+            clip = tiny_family.synthetic_audio(1.0, seed=10 * number + i)
+            save_audio(file.parent / "data" / "dev" / word / f"{i}.wav", clip)
+    data = assign_splits(read_dataset(file.parent / "data"))
+    arguments = ("calibrate", file, "--data", file.parent / "data", "--split", "dev")
+    printed = " ".join(run(*arguments).split())
+    after = load_model(file)
+    old, new = (
+        {(each.keyword, each.condition): each.shipped for each in evaluate(model, data).results}
+        for model in (before, after)
+    )
+    assert [each.misses for each in old.values()] != [each.misses for each in new.values()]
+    for word in before.keywords:
+        was, becomes = (old[word, "clean"], new[word, "clean"])
+        assert (
+            f"threshold of '{word}': {was.threshold:.4f} → {becomes.threshold:.4f}; held-out "
+            f"misses {was.misses} → {becomes.misses} of 3 (clean), "
+            f"{old[word, '10 dB'].misses} → {new[word, '10 dB'].misses} of 3 (10 dB)" in printed
+        )
+    values = json.loads(run(*arguments, "--json").splitlines()[-1])["keywords"]
+    for word in before.keywords:
+        assert values[word]["previous_threshold"] == new[word, "clean"].threshold
+        assert values[word]["misses"][0]["before"] == new[word, "clean"].misses
+
+
+def test_without_keyword_clips_the_cost_is_said_to_be_unknown(file: Path) -> None:
+    printed = " ".join(run("calibrate", file, "--negatives", file.parent / "evenings").split())
+    new = load_model(file).operating_point.thresholds["alexa"]
+    assert f"threshold of 'alexa': 0.5000 → {new:.4f} " in printed
+    assert "in misses is unknown: give --data" in printed
 
 
 def test_two_stages_are_calibrated_by_their_final_scores(tmp_path: Path) -> None:
@@ -231,7 +269,7 @@ def test_a_threshold_from_too_little_other_sound_is_provisional(
     """It says what was observed at it, and no rate."""
     model = tiny_family.model()
     logits = np.random.default_rng(0).normal(-8, 2, (20_000, len(model.keywords)))
-    point, fitted = calibrate_scores(
+    point, fitted, *_ = calibrate_scores(
         model, ScoredStream("negatives", logits, (), hours), per_hour=0.5, source="a radio"
     )
     counted = sum(each.counted for each in fitted.values())

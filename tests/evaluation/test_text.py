@@ -9,7 +9,7 @@ from evaluations import evaluation, full_evaluation, two_stage_evaluation
 from rich.console import Console, RenderableType
 
 from wakeword.evaluation.benchmark import Benchmark, EngineCost, TwoStageCost
-from wakeword.evaluation.calibrate import Calibration
+from wakeword.evaluation.calibrate import Calibration, MissChange
 from wakeword.evaluation.metrics import Estimate
 from wakeword.evaluation.report.text import (
     render_benchmark,
@@ -72,7 +72,16 @@ def test_a_calibration_shows_each_threshold_and_its_provenance() -> None:
         "jarvis": CalibratedThreshold(0.9, expected, 0, 2.0, 0.8),
     }
     point = OperatingPoint({"alexa": 0.9, "jarvis": 0.9}, 0.12, 1.0, "from a test")
-    alexa, jarvis, last = render_calibration(Calibration(point, thresholds))
+    before = OperatingPoint({"alexa": 0.5, "jarvis": 0.6})
+    misses = {"alexa": (MissChange("clean", 3, 5, 128), MissChange("10 dB", 7, 9, 128))}
+    changed, other, alexa, jarvis, last = render_calibration(
+        Calibration(point, thresholds, before, misses)
+    )
+    assert changed == (
+        "threshold of 'alexa': 0.5000 → 0.9000; "
+        "held-out misses 3 → 5 of 128 (clean), 7 → 9 of 128 (10 dB)"
+    )
+    assert other == "threshold of 'jarvis': 0.6000 → 0.9000"
     assert "threshold 0.9000; 1 false accepts in 2.00 h; 0.50 per hour expected" in alexa
     assert "above every event" in jarvis and "above every event" not in alexa
     assert last == "smoothing 0.12 s, refractory time 1 s; from a test"
@@ -81,7 +90,8 @@ def test_a_calibration_shows_each_threshold_and_its_provenance() -> None:
 def test_a_provisional_calibration_shows_what_was_observed_and_what_to_do() -> None:
     thresholds = {"alexa": CalibratedThreshold(0.9, Estimate(0.5, 0, 200), 1, 0.02, 0.95)}
     point = OperatingPoint({"alexa": 0.9}, provenance="from a test", provisional=True)
-    alexa, _, advice = render_calibration(Calibration(point, thresholds), "a.wakeword")
+    calibration = Calibration(point, thresholds, OperatingPoint({"alexa": 0.5}), {})
+    *_, alexa, _, advice = render_calibration(calibration, "a.wakeword")
     assert alexa == (
         "'alexa': threshold 0.9000, provisional; 1 false accept in 1.2 min of other sound"
     )

@@ -284,7 +284,7 @@ def test_extra_data_is_never_held_out(
     work = tmp_path / "work"
 
     def held_out(*extra: str) -> tuple[int, int]:
-        file = tmp_path / "m.wakeword"
+        file = tmp_path / f"{len(extra)}.wakeword"
         result = run(*training.arguments(data, weights, file, work, "--epochs", "1", *extra))
         assert result.exit_code == 0, result.output
         streams = [safe_open(each, "pt") for each in work.glob("features-*/*.safetensors")]
@@ -303,7 +303,8 @@ def test_extra_negatives_leave_the_other_examples_as_they_are(
     work, file = tmp_path / "work", tmp_path / "m.wakeword"
 
     def files(*extra: str) -> set[str]:
-        result = run(*training.arguments(data, weights, file, work, "--epochs", "1", *extra))
+        given = ("--epochs", "1", "--force", *extra)
+        result = run(*training.arguments(data, weights, file, work, *given))
         assert result.exit_code == 0, result.output
         return {each.name for each in work.glob("features-*/*.npz")}
 

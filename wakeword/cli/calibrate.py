@@ -24,7 +24,8 @@ from wakeword.model.file import load_model, save_model
 @options.option(
     "--data",
     type=options.PATH,
-    help="Data set with negatives, and with keyword clips used to choose the smoothing.",
+    help="Data set with negatives, and with keyword clips used to choose the smoothing and to "
+    "count the misses.",
 )
 @options.option("--split", default="dev", show_default=True, help="Split of --data to use.")
 @options.false_accepts_per_hour("False accepts per hour to aim at.")
@@ -40,6 +41,9 @@ def calibrate(
     as_json: bool,
 ) -> None:
     """Set the threshold of a model from recordings of the place where it will run.
+
+    The old and the new threshold are printed and, with keyword clips in --data, the misses at
+    both.
 
     The threshold is stored in the model file together with its provenance; `listen` and `detect`
     use it. A rate of r false accepts per hour takes 3 / r hours to confirm: a threshold from less
@@ -65,7 +69,7 @@ def calibrate(
             progress=progress,
         )
     model.operating_point = calibration.operating_point
-    save_model(model, target)
+    save_model(model, target, made_by={"command": "calibrate"})
     if as_json:
         point = calibration.operating_point
         about = {

@@ -8,8 +8,9 @@ import click
 
 from wakeword import storage
 from wakeword.audio.files import load_audio
-from wakeword.cli import options, training_options
+from wakeword.cli import options, output_file, training_options
 from wakeword.cli.console import progress_display
+from wakeword.data.clip import Clip
 from wakeword.evaluation.calibrate import calibrate
 from wakeword.evaluation.report.format import format_calibration_advice, format_file_size
 from wakeword.model.file import save_model
@@ -26,6 +27,7 @@ from wakeword.training.enroll import enroll as enroll_keyword
 @training_options.encoder
 @training_options.weights
 @training_options.streaming("window, if the encoder supports it")
+@output_file.force
 def enroll(
     keyword: str,
     clips: tuple[Path, ...],
@@ -35,6 +37,7 @@ def enroll(
     encoder: str | None,
     weights: Path | None,
     streaming: str,
+    force: bool,
 ) -> None:
     """Make a detector from two to ten CLIPS of a KEYWORD, without training.
 
@@ -48,6 +51,8 @@ def enroll(
       wakeword enroll computer clips/*.flac -o computer.wakeword --negatives evening.flac
     """
     storage.check_writable(output)
+    maker = output_file.made_by("enroll", map(Clip, clips))
+    output_file.check_replaceable(output, [keyword], maker, force=force)
     with progress_display() as progress:
         model = enroll_keyword(
             keyword,
@@ -65,7 +70,7 @@ def enroll(
                 progress=progress,
             )
             model.operating_point = calibration.operating_point
-    save_model(model, output)
+    save_model(model, output, made_by=maker)
     _print_summary(model, keyword, len(clips), output, calibrated=bool(negatives))
     click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")
 

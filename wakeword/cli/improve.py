@@ -95,7 +95,7 @@ def improve(
     click.echo(f"DET curves of both: {plot}")
     if result.worse:
         _refuse(file, reviewed, output)
-    save_model(result.trained.model, output)
+    save_model(result.trained.model, output, made_by={"command": "improve"})
     click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")
 
 

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from wakeword import storage
-from wakeword.cli import options, training_options
+from wakeword.cli import options, output_file, training_options
 from wakeword.cli.console import print_note, progress_display
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
@@ -50,6 +50,7 @@ from wakeword.training.train import train as run_training
     "of two stages, that of the gate alone.",
 )
 @training_options.work_dir
+@output_file.force
 @options.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 def train(
     data: Path,
@@ -61,6 +62,7 @@ def train(
     weights: Path | None,
     compare_scratch: bool,
     work_dir: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Train a model from recordings.
@@ -74,7 +76,8 @@ def train(
     Where DATA states no splits, a fifth of its speakers is held out, always the same ones:
     `wakeword eval` measures on them.
 
-    An interrupted run resumes where it stopped when the same command is given again. Started by
+    An interrupted run resumes where it stopped when the same command is given again. An existing
+    model of other keywords or recordings is replaced with --force alone. Started by
     torchrun, several processes share the work and make one model; on several machines --work-dir
     must be a folder shared by all machines.
 
@@ -93,13 +96,16 @@ def train(
     dataset = _read_data(data, negatives)
     chosen = list(keywords) or _only_keyword(dataset, data)
     extra, gain = read_datasets(extra_data), None
+    maker = _made_by(dataset, extra)
+    if group.is_main:
+        output_file.check_replaceable(output, chosen, maker, force=force)
     with _progress(group.is_main) as progress:
         train_with = partial(
             run_training, dataset, chosen, extra_data=extra, work_dir=work_dir, progress=progress
         )
         result = train_with(config, weights=weights)
         if group.is_main:
-            save_model(result.model, output)
+            save_model(result.model, output, made_by=maker)
         if compare_scratch:
             scratch = replace(config, strategy="scratch", verifier=None)
             gain = TransferGain.of(result, train_with(scratch, weights=weights))
@@ -112,6 +118,14 @@ def _read_data(data: Path, negatives: tuple[Path, ...]) -> Dataset:
     dataset = assign_splits(read_dataset(data))
     more = (Clip(path, split="train") for place in negatives for path in find_recordings(place))
     return replace(dataset, negatives=(*dataset.negatives, *more))
+
+
+def _made_by(data: Dataset, extra: Dataset | None) -> dict[str, Any]:
+    """Return what the model file stores about this command: it trains on these clips."""
+    part = data.subset("train").with_clips_of(extra or Dataset(Path(), "no extra data"))
+    return output_file.made_by(
+        "train", (clip for clips in part.by_role().values() for clip in clips)
+    )
 
 
 def _only_keyword(dataset: Dataset, data: Path) -> list[str]:

@@ -46,6 +46,22 @@ _MIN_EXPECTED_EVENTS = 0.1  # in the hours of negatives; with fewer, the line re
 _log = logging.getLogger(__name__)
 
 
+class MissChange(NamedTuple):
+    """Misses of a keyword in one stream at the old operating point and at the new one.
+
+    Attributes:
+        condition: of the stream.
+        before: clips missed at the model's own operating point.
+        after: clips missed at the calibrated one.
+        clips: of the keyword.
+    """
+
+    condition: str
+    before: int
+    after: int
+    clips: int
+
+
 class Calibration(NamedTuple):
     """A calibrated operating point and the thresholds fitted for it.
 
@@ -53,10 +69,14 @@ class Calibration(NamedTuple):
         operating_point: thresholds, smoothing, refractory time and their provenance; assign it to
             `model.operating_point`.
         thresholds: by keyword: the fitted threshold with the false accepts expected at it.
+        previous: the operating point that the model has.
+        misses: by keyword: what the change costs; empty without keyword clips.
     """
 
     operating_point: OperatingPoint
     thresholds: Mapping[str, CalibratedThreshold]
+    previous: OperatingPoint
+    misses: Mapping[str, tuple[MissChange, ...]]
 
 
 def calibrate(
@@ -162,7 +182,8 @@ def calibrate_scores(
     provenance = threshold_provenance(per_hour, negatives.hours, source, false_accepts)
     provisional = negatives.hours < hours_to_confirm(per_hour)
     point = replace(point, provenance=provenance + lowered, provisional=provisional)
-    return Calibration(point, thresholds)
+    before = model.operating_point
+    return Calibration(point, thresholds, before, _miss_changes(model, positives, before, point))
 
 
 def threshold_provenance(per_hour: float, hours: float, source: str, false_accepts: int) -> str:
@@ -288,14 +309,36 @@ def _event_times(
         yield keyword, [(e.frame + 1) * model.frame_s for e in events if e.keyword == k]
 
 
+def _misses(model: StreamModel, stream: ScoredStream, point: OperatingPoint) -> dict[str, int]:
+    """Return the clips of each keyword that are missed."""
+    return {
+        keyword: int((~metrics.detected(times, segments, HIT_TOLERANCE_S)).sum())
+        for keyword, times in _event_times(model, stream, point)
+        for segments in [stream.segments_of(keyword)]
+    }
+
+
 def _count_misses(
     model: StreamModel, streams: Sequence[ScoredStream], point: OperatingPoint
 ) -> int:
-    return sum(
-        int((~metrics.detected(times, stream.segments_of(keyword), HIT_TOLERANCE_S)).sum())
-        for stream in streams
-        for keyword, times in _event_times(model, stream, point)
-    )
+    return sum(sum(_misses(model, stream, point).values()) for stream in streams)
+
+
+def _miss_changes(
+    model: StreamModel,
+    streams: Sequence[ScoredStream],
+    before: OperatingPoint,
+    after: OperatingPoint,
+) -> dict[str, tuple[MissChange, ...]]:
+    """Return the misses in each stream at two operating points, by keyword."""
+    counts = [(_misses(model, each, before), _misses(model, each, after)) for each in streams]
+    return {
+        keyword: tuple(
+            MissChange(each.name, old[keyword], new[keyword], len(each.segments_of(keyword)))
+            for each, (old, new) in zip(streams, counts, strict=True)
+        )
+        for keyword in (model.keywords if streams else ())
+    }
 
 
 def _any_detected_twice(

@@ -73,7 +73,7 @@ def render_comparison(name: str, first: Evaluation, other: str, second: Evaluati
 
 
 def render_calibration(calibration: Calibration, file: object = "MODEL") -> Iterator[str]:
-    """Yield one line per keyword with its threshold and rate, and one with the provenance.
+    """Yield what changed for each keyword, its threshold and rate, and the provenance.
 
     Of a provisional threshold they give what was observed instead of a rate, and what to do.
 
@@ -82,6 +82,17 @@ def render_calibration(calibration: Calibration, file: object = "MODEL") -> Iter
         file: of the model.
     """
     point = calibration.operating_point
+    for keyword, before in calibration.previous.thresholds.items():
+        changes = ", ".join(
+            f"{each.before} → {each.after} of {each.clips} ({each.condition})"
+            for each in calibration.misses.get(keyword, ())
+        )
+        yield (
+            f"threshold of '{keyword}': {before:.4f} → {point.thresholds[keyword]:.4f}"
+            + (f"; held-out misses {changes}" if changes else "")
+        )
+    if not calibration.misses:
+        yield "What this changes in misses is unknown: give --data with clips of the keyword."
     for keyword, fitted in calibration.thresholds.items():
         if point.provisional:
             observed = format_false_accepts(fitted.counted, fitted.hours)
