@@ -63,7 +63,7 @@ def calibrate(
         calibration = calibrate_model(
             model,
             negatives=negatives,
-            data=assign_splits(read_dataset(data)) if data else None,
+            data=assign_splits(read_dataset(data), progress=progress) if data else None,
             split=split,
             false_accepts_per_hour=false_accepts_per_hour,
             progress=progress,

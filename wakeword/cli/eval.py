@@ -79,7 +79,8 @@ def eval_(
       wakeword eval new.wakeword recordings/ --compare old.wakeword
     """
     models = [load_model(path) for path in (file, other) if path]
-    dataset = assign_splits(read_dataset(data))
+    with progress_display() as progress:
+        dataset = assign_splits(read_dataset(data), progress=progress)
     conditions = _conditions(dataset, split, names, by_noise)
     with executor_for(ray) as executor, progress_display() as progress:
         result, *second = [

@@ -82,7 +82,7 @@ def improve(
     with progress_display() as progress:
         result = improve_model(
             model,
-            assign_splits(read_dataset(data)),
+            assign_splits(read_dataset(data), progress=progress),
             read_reviewed(reviewed),
             config,
             work_dir=work_dir,

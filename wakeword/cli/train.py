@@ -93,7 +93,8 @@ def train(
     group = click.get_current_context().with_resource(process_group())
     if group.is_main:
         storage.check_writable(output)
-    dataset = _read_data(data, negatives)
+    with _progress(group.is_main) as progress:
+        dataset = _read_data(data, negatives, progress)
     chosen = list(keywords) or _only_keyword(dataset, data)
     extra, gain = read_datasets(extra_data), None
     maker = _made_by(dataset, extra)
@@ -113,9 +114,11 @@ def train(
         _report(result, gain, output, as_json)
 
 
-def _read_data(data: Path, negatives: tuple[Path, ...]) -> Dataset:
+def _read_data(
+    data: Path, negatives: tuple[Path, ...], progress: ProgressCallback | None
+) -> Dataset:
     """Read the data set with the splits that `wakeword eval` uses, and more negatives."""
-    dataset = assign_splits(read_dataset(data))
+    dataset = assign_splits(read_dataset(data), progress=progress)
     more = (Clip(path, split="train") for place in negatives for path in find_recordings(place))
     return replace(dataset, negatives=(*dataset.negatives, *more))
 
