@@ -220,7 +220,8 @@ def _split_notes(
         notes.append(
             f"SPEAKERS UNKNOWN for {unknown} of {len(speech)} clips without a stated split: they "
             "are divided by file, so the same voice can be in train and dev and the measured "
-            "accuracy can be too high. State the speakers."
+            "accuracy can be too high. Say who speaks, with "
+            "sub-folders, speakers.csv or a column 'speaker': `wakeword check` tells how."
         )
     for keyword, speaker in sorted(single_speakers.items()):
         notes.append(
