@@ -196,7 +196,13 @@ def small_defaults(place: Path) -> dict[str, dict[str, Any]]:
     weights = str(training.write_weights(place / "weights"))
     encoder = {"encoder": "tiny", "weights": weights}
     return {
-        "train": {**encoder, "hours": 0.1, "epochs": 4, "work_dir": str(place / "work")},
+        "train": {
+            **encoder,
+            "hours": 0.1,
+            "epochs": 4,
+            "method": "train",
+            "work_dir": str(place / "work"),
+        },
         "enroll": encoder,
         "improve": {"hours": 0.1, "epochs": 2},
         "mine": {"min_score": 1e-12},

@@ -354,6 +354,7 @@ def test_without_weights_of_the_default_the_embedded_encoder_is_used(
     monkeypatch.setattr(training_options, "locate_weights", lambda name: "")
     file = tmp_path / "m.wakeword"
     small = ["--hours", "0.1", "--epochs", "1", "--work", str(tmp_path / "w")]
+    small += ["--method", "train"]
     result = run("train", str(data), "-o", str(file), *small)
     assert result.exit_code == 0 and "pip install 'wakeword[offline]'" in result.stderr
     assert load_model(file).origin.encoder == "wakeword-stream"

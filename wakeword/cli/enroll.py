@@ -39,11 +39,11 @@ def enroll(
     streaming: str,
     force: bool,
 ) -> None:
-    """Make a detector from two to ten CLIPS of a KEYWORD, without training.
+    """Make a detector from a few CLIPS of a KEYWORD, two or more, without training.
 
     It scores how similar audio is to these clips; clips by several speakers make it work for other
-    voices too. In noise and in far rooms a trained model misses less: as clips accumulate, use
-    `wakeword train`.
+    voices too. Of more than ten clips, the ten that are nearest to all others are kept. In noise
+    and in far rooms a trained model misses less: as clips accumulate, use `wakeword train`.
 
     \b
     Examples:
@@ -78,9 +78,11 @@ def enroll(
 def _print_summary(
     model: WakeWordModel, keyword: str, clips: int, output: Path, *, calibrated: bool
 ) -> None:
-    used = model.origin.training["keyword_clips"]
-    if used < clips:
-        click.echo(f"{clips - used} clip(s) left out: no word of 2 s or less stands out in them")
+    used, left_out = (model.origin.training[name] for name in ("keyword_clips", "left_out"))
+    if left_out:
+        click.echo(f"{left_out} clip(s) left out: no word of 2 s or less stands out in them")
+    if used < clips - left_out:
+        click.echo(f"of {clips} clips, {used} that are near to the others serve as examples")
     point = model.operating_point
     click.echo(
         f"'{keyword}' from {used} clips; detected at scores of "

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,13 @@ from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import find_recordings, read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
-from wakeword.errors import ManifestError
+from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation.report.format import format_calibration_advice, format_file_size
 from wakeword.model.file import save_model
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig
 from wakeword.training.distributed import process_group
+from wakeword.training.method import FEW_CLIPS, METHODS, MadeModel, train_or_enroll
 from wakeword.training.result import TrainResult, TransferGain
 from wakeword.training.train import train as run_training
 
@@ -41,6 +41,15 @@ from wakeword.training.train import train as run_training
     type=options.PATH,
     help="More clips with or without the keyword, such as synthetic voices: a manifest or folder "
     "to train on, of which nothing is held out; may be repeated.",
+)
+@options.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default="auto",
+    show_default=True,
+    help="train; enroll, which compares audio with the clips and trains nothing; or auto: both "
+    f"with fewer than {FEW_CLIPS} clips of a single keyword, of which the better one on held-out "
+    "clips is kept, and else train.",
 )
 @training_options.train_config
 @options.option(
@@ -58,6 +67,7 @@ def train(
     keywords: tuple[str, ...],
     negatives: tuple[Path, ...],
     extra_data: tuple[Path, ...],
+    method: str,
     config: TrainConfig,
     weights: Path | None,
     compare_scratch: bool,
@@ -72,6 +82,9 @@ def train(
     The model has two stages: a small gate, which always runs, and a verifier, which computes the
     last seconds of audio where the gate's score is high. With --verifier none, or with another
     --encoder than the gate's, it has one.
+
+    With few clips of a keyword it also enrolls them, as `wakeword enroll` does, and keeps the
+    better model; --method forces either.
 
     Where DATA states no splits, a fifth of its speakers is held out, always the same ones:
     `wakeword eval` measures on them.
@@ -92,7 +105,7 @@ def train(
     """
     group = click.get_current_context().with_resource(process_group())
     if group.is_main:
-        storage.check_writable(output)
+        _check_options(output, method, compare_scratch)
     with _progress(group.is_main) as progress:
         dataset = _read_data(data, negatives, progress)
     chosen = list(keywords) or _only_keyword(dataset, data)
@@ -101,17 +114,23 @@ def train(
     if group.is_main:
         output_file.check_replaceable(output, chosen, maker, force=force)
     with _progress(group.is_main) as progress:
-        train_with = partial(
-            run_training, dataset, chosen, extra_data=extra, work_dir=work_dir, progress=progress
-        )
-        result = train_with(config, weights=weights)
+        given: Any = {"extra_data": extra, "weights": weights, "work_dir": work_dir}
+        given["progress"] = progress
+        made = train_or_enroll(dataset, chosen, config, method=method, **given)
         if group.is_main:
-            save_model(result.model, output, made_by=maker)
-        if compare_scratch:
+            save_model(made.model, output, made_by=maker)
+        if compare_scratch and made.trained:
             scratch = replace(config, strategy="scratch", verifier=None)
-            gain = TransferGain.of(result, train_with(scratch, weights=weights))
+            gain = TransferGain.of(made.trained, run_training(dataset, chosen, scratch, **given))
     if group.is_main:
-        _report(result, gain, output, as_json)
+        _report(made, gain, output, as_json)
+
+
+def _check_options(output: Path, method: str, compare_scratch: bool) -> None:
+    """Raise ConfigError for what would fail after the training."""
+    if compare_scratch and method == "enroll":
+        raise ConfigError("--compare-scratch compares trainings, and --method enroll trains none.")
+    storage.check_writable(output)
 
 
 def _read_data(
@@ -145,40 +164,46 @@ def _progress(is_main: bool) -> AbstractContextManager[ProgressCallback | None]:
     return progress_display() if is_main else nullcontext()
 
 
-def _report(result: TrainResult, gain: TransferGain | None, output: Path, as_json: bool) -> None:
-    for note in result.notes:
+def _report(made: MadeModel, gain: TransferGain | None, output: Path, as_json: bool) -> None:
+    for note in made.trained.notes if made.trained else ():
         print_note(note)
     if as_json:
-        click.echo(json.dumps(_summary(result, gain, output), indent=2))
+        click.echo(json.dumps(_summary(made, gain, output), indent=2))
         return
-    console, point = Console(stderr=True), result.model.operating_point
+    console, point = Console(stderr=True), made.model.operating_point
+    two_stages = made.trained is not None and made.trained.verifier is not None
     lines = [
-        *_stage_lines(result),
+        *(_stage_lines(made.trained) if made.trained else []),
+        *([_enrolled(made.model.origin.training)] if made.method == "enroll" else []),
+        *([made.summary] if made.summary else []),
         *(
             f"'{keyword}' is detected at scores of {threshold:.4f} or more ({point.provenance})"
             for keyword, threshold in point.thresholds.items()
         ),
         *([format_calibration_advice(output)] if point.provisional else []),
-        *([f"{'the gate alone: ' if result.verifier else ''}{gain}"] if gain else []),
+        *([f"{'the gate alone: ' if two_stages else ''}{gain}"] if gain else []),
         f"wrote {output} ({format_file_size(output.stat().st_size)})",
     ]
     for line in lines:
         console.print(line, highlight=False)
 
 
-def _summary(result: TrainResult, gain: TransferGain | None, output: Path) -> dict[str, Any]:
+def _summary(made: MadeModel, gain: TransferGain | None, output: Path) -> dict[str, Any]:
     """Return what --json prints."""
+    point, result = made.model.operating_point, made.trained
     summary: dict[str, Any] = {
         "model": str(output),
-        "keywords": list(result.model.keywords),
-        "thresholds": dict(result.model.operating_point.thresholds),
-        "threshold_provenance": result.model.operating_point.provenance,
-        "threshold_provisional": result.model.operating_point.provisional,
-        "training": dict(result.model.origin.training),
-        "history": [asdict(epoch) for epoch in result.history],
+        "method": made.method,
+        "methods_compared": made.summary,
+        "keywords": list(made.model.keywords),
+        "thresholds": dict(point.thresholds),
+        "threshold_provenance": point.provenance,
+        "threshold_provisional": point.provisional,
+        "training": dict(made.model.origin.training),
+        "history": [asdict(epoch) for epoch in result.history] if result else [],
         "compared_with_scratch": asdict(gain) if gain else None,
     }
-    if result.verifier:
+    if result and result.verifier and made.method == "train":
         summary["cascade"] = asdict(result.verifier.model.cascade.config)
         summary["verifier_history"] = [asdict(epoch) for epoch in result.verifier.history]
     return summary
@@ -198,6 +223,10 @@ def _stage_lines(result: TrainResult) -> list[str]:
         f"verifier: {_trained(model.verifier.origin.training)}",
         f"the verifier is called at gate scores of {called}",
     ]
+
+
+def _enrolled(training: Mapping[str, Any]) -> str:
+    return f"enrolled: {training['keyword_clips']} clips serve as examples; nothing is trained"
 
 
 def _trained(training: Mapping[str, Any]) -> str:
