@@ -83,8 +83,7 @@ def train(
     last seconds of audio where the gate's score is high. With --verifier none, or with another
     --encoder than the gate's, it has one.
 
-    With few clips of a keyword it also enrolls them, as `wakeword enroll` does, and keeps the
-    better model; --method forces either.
+    Few clips of a keyword are enrolled as well, and the better model is kept (--method).
 
     Where DATA states no splits, a fifth of its speakers is held out, always the same ones:
     `wakeword eval` measures on them.
@@ -106,16 +105,14 @@ def train(
     group = click.get_current_context().with_resource(process_group())
     if group.is_main:
         _check_options(output, method, compare_scratch)
-    with _progress(group.is_main) as progress:
-        dataset = _read_data(data, negatives, progress)
+    dataset = _read_data(data, negatives, is_main=group.is_main)
     chosen = list(keywords) or _only_keyword(dataset, data)
     extra, gain = read_datasets(extra_data), None
     maker = _made_by(dataset, extra)
     if group.is_main:
         output_file.check_replaceable(output, chosen, maker, force=force)
     with _progress(group.is_main) as progress:
-        given: Any = {"extra_data": extra, "weights": weights, "work_dir": work_dir}
-        given["progress"] = progress
+        given: Any = dict(extra_data=extra, weights=weights, work_dir=work_dir, progress=progress)
         made = train_or_enroll(dataset, chosen, config, method=method, **given)
         if group.is_main:
             save_model(made.model, output, made_by=maker)
@@ -133,11 +130,10 @@ def _check_options(output: Path, method: str, compare_scratch: bool) -> None:
     storage.check_writable(output)
 
 
-def _read_data(
-    data: Path, negatives: tuple[Path, ...], progress: ProgressCallback | None
-) -> Dataset:
+def _read_data(data: Path, negatives: tuple[Path, ...], *, is_main: bool) -> Dataset:
     """Read the data set with the splits that `wakeword eval` uses, and more negatives."""
-    dataset = assign_splits(read_dataset(data), progress=progress)
+    with _progress(is_main) as progress:
+        dataset = assign_splits(read_dataset(data), progress=progress)
     more = (Clip(path, split="train") for place in negatives for path in find_recordings(place))
     return replace(dataset, negatives=(*dataset.negatives, *more))
 
