@@ -77,7 +77,7 @@ def main(
             (negatives,) = score_streams(model, [negative_stream(part)], ClipLoader(), progress)
         for seed in range(halvings):
             first, second = halves(negatives, model.frame_s, seed)
-            point, thresholds = calibrate_scores(model, first, per_hour=false_accepts_per_hour)
+            point, thresholds, *_ = calibrate_scores(model, first, per_hour=false_accepts_per_hour)
             expected = thresholds[keyword].expected
             count = len(detection_times(model, point, second))
             rate = count / second.hours
@@ -90,7 +90,7 @@ def main(
                 flush=True,
             )
         if other and keyword in (clips := read_dataset(other)).labels():
-            point, _ = calibrate_scores(model, negatives, per_hour=false_accepts_per_hour)
+            point, *_ = calibrate_scores(model, negatives, per_hour=false_accepts_per_hour)
             others = replace(select_keywords(clips, [keyword]), noises=part.noises)
             rows_of_others += misses_by_condition(model, point, others)
     print(f"{sum(held)} of {len(held)} inside the predicted interval (95 %)")

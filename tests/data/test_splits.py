@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 from data_files import clips_by, dataset
+from faulty_data import save, shifted, voice
 
+from wakeword.data.check import copies
 from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.errors import ConfigError
 
@@ -117,3 +121,72 @@ def test_a_speaker_with_nearly_all_clips_stays_in_train() -> None:
 def test_shares_out_of_range_are_refused(share: float) -> None:
     with pytest.raises(ConfigError, match="expected a share between 0 and 1"):
         assign_splits(dataset(clips_by(2, "go")), dev_share=share)
+
+
+# ---------------------------------------------------------------- copies of a recording
+
+
+def folder_with_copies(root: Path) -> Dataset:
+    """Ten words and ten negatives of unknown speakers, each with a copy in another file."""
+    for number in range(10):
+        save(root / f"go/{number}.wav", voice(number))
+        save(root / f"go/copy-{9 - number}.wav", shifted(voice(number)))
+        save(root / f"negative/{number}.wav", voice(20 + number, 2.0))
+        save(root / f"negative/copy-{9 - number}.wav", voice(20 + number, 2.0))
+    return read_dataset(root)
+
+
+def copies_apart(data: Dataset) -> int:
+    """Number of recordings whose copy is in the other split."""
+    split = {clip.path.relative_to(data.root).with_suffix("").as_posix(): clip.split
+             for clip in (*data.keywords, *data.negatives)}  # fmt: skip
+    return sum(
+        split[f"{folder}/{number}"] != split[f"{folder}/copy-{9 - number}"]
+        for folder in ("go", "negative")
+        for number in range(10)
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_copies_of_a_recording_are_in_one_split(tmp_path: Path, seed: int) -> None:
+    data = folder_with_copies(tmp_path)
+    divided = assign_splits(data, seed=seed)
+    assert copies_apart(divided) == 0
+    assert 0 < len(divided.subset("dev").keywords) < 10
+    assert (
+        assign_splits(data.map(lambda clips: clips[::-1]), seed=seed).map(lambda clips: clips[::-1])
+        == divided
+    )
+
+
+def test_a_copy_follows_the_stated_split_of_the_other(tmp_path: Path) -> None:
+    data = folder_with_copies(tmp_path)
+
+    def state(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+        return tuple(replace(c, split="test" if c.path.stem in "012" else None) for c in clips)
+
+    divided = assign_splits(data.map(state))
+    assert copies_apart(divided) == 0
+    assert len(divided.subset("test").keywords) == 6
+
+
+def test_copies_are_looked_for_once_and_only_without_speakers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = folder_with_copies(tmp_path / "data")
+    stages: list[str] = []
+    first = assign_splits(data, progress=lambda stage, done, total: stages.append(stage))
+    assert stages.count("looking for copies") == 40
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(copies, "measure", fail)
+    assert assign_splits(data) == first
+    named = data.map(
+        lambda clips: tuple(replace(c, speaker=c.path.stem.split("-")[-1]) for c in clips)
+    )
+    assign_splits(named)
+    save(tmp_path / "data" / "go" / "0.wav", voice(99))
+    with pytest.raises(AssertionError, match="decoded again"):  # a file has changed
+        assign_splits(data)

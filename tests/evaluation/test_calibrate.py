@@ -28,6 +28,7 @@ from wakeword.evaluation.calibrate import (
     cap_extrapolated_threshold,
     recordings_hash,
 )
+from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.results import ScoredStream
 from wakeword.evaluation.threshold import CalibratedThreshold, sigmoid
 from wakeword.model.cascade import CLOSED_LOGIT
@@ -139,12 +140,11 @@ def test_calibrating_leaves_the_model_to_the_caller(file: Path) -> None:
     before = model.operating_point
     calibration = calibrate(model, negatives=[file.parent / "evenings"], false_accepts_per_hour=2)
     assert model.operating_point == before
-    point, fitted = calibration
+    point, fitted, previous, misses = calibration
+    assert previous == before and not misses
     assert dict(point.thresholds) == {word: each.threshold for word, each in fitted.items()}
     assert (point.smoothing_s, point.refractory_s) == (before.smoothing_s, before.refractory_s)
-    assert point.provenance.startswith(
-        "target 2 false accepts per hour, estimated from the highest scores in "
-    )
+    assert point.provisional and point.provenance.startswith("provisional: ")
     run("calibrate", file, "--negatives", file.parent / "evenings", "--fa-per-hour", "2")
     assert load_model(file).operating_point == point
 
@@ -158,9 +158,45 @@ def test_keyword_clips_choose_smoothing_and_refractory_time(file: Path) -> None:
     data = assign_splits(read_dataset(file.parent / "data"))
     calibration = calibrate(model, negatives=[file.parent / "evenings"], data=data)
     point = calibration.operating_point
-    assert point.smoothing_s in SMOOTHING_S and "of 7 recordings" in point.provenance
+    assert point.smoothing_s in SMOOTHING_S and "7 recordings (" in point.provenance
     run("calibrate", file, "--negatives", file.parent / "evenings", "--data", file.parent / "data")
     assert load_model(file).operating_point == point
+
+
+def test_the_old_threshold_and_the_cost_in_misses_are_printed(file: Path) -> None:
+    """The misses at both are those that an evaluation counts."""
+    before = load_model(file)
+    for number, word in enumerate((*before.keywords, "negatives")):
+        for i in range(3):
+            clip = tiny_family.synthetic_audio(1.0, seed=10 * number + i)
+            save_audio(file.parent / "data" / "dev" / word / f"{i}.wav", clip)
+    data = assign_splits(read_dataset(file.parent / "data"))
+    arguments = ("calibrate", file, "--data", file.parent / "data", "--split", "dev")
+    printed = " ".join(run(*arguments).split())
+    after = load_model(file)
+    old, new = (
+        {(each.keyword, each.condition): each.shipped for each in evaluate(model, data).results}
+        for model in (before, after)
+    )
+    assert [each.misses for each in old.values()] != [each.misses for each in new.values()]
+    for word in before.keywords:
+        was, becomes = (old[word, "clean"], new[word, "clean"])
+        assert (
+            f"threshold of '{word}': {was.threshold:.4f} → {becomes.threshold:.4f}; held-out "
+            f"misses {was.misses} → {becomes.misses} of 3 (clean), "
+            f"{old[word, '10 dB'].misses} → {new[word, '10 dB'].misses} of 3 (10 dB)" in printed
+        )
+    values = json.loads(run(*arguments, "--json").splitlines()[-1])["keywords"]
+    for word in before.keywords:
+        assert values[word]["previous_threshold"] == new[word, "clean"].threshold
+        assert values[word]["misses"][0]["before"] == new[word, "clean"].misses
+
+
+def test_without_keyword_clips_the_cost_is_said_to_be_unknown(file: Path) -> None:
+    printed = " ".join(run("calibrate", file, "--negatives", file.parent / "evenings").split())
+    new = load_model(file).operating_point.thresholds["alexa"]
+    assert f"threshold of 'alexa': 0.5000 → {new:.4f} " in printed
+    assert "in misses is unknown: give --data" in printed
 
 
 def test_two_stages_are_calibrated_by_their_final_scores(tmp_path: Path) -> None:
@@ -216,8 +252,44 @@ def test_the_provenance_says_where_a_threshold_was_capped(
     positives = [ScoredStream("clean", logits, segments, 0.1)]
     free = calibrate_scores(model, negatives, per_hour=1e-4, source="test negatives")
     held = calibrate_scores(model, negatives, per_hour=1e-4, cap=positives, source="test negatives")
-    assert free.operating_point.provenance.endswith("in 0.10 h of test negatives")
+    assert free.operating_point.provenance == (
+        "provisional: 0 false accepts in 6.0 min of other sound, test negatives; "
+        "0.0001 false accepts per hour take 30000.0 h to confirm"
+    )
     assert ("lowered so that at least 95 %" in held.operating_point.provenance) is capped
     for word, threshold in held.operating_point.thresholds.items():
         assert (threshold < free.operating_point.thresholds[word]) is capped
     assert held.thresholds == free.thresholds
+
+
+@pytest.mark.parametrize(("hours", "provisional"), [(5.9, True), (6.0, False)])
+def test_a_threshold_from_too_little_other_sound_is_provisional(
+    tiny: EncoderSpec, hours: float, provisional: bool
+) -> None:
+    """It says what was observed at it, and no rate."""
+    model = tiny_family.model()
+    logits = np.random.default_rng(0).normal(-8, 2, (20_000, len(model.keywords)))
+    point, fitted, *_ = calibrate_scores(
+        model, ScoredStream("negatives", logits, (), hours), per_hour=0.5, source="a radio"
+    )
+    counted = sum(each.counted for each in fitted.values())
+    assert counted > 0
+    assert point.provisional is provisional
+    assert point.provenance == (
+        f"provisional: {counted} false accepts in 5.9 h of other sound, a radio; "
+        "0.5 false accepts per hour take 6.0 h to confirm"
+        if provisional
+        else "target 0.5 false accepts per hour, estimated from the highest scores in "
+        "6.00 h of a radio"
+    )
+
+
+def test_a_provisional_threshold_is_named_wherever_it_is_shown(file: Path) -> None:
+    advice = f"wakeword calibrate {file} --negatives FOLDER"
+    printed = " ".join(run("calibrate", file, "--negatives", file.parent / "evenings").split())
+    assert "provisional; 0 false accepts in 0.4 min of other sound" in printed
+    assert "per hour expected" not in printed and advice in printed
+    shown = " ".join(run("info", file).split())
+    assert "or more, provisional" in shown and "provisional: 0 false accepts in 0.4 min" in shown
+    assert "wakeword calibrate MODEL --negatives FOLDER" in shown
+    assert json.loads(run("info", file, "--json"))["threshold_provisional"] is True

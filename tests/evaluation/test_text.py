@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 
 from wakeword.data.clip import Clip
 from wakeword.evaluation.benchmark import Benchmark, EngineCost, TwoStageCost
-from wakeword.evaluation.calibrate import Calibration
+from wakeword.evaluation.calibrate import Calibration, MissChange
 from wakeword.evaluation.metrics import Estimate
 from wakeword.evaluation.report.text import (
     render_benchmark,
@@ -53,7 +53,7 @@ def test_an_evaluation_shows_misses_sources_confusables_and_limits() -> None:
         "100 ms, 100 ms",
         "1 (12.5 %)",
         "'alexa' is detected in 1 of 20 clips",
-        "4.00 h of negatives: even with zero false accepts, the rate could be up to 0.92 per hour",
+        "4.0 h of negatives: even with zero false accepts, the rate could be up to 0.92 per hour",
         "false accept: 'alexa' (score 0.910, peak 0.980) in radio.flac",
         "note: a <note>",
     ):
@@ -123,10 +123,35 @@ def test_a_calibration_shows_each_threshold_and_its_provenance() -> None:
         "jarvis": CalibratedThreshold(0.9, expected, 0, 2.0, 0.8),
     }
     point = OperatingPoint({"alexa": 0.9, "jarvis": 0.9}, 0.12, 1.0, "from a test")
-    alexa, jarvis, last = render_calibration(Calibration(point, thresholds))
+    before = OperatingPoint({"alexa": 0.5, "jarvis": 0.6})
+    misses = {"alexa": (MissChange("clean", 3, 5, 128), MissChange("10 dB", 7, 9, 128))}
+    changed, other, alexa, jarvis, last = render_calibration(
+        Calibration(point, thresholds, before, misses)
+    )
+    assert changed == (
+        "threshold of 'alexa': 0.5000 → 0.9000; "
+        "held-out misses 3 → 5 of 128 (clean), 7 → 9 of 128 (10 dB)"
+    )
+    assert other == "threshold of 'jarvis': 0.6000 → 0.9000"
     assert "threshold 0.9000; 1 false accepts in 2.00 h; 0.50 per hour expected" in alexa
     assert "above every event" in jarvis and "above every event" not in alexa
     assert last == "smoothing 0.12 s, refractory time 1 s; from a test"
+
+
+def test_a_provisional_calibration_shows_what_was_observed_and_what_to_do() -> None:
+    thresholds = {"alexa": CalibratedThreshold(0.9, Estimate(0.5, 0, 200), 1, 0.02, 0.95)}
+    point = OperatingPoint({"alexa": 0.9}, provenance="from a test", provisional=True)
+    calibration = Calibration(point, thresholds, OperatingPoint({"alexa": 0.5}), {})
+    *_, alexa, _, advice = render_calibration(calibration, "a.wakeword")
+    assert alexa == (
+        "'alexa': threshold 0.9000, provisional; 1 false accept in 1.2 min of other sound"
+    )
+    assert advice.endswith("wakeword calibrate a.wakeword --negatives FOLDER")
+
+
+def test_a_minute_of_negatives_gives_a_count_and_no_rate() -> None:
+    text = printed(render_evaluation(evaluation([True] + [False] * 19, hours=0.02)))
+    assert "5.0 % at 1 false accept in 1.2 min of other sound, threshold 0.7000" in text
 
 
 def test_a_benchmark_shows_engines_relative_to_the_model() -> None:

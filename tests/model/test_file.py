@@ -92,6 +92,7 @@ def test_a_file_of_an_earlier_version_gives_the_same(
     tensors, about = contents(new)
     point, settings = about.pop("operating_point"), about["encoder_settings"]
     point["evidence"] = point.pop("provenance")
+    assert not point.pop("provisional")  # which earlier versions do not state
     settings["taps"] = settings.pop("output_layers")
     about |= {"format": "wakeword/1", "point": point}
     if streaming == "chunked":
@@ -213,6 +214,7 @@ CHANGES = {
         "operating_point", "thresholds", "alexa", value=float("nan")
     ),
     "threshold that is none": put("operating_point", "thresholds", "alexa", value=None),
+    "provisional in words": put("operating_point", "provisional", value="yes"),
     "thresholds that are a list": put("operating_point", "thresholds", value=[0.5, 0.5]),
     "thresholds of other words": put("operating_point", "thresholds", value={"jarvis": 0.5}),
     "endless smoothing": put("operating_point", "smoothing_s", value=float("inf")),

@@ -57,7 +57,8 @@ def write_data(folder: Path, clips: int = 16, label: str = "ping") -> Path:
 def arguments(data: Path, weights: Path, output: Path, work: Path, *more: str) -> list[str]:
     """Arguments of a training that takes seconds."""
     fixed = ["--encoder", "tiny", "--hours", "0.1", "--epochs", "4", "--work", str(work)]
-    return ["train", str(data), "-o", str(output), "--weights", str(weights), *fixed, *more]
+    fixed += ["--method", "train", "--weights", str(weights)]
+    return ["train", str(data), "-o", str(output), *fixed, *more]
 
 
 def process(arguments: list[str], *launcher: str) -> subprocess.Popen[bytes]:

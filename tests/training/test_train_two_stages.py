@@ -23,7 +23,7 @@ from wakeword.model.file import load_model
 from wakeword.model.two_stage import TwoStageModel
 from wakeword.training.config import VerifierConfig
 
-SMALL = ("--hours", "0.05", "--epochs", "1")
+SMALL = ("--hours", "0.05", "--epochs", "1", "--method", "train")
 
 
 def run(*arguments: object) -> Result:

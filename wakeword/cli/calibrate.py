@@ -20,7 +20,8 @@ from wakeword.data.splits import assign_splits
 @options.option(
     "--data",
     type=options.PATH,
-    help="Data set with negatives, and with keyword clips used to choose the smoothing.",
+    help="Data set with negatives, and with keyword clips used to choose the smoothing and to "
+    "count the misses.",
 )
 @options.option("--split", default="dev", show_default=True, help="Split of --data to use.")
 @options.false_accepts_per_hour("False accepts per hour to aim at.")
@@ -37,10 +38,14 @@ def calibrate(
 ) -> None:
     """Set the threshold of a model from recordings of the place where it will run.
 
+    The old and the new threshold are printed and, with keyword clips in --data, the misses at
+    both.
+
     The threshold is stored in the model file together with its provenance; `listen` and `detect`
-    use it. The more hours without the keyword, the narrower the interval: an evening in your own
-    living room is worth more than any corpus. Of a two-stage model it is the threshold of the
-    final score; the gate stays as it is.
+    use it. A rate of r false accepts per hour takes 3 / r hours to confirm: a threshold from less
+    is called provisional. The more hours without the keyword, the narrower the interval: an
+    evening in your own living room is worth more than any corpus. Of a two-stage model it is the
+    threshold of the final score; the gate stays as it is.
 
     \b
     Examples:
@@ -59,16 +64,20 @@ def calibrate(
         calibration = calibrate_model(
             model,
             negatives=negatives,
-            data=assign_splits(read_dataset(data)) if data else None,
+            data=assign_splits(read_dataset(data), progress=progress) if data else None,
             split=split,
             false_accepts_per_hour=false_accepts_per_hour,
             progress=progress,
         )
     model.operating_point = calibration.operating_point
-    save_model(model, target)
+    save_model(model, target, made_by={"command": "calibrate"})
     if as_json:
-        provenance = calibration.operating_point.provenance
-        about = {"model": str(target), "provenance": provenance}
+        point = calibration.operating_point
+        about = {
+            "model": str(target),
+            "provenance": point.provenance,
+            "provisional": point.provisional,
+        }
         click.echo(json.dumps({**about, "keywords": calibration_as_dict(calibration)}))
     else:
-        print_results(*render_calibration(calibration), f"wrote {target}")
+        print_results(*render_calibration(calibration, target), f"wrote {target}")

@@ -38,8 +38,8 @@ def check(data: str, keywords: tuple[str, ...], as_json: bool) -> None:
       wakeword check recordings/ --keyword computer --keyword jarvis
       wakeword check train.jsonl --json > report.json
     """
-    dataset = assign_splits(read_dataset(data))
     with progress_display() as progress:
+        dataset = assign_splits(read_dataset(data), progress=progress)
         report = check_dataset(dataset, keywords or None, progress=progress)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))

@@ -9,9 +9,10 @@ import click
 
 from wakeword import storage
 from wakeword.audio.files import load_audio
-from wakeword.cli import options, training_options
+from wakeword.cli import options, output_file, training_options
 from wakeword.cli.console import progress_display
-from wakeword.evaluation.report.format import format_file_size
+from wakeword.data.clip import Clip
+from wakeword.evaluation.report.format import format_calibration_advice, format_file_size
 
 if TYPE_CHECKING:
     from wakeword.model.network import WakeWordModel
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @training_options.encoder
 @training_options.weights
 @training_options.streaming("window, if the encoder supports it")
+@output_file.force
 def enroll(
     keyword: str,
     clips: tuple[Path, ...],
@@ -35,12 +37,13 @@ def enroll(
     encoder: str | None,
     weights: Path | None,
     streaming: str,
+    force: bool,
 ) -> None:
-    """Make a detector from two to ten CLIPS of a KEYWORD, without training.
+    """Make a detector from a few CLIPS of a KEYWORD, two or more, without training.
 
     It scores how similar audio is to these clips; clips by several speakers make it work for other
-    voices too. In noise and in far rooms a trained model misses less: as clips accumulate, use
-    `wakeword train`.
+    voices too. Of more than ten clips, the ten that are nearest to all others are kept. In noise
+    and in far rooms a trained model misses less: as clips accumulate, use `wakeword train`.
 
     \b
     Examples:
@@ -52,6 +55,8 @@ def enroll(
     from wakeword.training.enroll import enroll as enroll_keyword
 
     storage.check_writable(output)
+    maker = output_file.made_by("enroll", map(Clip, clips))
+    output_file.check_replaceable(output, [keyword], maker, force=force)
     with progress_display() as progress:
         model = enroll_keyword(
             keyword,
@@ -69,15 +74,19 @@ def enroll(
                 progress=progress,
             )
             model.operating_point = calibration.operating_point
-    save_model(model, output)
-    _print_summary(model, keyword, len(clips), calibrated=bool(negatives))
+    save_model(model, output, made_by=maker)
+    _print_summary(model, keyword, len(clips), output, calibrated=bool(negatives))
     click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")
 
 
-def _print_summary(model: WakeWordModel, keyword: str, clips: int, *, calibrated: bool) -> None:
-    used = model.origin.training["keyword_clips"]
-    if used < clips:
-        click.echo(f"{clips - used} clip(s) left out: no word of 2 s or less stands out in them")
+def _print_summary(
+    model: WakeWordModel, keyword: str, clips: int, output: Path, *, calibrated: bool
+) -> None:
+    used, left_out = (model.origin.training[name] for name in ("keyword_clips", "left_out"))
+    if left_out:
+        click.echo(f"{left_out} clip(s) left out: no word of 2 s or less stands out in them")
+    if used < clips - left_out:
+        click.echo(f"of {clips} clips, {used} that are near to the others serve as examples")
     point = model.operating_point
     click.echo(
         f"'{keyword}' from {used} clips; detected at scores of "
@@ -88,3 +97,5 @@ def _print_summary(model: WakeWordModel, keyword: str, clips: int, *, calibrated
             "The rate of false accepts is unknown: give hours without the keyword to --negatives "
             "or to `wakeword calibrate`."
         )
+    elif point.provisional:
+        click.echo(format_calibration_advice(output))

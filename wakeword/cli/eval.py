@@ -87,7 +87,8 @@ def eval_(
     from wakeword.model.file import load_model
 
     models = [load_model(path) for path in (file, other) if path]
-    dataset = assign_splits(read_dataset(data))
+    with progress_display() as progress:
+        dataset = assign_splits(read_dataset(data), progress=progress)
     conditions = _conditions(dataset, split, names, by_noise)
     for path in filter(None, (det_plot, report)):
         storage.check_writable(path)

@@ -85,7 +85,7 @@ def improve(
     with progress_display() as progress:
         result = improve_model(
             model,
-            assign_splits(read_dataset(data)),
+            assign_splits(read_dataset(data), progress=progress),
             read_reviewed(reviewed),
             config,
             work_dir=work_dir,
@@ -94,7 +94,7 @@ def improve(
     _show_changes(result, output.with_suffix(".png"))
     if result.worse:
         _refuse(file, reviewed, output)
-    save_model(result.trained.model, output)
+    save_model(result.trained.model, output, made_by={"command": "improve"})
     click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")
 
 

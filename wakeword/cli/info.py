@@ -15,7 +15,7 @@ from wakeword import runtime
 from wakeword.cli import options
 from wakeword.cli.console import print_results
 from wakeword.cli.missing import load_unexported_model
-from wakeword.evaluation.report.format import format_file_size
+from wakeword.evaluation.report.format import format_calibration_advice, format_file_size
 from wakeword.model.info import ModelInfo, describe_model
 
 
@@ -67,9 +67,11 @@ def _table(described: ModelInfo) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for keyword, threshold in described.thresholds.items():
-        table.add_row("keyword", f"'{keyword}', detected at scores of {threshold:.4f} or more")
+        about = f"'{keyword}', detected at scores of {threshold:.4f} or more"
+        table.add_row("keyword", about + (", provisional" * described.threshold_provisional))
     rows = {
         "threshold source": described.threshold_provenance or "not recorded",
+        **({"to do": format_calibration_advice()} if described.threshold_provisional else {}),
         "smoothing": f"{described.smoothing_s:g} s",
         "refractory time": f"{described.refractory_s:g} s",
         **_stage_rows(described),

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +13,19 @@ import click
 from rich.console import Console
 
 from wakeword import storage
-from wakeword.cli import options, training_options
+from wakeword.cli import options, output_file, training_options
 from wakeword.cli.console import print_note, progress_display
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import find_recordings, read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
-from wakeword.errors import ManifestError
-from wakeword.evaluation.report.format import format_file_size
+from wakeword.errors import ConfigError, ManifestError
+from wakeword.evaluation.report.format import format_calibration_advice, format_file_size
 from wakeword.progress import ProgressCallback
-from wakeword.training.config import TrainConfig
+from wakeword.training.config import FEW_CLIPS, METHODS, TrainConfig
 
 if TYPE_CHECKING:
+    from wakeword.training.method import MadeModel
     from wakeword.training.result import TrainResult, TransferGain
 
 
@@ -41,6 +41,15 @@ if TYPE_CHECKING:
     help="More clips with or without the keyword, such as synthetic voices: a manifest or folder "
     "to train on, of which nothing is held out; may be repeated.",
 )
+@options.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default="auto",
+    show_default=True,
+    help="train; enroll, which compares audio with the clips and trains nothing; or auto: both "
+    f"with fewer than {FEW_CLIPS} clips of a single keyword, of which the better one on held-out "
+    "clips is kept, and else train.",
+)
 @training_options.train_config
 @options.option(
     "--compare-scratch",
@@ -49,6 +58,7 @@ if TYPE_CHECKING:
     "of two stages, that of the gate alone.",
 )
 @training_options.work_dir
+@output_file.force
 @options.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 def train(
     data: Path,
@@ -56,10 +66,12 @@ def train(
     keywords: tuple[str, ...],
     negatives: tuple[Path, ...],
     extra_data: tuple[Path, ...],
+    method: str,
     config: TrainConfig,
     weights: Path | None,
     compare_scratch: bool,
     work_dir: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Train a model from recordings.
@@ -70,10 +82,13 @@ def train(
     last seconds of audio where the gate's score is high. With --verifier none, or with another
     --encoder than the gate's, it has one.
 
+    Few clips of a keyword are enrolled as well, and the better model is kept (--method).
+
     Where DATA states no splits, a fifth of its speakers is held out, always the same ones:
     `wakeword eval` measures on them.
 
-    An interrupted run resumes where it stopped when the same command is given again. Started by
+    An interrupted run resumes where it stopped when the same command is given again. An existing
+    model of other keywords or recordings is replaced with --force alone. Started by
     torchrun, several processes share the work and make one model; on several machines --work-dir
     must be a folder shared by all machines.
 
@@ -88,34 +103,52 @@ def train(
     """
     from wakeword.model.file import save_model
     from wakeword.training.distributed import process_group
+    from wakeword.training.method import train_or_enroll
     from wakeword.training.result import TransferGain
     from wakeword.training.train import train as run_training
 
     group = click.get_current_context().with_resource(process_group())
     if group.is_main:
-        storage.check_writable(output)
-    dataset = _read_data(data, negatives)
+        _check_options(output, method, compare_scratch)
+    dataset = _read_data(data, negatives, is_main=group.is_main)
     chosen = list(keywords) or _only_keyword(dataset, data)
     extra, gain = read_datasets(extra_data), None
-    with _progress(group.is_main) as progress:
-        train_with = partial(
-            run_training, dataset, chosen, extra_data=extra, work_dir=work_dir, progress=progress
-        )
-        result = train_with(config, weights=weights)
-        if group.is_main:
-            save_model(result.model, output)
-        if compare_scratch:
-            scratch = replace(config, strategy="scratch", verifier=None)
-            gain = TransferGain.of(result, train_with(scratch, weights=weights))
+    maker = _made_by(dataset, extra)
     if group.is_main:
-        _report(result, gain, output, as_json)
+        output_file.check_replaceable(output, chosen, maker, force=force)
+    with _progress(group.is_main) as progress:
+        given: Any = dict(extra_data=extra, weights=weights, work_dir=work_dir, progress=progress)
+        made = train_or_enroll(dataset, chosen, config, method=method, **given)
+        if group.is_main:
+            save_model(made.model, output, made_by=maker)
+        if compare_scratch and made.trained:
+            scratch = replace(config, strategy="scratch", verifier=None)
+            gain = TransferGain.of(made.trained, run_training(dataset, chosen, scratch, **given))
+    if group.is_main:
+        _report(made, gain, output, as_json)
 
 
-def _read_data(data: Path, negatives: tuple[Path, ...]) -> Dataset:
+def _check_options(output: Path, method: str, compare_scratch: bool) -> None:
+    """Raise ConfigError for what would fail after the training."""
+    if compare_scratch and method == "enroll":
+        raise ConfigError("--compare-scratch compares trainings, and --method enroll trains none.")
+    storage.check_writable(output)
+
+
+def _read_data(data: Path, negatives: tuple[Path, ...], *, is_main: bool) -> Dataset:
     """Read the data set with the splits that `wakeword eval` uses, and more negatives."""
-    dataset = assign_splits(read_dataset(data))
+    with _progress(is_main) as progress:
+        dataset = assign_splits(read_dataset(data), progress=progress)
     more = (Clip(path, split="train") for place in negatives for path in find_recordings(place))
     return replace(dataset, negatives=(*dataset.negatives, *more))
+
+
+def _made_by(data: Dataset, extra: Dataset | None) -> dict[str, Any]:
+    """Return what the model file stores about this command: it trains on these clips."""
+    part = data.subset("train").with_clips_of(extra or Dataset(Path(), "no extra data"))
+    return output_file.made_by(
+        "train", (clip for clips in part.by_role().values() for clip in clips)
+    )
 
 
 def _only_keyword(dataset: Dataset, data: Path) -> list[str]:
@@ -137,37 +170,46 @@ def _progress(is_main: bool) -> AbstractContextManager[ProgressCallback | None]:
     return progress_display() if is_main else nullcontext()
 
 
-def _report(result: TrainResult, gain: TransferGain | None, output: Path, as_json: bool) -> None:
-    for note in result.notes:
+def _report(made: MadeModel, gain: TransferGain | None, output: Path, as_json: bool) -> None:
+    for note in made.trained.notes if made.trained else ():
         print_note(note)
     if as_json:
-        click.echo(json.dumps(_summary(result, gain, output), indent=2))
+        click.echo(json.dumps(_summary(made, gain, output), indent=2))
         return
-    console, point = Console(stderr=True), result.model.operating_point
+    console, point = Console(stderr=True), made.model.operating_point
+    two_stages = made.trained is not None and made.trained.verifier is not None
     lines = [
-        *_stage_lines(result),
+        *(_stage_lines(made.trained) if made.trained else []),
+        *([_enrolled(made.model.origin.training)] if made.method == "enroll" else []),
+        *([made.summary] if made.summary else []),
         *(
             f"'{keyword}' is detected at scores of {threshold:.4f} or more ({point.provenance})"
             for keyword, threshold in point.thresholds.items()
         ),
-        *([f"{'the gate alone: ' if result.verifier else ''}{gain}"] if gain else []),
+        *([format_calibration_advice(output)] if point.provisional else []),
+        *([f"{'the gate alone: ' if two_stages else ''}{gain}"] if gain else []),
         f"wrote {output} ({format_file_size(output.stat().st_size)})",
     ]
     for line in lines:
         console.print(line, highlight=False)
 
 
-def _summary(result: TrainResult, gain: TransferGain | None, output: Path) -> dict[str, Any]:
+def _summary(made: MadeModel, gain: TransferGain | None, output: Path) -> dict[str, Any]:
     """Return what --json prints."""
+    point, result = made.model.operating_point, made.trained
     summary: dict[str, Any] = {
         "model": str(output),
-        "keywords": list(result.model.keywords),
-        "thresholds": dict(result.model.operating_point.thresholds),
-        "training": dict(result.model.origin.training),
-        "history": [asdict(epoch) for epoch in result.history],
+        "method": made.method,
+        "methods_compared": made.summary,
+        "keywords": list(made.model.keywords),
+        "thresholds": dict(point.thresholds),
+        "threshold_provenance": point.provenance,
+        "threshold_provisional": point.provisional,
+        "training": dict(made.model.origin.training),
+        "history": [asdict(epoch) for epoch in result.history] if result else [],
         "compared_with_scratch": asdict(gain) if gain else None,
     }
-    if result.verifier:
+    if result and result.verifier and made.method == "train":
         summary["cascade"] = asdict(result.verifier.model.cascade.config)
         summary["verifier_history"] = [asdict(epoch) for epoch in result.verifier.history]
     return summary
@@ -187,6 +229,10 @@ def _stage_lines(result: TrainResult) -> list[str]:
         f"verifier: {_trained(model.verifier.origin.training)}",
         f"the verifier is called at gate scores of {called}",
     ]
+
+
+def _enrolled(training: Mapping[str, Any]) -> str:
+    return f"enrolled: {training['keyword_clips']} clips serve as examples; nothing is trained"
 
 
 def _trained(training: Mapping[str, Any]) -> str:

@@ -6,25 +6,37 @@ import hashlib
 from collections import Counter, defaultdict
 from dataclasses import replace
 
+from wakeword.data.check.copies import find_copy_groups
+from wakeword.data.check.duplicates import DisjointSets
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import SPLITS, Dataset
 from wakeword.errors import ConfigError
+from wakeword.progress import ProgressCallback
 
 _MAX_OVERSHOOT = 1.5  # largest held-out share, relative to `dev_share`
 
 
-def assign_splits(dataset: Dataset, *, dev_share: float = 0.2, seed: int = 0) -> Dataset:
+def assign_splits(
+    dataset: Dataset,
+    *,
+    dev_share: float = 0.2,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+) -> Dataset:
     """Hold out about `dev_share` of every keyword, the negatives, noises and rirs as "dev".
 
     Stated splits are kept; only a role without any "dev" clip has some taken from "train". All
     clips of a speaker, and all parts of a file, are in the same split. Clips of unknown speakers
-    are divided by file, and a note states the consequence. The same seed gives the same splits, and
-    adding a speaker changes the split of few others.
+    are divided by file, and a note states the consequence. Copies among the clips that are divided
+    by file (equal recordings, or the same word shifted, of another level or encoded again) are in
+    the same split; to find them these clips are decoded, once for unchanged files. The same seed
+    gives the same splits, and adding a speaker changes the split of few others.
 
     Args:
         dataset: clips with or without stated splits.
         dev_share: share of the clips to hold out, between 0 and 1.
         seed: selects the held-out speakers.
+        progress: called as `progress(stage, done, total)` while copies are looked for.
 
     Raises:
         ConfigError: `dev_share` is out of range.
@@ -35,7 +47,7 @@ def assign_splits(dataset: Dataset, *, dev_share: float = 0.2, seed: int = 0) ->
     if not open_clips:
         return dataset
     single_speakers = _keywords_of_one_speaker(dataset, open_clips)
-    groups = _Groups(dataset, open_clips, divided_speakers=set(single_speakers.values()))
+    groups = _Groups(dataset, open_clips, set(single_speakers.values()), progress)
     held_out = groups.hold_out(dev_share, seed)
 
     def assign(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
@@ -86,10 +98,18 @@ def _keywords_of_one_speaker(dataset: Dataset, open_clips: set[Clip]) -> dict[st
 
 
 class _Groups:
-    """Clips that must be in the same split: those of one speaker, otherwise those of one file."""
+    """Clips that must be in the same split: those of one speaker, otherwise of one recording."""
 
-    def __init__(self, dataset: Dataset, open_clips: set[Clip], divided_speakers: set[str]) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        open_clips: set[Clip],
+        divided_speakers: set[str],
+        progress: ProgressCallback | None,
+    ) -> None:
         self._divided_speakers = divided_speakers
+        self._copies: dict[str, str] = {}  # file → the group of its copies
+        self._copies = self._join_copies(dataset, open_clips, progress)
         self._pinned: dict[str, str] = {}  # group → its stated split
         self._pools: dict[str, Counter[str]] = {}  # pool → clips of each group
         for name, clips in _pools(dataset):
@@ -104,9 +124,38 @@ class _Groups:
 
     def key(self, clip: Clip) -> str:
         """The group of a clip."""
-        if clip.speaker is None or clip.speaker in self._divided_speakers:
-            return f"file {clip.path}"
+        if self._is_divided_by_file(clip):
+            key = f"file {clip.path}"
+            return self._copies.get(key, key)
         return f"speaker {clip.speaker}"
+
+    def _is_divided_by_file(self, clip: Clip) -> bool:
+        return clip.speaker is None or clip.speaker in self._divided_speakers
+
+    def _join_copies(
+        self, dataset: Dataset, open_clips: set[Clip], progress: ProgressCallback | None
+    ) -> dict[str, str]:
+        """Return {group of a file: group of its copies} of files with copies among the others.
+
+        Where no speech is divided by file, no clip is decoded.
+        """
+        speech = (*dataset.keywords, *dataset.negatives)
+        if not any(self._is_divided_by_file(clip) for clip in speech if clip in open_clips):
+            return {}
+        divided = [
+            (clip, role)
+            for role, clips in dataset.by_role().items()
+            for clip in clips
+            if self._is_divided_by_file(clip)
+        ]
+        copies = [sorted({self.key(c) for c in g}) for g in find_copy_groups(divided, progress)]
+        keys = sorted({key for group in copies for key in group})
+        number = {key: i for i, key in enumerate(keys)}
+        joined = DisjointSets(len(keys))
+        for first, *others in copies:
+            for other in others:
+                joined.join(number[first], number[other])
+        return {key: keys[joined.root(i)] for key, i in number.items()}
 
     def split_of(self, clip: Clip, held_out: set[str]) -> str:
         """The split of a clip that has none stated."""
@@ -171,7 +220,8 @@ def _split_notes(
         notes.append(
             f"SPEAKERS UNKNOWN for {unknown} of {len(speech)} clips without a stated split: they "
             "are divided by file, so the same voice can be in train and dev and the measured "
-            "accuracy can be too high. State the speakers."
+            "accuracy can be too high. Say who speaks, with "
+            "sub-folders, speakers.csv or a column 'speaker': `wakeword check` tells how."
         )
     for keyword, speaker in sorted(single_speakers.items()):
         notes.append(
@@ -179,7 +229,7 @@ def _split_notes(
             "measures the accuracy for this voice, not for unknown voices. Add other speakers."
         )
     notes += [
-        f"None of the {name} could be held out for dev: there is only one speaker or file."
+        f"None of the {name} could be held out for dev: there is only one speaker or recording."
         for name in groups.undivided
     ]
     return notes

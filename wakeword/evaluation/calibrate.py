@@ -20,6 +20,7 @@ from wakeword.detection.trigger import StreamModel, Trigger, in_frames, smooth
 from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, noisy
+from wakeword.evaluation.report.format import format_false_accepts, format_hours
 from wakeword.evaluation.results import HIT_TOLERANCE_S, ScoredStream
 from wakeword.evaluation.scoring import score_streams
 from wakeword.evaluation.test_streams import negative_stream, positive_stream
@@ -27,6 +28,7 @@ from wakeword.evaluation.threshold import (
     CalibratedThreshold,
     event_peaks,
     fit_threshold,
+    hours_to_confirm,
     logit,
     sigmoid,
 )
@@ -44,6 +46,22 @@ _MIN_EXPECTED_EVENTS = 0.1  # in the hours of negatives; with fewer, the line re
 _log = logging.getLogger(__name__)
 
 
+class MissChange(NamedTuple):
+    """Misses of a keyword in one stream at the old operating point and at the new one.
+
+    Attributes:
+        condition: of the stream.
+        before: clips missed at the model's own operating point.
+        after: clips missed at the calibrated one.
+        clips: of the keyword.
+    """
+
+    condition: str
+    before: int
+    after: int
+    clips: int
+
+
 class Calibration(NamedTuple):
     """A calibrated operating point and the thresholds fitted for it.
 
@@ -51,10 +69,14 @@ class Calibration(NamedTuple):
         operating_point: thresholds, smoothing, refractory time and their provenance; assign it to
             `model.operating_point`.
         thresholds: by keyword: the fitted threshold with the false accepts expected at it.
+        previous: the operating point that the model has.
+        misses: by keyword: what the change costs; empty without keyword clips.
     """
 
     operating_point: OperatingPoint
     thresholds: Mapping[str, CalibratedThreshold]
+    previous: OperatingPoint
+    misses: Mapping[str, tuple[MissChange, ...]]
 
 
 def calibrate(
@@ -146,30 +168,44 @@ def calibrate_scores(
         source: of the negatives, for the provenance: "3 recordings".
     """
     point, thresholds = _choose_operating_point(model, negatives, positives, per_hour)
-    provenance = threshold_provenance(per_hour, negatives.hours, source)
+    lowered = ""
     if cap:
         capped = cap_extrapolated_threshold(model, thresholds, cap)
         if capped != point.thresholds:
             which = " at which the verifier is called" if isinstance(model, TwoStageModel) else ""
-            provenance += (
+            lowered = (
                 f"; lowered so that at least {100 * DETECTED_SHARE:.0f} % of the held-out keyword "
                 f"clips{which} are detected"
             )
         point = replace(point, thresholds=capped)
-    return Calibration(replace(point, provenance=provenance), thresholds)
+    false_accepts = sum(len(times) for _, times in _event_times(model, negatives, point))
+    provenance = threshold_provenance(per_hour, negatives.hours, source, false_accepts)
+    provisional = negatives.hours < hours_to_confirm(per_hour)
+    point = replace(point, provenance=provenance + lowered, provisional=provisional)
+    before = model.operating_point
+    return Calibration(point, thresholds, before, _miss_changes(model, positives, before, point))
 
 
-def threshold_provenance(per_hour: float, hours: float, source: str) -> str:
+def threshold_provenance(per_hour: float, hours: float, source: str, false_accepts: int) -> str:
     """Return the provenance that is stored with a threshold: rate, hours and source.
+
+    With less audio than `hours_to_confirm`, it gives what was observed instead of an estimate.
 
     Args:
         per_hour: false accepts per hour aimed at.
         hours: of negatives.
         source: what the negatives are: "held-out negatives"; "" for "negatives".
+        false_accepts: counted in the negatives at the threshold.
     """
+    source, needed = source or "negatives", hours_to_confirm(per_hour)
+    if hours < needed:
+        return (
+            f"provisional: {format_false_accepts(false_accepts, hours)}, {source}; "
+            f"{per_hour:g} false accepts per hour take {format_hours(needed)} to confirm"
+        )
     return (
         f"target {per_hour:g} false accepts per hour, estimated from the highest scores in "
-        f"{hours:.2f} h of {source or 'negatives'}"
+        f"{hours:.2f} h of {source}"
     )
 
 
@@ -273,14 +309,36 @@ def _event_times(
         yield keyword, [(e.frame + 1) * model.frame_s for e in events if e.keyword == k]
 
 
+def _misses(model: StreamModel, stream: ScoredStream, point: OperatingPoint) -> dict[str, int]:
+    """Return the clips of each keyword that are missed."""
+    return {
+        keyword: int((~metrics.detected(times, segments, HIT_TOLERANCE_S)).sum())
+        for keyword, times in _event_times(model, stream, point)
+        for segments in [stream.segments_of(keyword)]
+    }
+
+
 def _count_misses(
     model: StreamModel, streams: Sequence[ScoredStream], point: OperatingPoint
 ) -> int:
-    return sum(
-        int((~metrics.detected(times, stream.segments_of(keyword), HIT_TOLERANCE_S)).sum())
-        for stream in streams
-        for keyword, times in _event_times(model, stream, point)
-    )
+    return sum(sum(_misses(model, stream, point).values()) for stream in streams)
+
+
+def _miss_changes(
+    model: StreamModel,
+    streams: Sequence[ScoredStream],
+    before: OperatingPoint,
+    after: OperatingPoint,
+) -> dict[str, tuple[MissChange, ...]]:
+    """Return the misses in each stream at two operating points, by keyword."""
+    counts = [(_misses(model, each, before), _misses(model, each, after)) for each in streams]
+    return {
+        keyword: tuple(
+            MissChange(each.name, old[keyword], new[keyword], len(each.segments_of(keyword)))
+            for each, (old, new) in zip(streams, counts, strict=True)
+        )
+        for keyword in (model.keywords if streams else ())
+    }
 
 
 def _any_detected_twice(

@@ -17,6 +17,7 @@ from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
 from wakeword.evaluation.metrics import DetPoint
+from wakeword.evaluation.report.format import format_calibration_advice
 from wakeword.evaluation.results import (
     FALSE_ACCEPT_RATES,
     HIT_TOLERANCE_S,
@@ -82,6 +83,9 @@ def evaluate(
     check_broken(len(loader.broken), len(clips), loader.broken)
     _log.info("scored %d clips as %d streams", len(clips), len(streams))
     false_accepts = _false_accepts(model, negatives)
+    notes = [f"broken clip skipped: {reason}" for reason in loader.broken.values()]
+    if model.operating_point.provisional:
+        notes.append(f"{format_calibration_advice()} ({model.operating_point.provenance})")
     return Evaluation(
         tuple(
             keyword_result(model, k, stream, negatives)
@@ -89,7 +93,7 @@ def evaluate(
             for k in range(len(model.keywords))
         ),
         negatives.hours,
-        (*part.notes, *(f"broken clip skipped: {reason}" for reason in loader.broken.values())),
+        (*part.notes, *notes),
         false_accepts,
         _source_results(negatives, false_accepts),
         tuple(confusable_result(model, k, each, negatives) for k, each in enumerate(confusables)),

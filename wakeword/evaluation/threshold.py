@@ -21,6 +21,10 @@ from wakeword.evaluation.metrics import Estimate
 TAIL = 20
 """Number of the highest events that the line is fitted through."""
 
+EVENTS_TO_CONFIRM = 3.0
+"""Events expected in the audio that confirms a rate. Rule of three: where none of 3 expected events
+occurs, the rate is lower with a confidence of 95 %."""
+
 Peaks = npt.NDArray[np.float64]
 
 
@@ -47,6 +51,17 @@ class CalibratedThreshold:
     def extrapolated(self) -> bool:
         """Whether the threshold lies above every event in these hours."""
         return self.threshold > self.highest
+
+
+def hours_to_confirm(per_hour: float) -> float:
+    """Return the hours of other sound that it takes to confirm a rate of false accepts.
+
+    A threshold for this rate that was set on less is provisional.
+
+    Args:
+        per_hour: false accepts per hour; 0.5 takes 6 hours.
+    """
+    return EVENTS_TO_CONFIRM / per_hour
 
 
 def event_peaks(logits: Scores, smoothing: int, refractory: int) -> Peaks:

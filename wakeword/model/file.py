@@ -33,10 +33,18 @@ _MAX_KEYWORDS = 1000
 _DTYPES = (torch.float16, torch.float32)  # those that `save_model` writes
 
 
-def save_model(model: AnyModel, path: Path | str) -> None:
+def save_model(
+    model: AnyModel, path: Path | str, *, made_by: Mapping[str, Any] | None = None
+) -> None:
     """Write a model as one safetensors file, atomically.
 
     Encoder weights that float16 holds without loss, as checkpoints ship them, are written in it.
+
+    Args:
+        model: to write.
+        path: of the file.
+        made_by: command and recordings that the model was made by, in JSON's types, stored in the
+            metadata.
 
     Raises:
         ConfigError: the path cannot be written.
@@ -57,6 +65,8 @@ def save_model(model: AnyModel, path: Path | str) -> None:
         }
     else:
         metadata = {"format": FORMAT, **_stage_metadata(model)}
+    if made_by:
+        metadata["made_by"] = dict(made_by)
     text = {_METADATA_KEY: json.dumps(metadata, sort_keys=True)}
     with storage.atomic_write(Path(path)) as part:
         part.write_bytes(safetensors.torch.save(tensors, text))

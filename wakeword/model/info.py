@@ -55,6 +55,7 @@ class ModelInfo:
         size_bytes: of the file.
         thresholds: by keyword, from 0 to 1.
         threshold_provenance: how the thresholds were found.
+        threshold_provisional: whether they rest on too little other sound.
         smoothing_s: seconds over which scores are averaged.
         refractory_s: seconds between two detections, at least.
         encoder: name of the encoder.
@@ -75,6 +76,7 @@ class ModelInfo:
     size_bytes: int
     thresholds: Mapping[str, float]
     threshold_provenance: str
+    threshold_provisional: bool
     smoothing_s: float
     refractory_s: float
     encoder: str
@@ -136,6 +138,7 @@ def describe_model(
             file.stat().st_size,
             {keyword: point.thresholds[keyword] for keyword in model.keywords},
             point.provenance,
+            point.provisional,
             point.smoothing_s,
             point.refractory_s,
             origin["encoder"],

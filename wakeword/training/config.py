@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 STRATEGIES = ("auto", "head", "top:N", "lora:R", "full", "layerwise", "gradual", "scratch")
 """Names of the strategies; N is a number of layer groups, R a rank."""
+METHODS = ("auto", "train", "enroll")
+"""How a model is made; see `training.method.train_or_enroll`."""
+FEW_CLIPS = 40
+"""With fewer clips, "auto" trains and enrolls: training was measured to be better with 45."""
 
 
 @dataclass(frozen=True)

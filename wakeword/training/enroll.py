@@ -1,4 +1,4 @@
-"""Enrolment: a detector from two to ten clips of a keyword at once, without training."""
+"""Enrolment: a detector from a few clips of a keyword at once, without training."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from wakeword.audio.activity import word_bounds
@@ -24,6 +25,7 @@ from wakeword.progress import ProgressCallback
 
 _SILENCE_BEFORE_S = 1.5  # a stream has a past before a keyword
 _SILENCE_AFTER_S = 0.5  # for an encoder with look-ahead
+_COMPARED = 40  # clips from which the examples are chosen, at most
 _CLIP_LOGIT = 4.0  # of the clips themselves; their time-reversed copies get minus it
 
 
@@ -50,12 +52,14 @@ def enroll(
     Its logit is 4 for audio that is as near to the nearest clip as the clips are to each other, and
     -4 for audio as far from them as their time-reversed copies, which share voice, room and noise
     with the clips but not the keyword. Its threshold lies midway; `calibrate` finds a better one. A
-    clip whose speech seems longer than two seconds is left out; `origin.training["keyword_clips"]`
-    counts the clips used.
+    clip whose speech seems longer than two seconds is left out. Of more than ten clips, those ten
+    are kept that together are nearest to all others (of at most 40, evenly spaced in the given
+    order). `origin.training` counts the clips used ("keyword_clips") and those without a keyword
+    ("left_out").
 
     Args:
         keyword: the keyword.
-        clips: two to ten clips, (samples,) at 16 kHz, with the keyword in each, by one speaker or
+        clips: two or more clips, (samples,) at 16 kHz, with the keyword in each, by one speaker or
             several.
         encoder: as in `TrainConfig`.
         hop_ms: as in `TrainConfig`.
@@ -65,15 +69,12 @@ def enroll(
         progress: called while weights are downloaded.
 
     Raises:
-        ConfigError: too few or too many clips, or clips that are no more similar to each other than
+        ConfigError: fewer than two clips, or clips that are no more similar to each other than
             to other audio.
         CheckpointError: no encoder weights.
     """
-    if not 2 <= len(clips) <= ExamplesHead.EXAMPLES:
-        raise ConfigError(
-            f"{len(clips)} clips: expected 2 to {ExamplesHead.EXAMPLES}. With more clips, train a "
-            "model: wakeword train."
-        )
+    if len(clips) < 2:
+        raise ConfigError(f"{len(clips)} clip(s): expected 2 or more.")
     source = resolve_encoder(
         encoder,
         streaming=streaming or streaming_modes(encoder)[-1],
@@ -82,11 +83,12 @@ def enroll(
     )
     model = _model_without_examples(keyword, source, progress)
     with torch.inference_mode():
-        used = _set_examples(model, clips)
+        used, left_out = _set_examples(model, clips)
     record = {
         "strategy": "examples",
         "reason": "a few clips",
         "keyword_clips": len(used),
+        "left_out": left_out,
         "keyword_minutes": round(sum(map(len, used)) / SAMPLE_RATE / 60, 2),
         "trainable": 0,
     }
@@ -103,14 +105,22 @@ def _model_without_examples(
     spec = encoder.spec
     origin = Origin(spec.name, source.streaming, sha256, spec.licence, "examples")
     point = OperatingPoint(
-        {keyword: 0.5}, provenance="midway between the clips and their time-reversed copies"
+        {keyword: 0.5},
+        provenance="provisional: midway between the clips and their time-reversed copies",
+        provisional=True,
     )
     return WakeWordModel(encoder, head, [keyword], origin, point).eval()
 
 
-def _set_examples(model: WakeWordModel, clips: Sequence[Samples]) -> list[Samples]:
-    """Set all parameters of the head; return the clips that became its examples."""
+def _set_examples(model: WakeWordModel, clips: Sequence[Samples]) -> tuple[list[Samples], int]:
+    """Set all parameters of the head.
+
+    Returns:
+        The clips that became its examples, and the number of those without a keyword.
+    """
     head = cast(ExamplesHead, model.head)
+    if len(clips) > _COMPARED:
+        clips = [clips[i * len(clips) // _COMPARED] for i in range(_COMPARED)]
     encoded = [_encode(model, samples) for samples in clips]
     short = [i for i, clip in enumerate(encoded) if clip.last - clip.first <= head.FRAMES]
     if len(short) < 2:
@@ -119,14 +129,14 @@ def _set_examples(model: WakeWordModel, clips: Sequence[Samples]) -> list[Sample
             f"{head.FRAMES * model.frame_s:g} s that stands out; expected 2 or more. Record them "
             "in a quiet room, or cut them to the keyword."
         )
-    clips, encoded = [clips[i] for i in short], [encoded[i] for i in short]
-    frames = torch.cat([clip.frames for clip in encoded])
+    left_out = len(clips) - len(short)
+    frames = torch.cat([encoded[i].frames for i in short])
     head.mean.copy_(frames.mean(0))
     head.deviation.copy_(frames.std(0).clamp(min=1e-3))
+    chosen = [short[i] for i in _choose_examples(head, [encoded[i] for i in short])]
+    clips, encoded = [clips[i] for i in chosen], [encoded[i] for i in chosen]
     for i, clip in enumerate(encoded):
-        length = clip.last - clip.first
-        head.examples[0, i, :length] = head.directions(clip.frames[clip.first : clip.last])
-        head.lengths[0, i] = length
+        _set_example(head, i, clip)
     own_costs = _costs(head, [clip.frames for clip in encoded])
     reversed_frames = [_encode(model, samples[::-1].copy()).frames for samples in clips]
     own, other = float(own_costs.mean()), float(_costs(head, reversed_frames).mean())
@@ -138,7 +148,42 @@ def _set_examples(model: WakeWordModel, clips: Sequence[Samples]) -> list[Sample
     slope = 2 * _CLIP_LOGIT / (other - own)
     head.out.weight.fill_(-slope)
     head.out.bias.fill_(slope * (own + other) / 2)
-    return clips
+    return clips, left_out
+
+
+def _set_example(head: ExamplesHead, number: int, clip: _ClipFrames) -> None:
+    length = clip.last - clip.first
+    head.examples[0, number, :length] = head.directions(clip.frames[clip.first : clip.last])
+    head.lengths[0, number] = length
+
+
+def _choose_examples(head: ExamplesHead, clips: Sequence[_ClipFrames]) -> list[int]:
+    """Return the clips that are examples: those that together are nearest to all the others.
+
+    They are chosen one by one: each lowers the sum of all clips' costs to their nearest example,
+    other than themselves, by most.
+    """
+    if len(clips) <= head.EXAMPLES:
+        return list(range(len(clips)))
+    longest = max(len(clip.frames) for clip in clips)
+    padded = torch.stack(
+        [F.pad(head.directions(c.frames), (0, 0, 0, longest - len(c.frames))) for c in clips]
+    )
+    costs = torch.empty(len(clips), len(clips))  # (example, clip)
+    for i, clip in enumerate(clips):
+        _set_example(head, 0, clip)
+        costs[i] = head._over_time(padded, None)[0].amin(dim=(1, 2))
+        costs[i, i] = costs.new_tensor(head._FAR)
+    head.examples.zero_()
+    head.lengths.zero_()
+    nearest = torch.full((len(clips),), head._FAR)
+    chosen: list[int] = []
+    for _ in range(head.EXAMPLES):
+        sums = torch.minimum(costs, nearest).sum(1)
+        sums[chosen] = torch.inf
+        chosen.append(int(sums.argmin()))
+        nearest = torch.minimum(nearest, costs[chosen[-1]])
+    return sorted(chosen)
 
 
 def _costs(head: ExamplesHead, clips: Sequence[Tensor]) -> Tensor:

@@ -30,7 +30,7 @@ def small_data_notes(held_out: int, clips: int) -> list[str]:
     if clips <= ExamplesHead.EXAMPLES:
         notes.append(
             f"{clips} clips to train on: with so few, enrolment without training may do as well or "
-            "better (wakeword enroll). Try both."
+            "better (wakeword enroll)."
         )
     upper_bound = metrics.wilson(0, held_out).high
     if upper_bound > 0.1:

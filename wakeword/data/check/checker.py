@@ -6,10 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import get_args
 
-import numpy as np
-
 from wakeword.data.check.context import CheckContext, CheckedClip, SummaryKey, is_single_word
-from wakeword.data.check.duplicates import DisjointSets, find_copies
+from wakeword.data.check.copies import group_copies
 from wakeword.data.check.findings.audio_differences import find_audio_differences
 from wakeword.data.check.findings.duplicate_clips import describe_group, find_duplicate_clips
 from wakeword.data.check.findings.keyword_in_negatives import find_keyword_in_negatives
@@ -59,7 +57,7 @@ def check_dataset(
     selected = list(keywords) if keywords else dataset.labels()
     relabelled = relabel(dataset, selected) if selected else dataset
     clips = _measured_clips(relabelled, workers, progress)
-    groups = _duplicate_groups(clips, progress)
+    groups = group_copies(clips, progress)
     context = CheckContext(
         original=dataset,
         dataset=relabelled,
@@ -98,35 +96,6 @@ def _measured_clips(
         CheckedClip(clip, role, measurement)
         for (clip, role), measurement in zip(clips, measurements, strict=True)
     )
-
-
-def _duplicate_groups(
-    clips: Sequence[CheckedClip], progress: ProgressCallback | None
-) -> list[list[int]]:
-    """Group equal recordings by their index: near copies of single words, exact ones of others."""
-    audible = [i for i, each in enumerate(clips) if each.readable and not each.silent]
-    groups = DisjointSets(len(clips))
-    first_with_digest: dict[str, int] = {}
-    for i in audible:
-        groups.join(first_with_digest.setdefault(clips[i].measurement.digest, i), i)
-    fingerprinted = [
-        (i, fingerprint)
-        for i in first_with_digest.values()
-        if (fingerprint := clips[i].measurement.fingerprint) is not None
-    ]
-    if fingerprinted:
-        report = None if progress is None else _for_stage(progress, "comparing")
-        for first, second in find_copies(
-            np.stack([fingerprint for _, fingerprint in fingerprinted]),
-            lambda row: clips[fingerprinted[row][0]].clip.load(),
-            report,
-        ):
-            groups.join(fingerprinted[first][0], fingerprinted[second][0])
-    return groups.larger_than_one()
-
-
-def _for_stage(progress: ProgressCallback, stage: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress(stage, done, total)
 
 
 def _summaries(clips: Sequence[CheckedClip]) -> tuple[SplitSummary, ...]:

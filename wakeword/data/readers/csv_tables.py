@@ -11,6 +11,7 @@ from wakeword.data.dataset import Dataset, Role
 from wakeword.data.readers.builder import DatasetBuilder
 from wakeword.data.readers.roles import role_of
 from wakeword.data.readers.rows import ManifestRow, read_lines
+from wakeword.data.readers.speakers import SPEAKER_TABLE
 from wakeword.errors import ManifestError
 
 KEYWORD_TABLE = "keywords.csv"
@@ -39,7 +40,7 @@ def read_csv_folder(root: Path, names: set[str]) -> Dataset:
         if name in names:
             _add_table(root / name, role, builder)
     for name in sorted(names):
-        if name.endswith(".csv") and name not in _TABLES:
+        if name.endswith(".csv") and name not in {*_TABLES, SPEAKER_TABLE}:
             builder.notes.append(f"{name} is skipped: only {', '.join(_TABLES)} are read.")
     return builder.build(root, "CSV tables")
 

@@ -13,6 +13,7 @@ from wakeword.data.readers.jsonl import is_manifest_name, read_jsonl
 from wakeword.data.readers.kaldi import read_kaldi
 from wakeword.data.readers.precise import KEYWORD_FOLDER, read_precise
 from wakeword.data.readers.recordings import AUDIO_SUFFIXES, contains_audio
+from wakeword.data.readers.speakers import name_speakers
 from wakeword.data.readers.split_folders import are_split_folders, read_split_folders
 from wakeword.errors import ManifestError
 
@@ -58,6 +59,10 @@ def read_datasets(paths: Iterable[Path]) -> Dataset | None:
 
 
 def _read_folder(root: Path) -> Dataset:
+    return name_speakers(_read_layout(root), root)
+
+
+def _read_layout(root: Path) -> Dataset:
     names = {entry.name for entry in root.iterdir() if not entry.name.startswith(".")}
     folders = sorted(name for name in names if (root / name).is_dir())
     if KEYWORD_TABLE in names:

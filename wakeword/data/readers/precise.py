@@ -9,6 +9,7 @@ from wakeword.data.dataset import Dataset
 from wakeword.data.readers.builder import DatasetBuilder
 from wakeword.data.readers.recordings import audio_files
 from wakeword.data.readers.roles import role_of
+from wakeword.data.readers.speakers import describe_sub_folders, sub_folder
 
 KEYWORD_FOLDER = "wake-word"
 _GENERIC_NAMES = frozenset(
@@ -25,6 +26,14 @@ def read_precise(root: Path) -> Dataset:
     builder.notes.append(
         f"Recordings in '{KEYWORD_FOLDER}' are labelled '{keyword}', after the folder."
     )
+    words = [part / KEYWORD_FOLDER for part in (root, root / "test")]
+    speakers = {
+        speaker
+        for word in words
+        for path in audio_files(word)[0]
+        if (speaker := sub_folder(path, word))
+    }
+    builder.notes += describe_sub_folders(speakers)
     for folder, split in ((root, None), (root / "test", "test")):
         entries = sorted(folder.iterdir()) if folder.is_dir() else []
         for entry in entries:
@@ -38,5 +47,7 @@ def read_precise(root: Path) -> Dataset:
             builder.notes += notes
             for path in recordings:
                 source = path.parent.relative_to(root).as_posix()
-                builder.add(role, Clip(path, label=keyword, split=split, source=source))
+                sub = sub_folder(path, entry)
+                speaker = sub if sub in speakers and role in {"keyword", "negative"} else None
+                builder.add(role, Clip(path, keyword, speaker, split, source))
     return builder.build(root, "Precise folders")

@@ -31,8 +31,28 @@ def format_rate_interval(estimate: Estimate, digits: int = 2) -> str:
 
 
 def format_hours(hours: float) -> str:
-    """Format a length of audio: "2.5 h", "30 min" below an hour."""
-    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
+    """Format a length of audio: "2.5 h", "30 min" below an hour, "1.2 min" below ten minutes."""
+    if hours >= 1:
+        return f"{hours:.1f} h"
+    return f"{60 * hours:.{1 if hours < 1 / 6 else 0}f} min"
+
+
+def format_false_accepts(count: int, hours: float) -> str:
+    """Format what was observed, not a rate: "1 false accept in 1.2 min of other sound"."""
+    accepts = "false accept" if count == 1 else "false accepts"
+    return f"{count} {accepts} in {format_hours(hours)} of other sound"
+
+
+def format_calibration_advice(file: object = "MODEL") -> str:
+    """Return one line that says what to do about a provisional threshold.
+
+    Args:
+        file: of the model.
+    """
+    return (
+        "The threshold is provisional. Set it from more recordings without the keyword: "
+        f"wakeword calibrate {file} --negatives FOLDER"
+    )
 
 
 def format_latency(seconds: float) -> str:

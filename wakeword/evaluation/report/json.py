@@ -66,8 +66,15 @@ def evaluation_as_dict(
 
 
 def calibration_as_dict(calibration: Calibration) -> dict[str, Any]:
-    """Return each calibrated threshold and the rate expected at it as a dictionary by keyword."""
-    return {keyword: asdict(fitted) for keyword, fitted in calibration.thresholds.items()}
+    """Return each calibrated threshold, the rate expected at it and the misses, by keyword."""
+    return {
+        keyword: {
+            **asdict(fitted),
+            "previous_threshold": calibration.previous.thresholds[keyword],
+            "misses": [each._asdict() for each in calibration.misses.get(keyword, ())],
+        }
+        for keyword, fitted in calibration.thresholds.items()
+    }
 
 
 def benchmark_as_dict(benchmark: Benchmark) -> dict[str, Any]:

@@ -14,9 +14,12 @@ from wakeword.evaluation.benchmark import STREAMS, Benchmark
 from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.format import (
+    format_calibration_advice,
     format_calls,
     format_count,
+    format_false_accepts,
     format_file_size,
+    format_hours,
     format_latency,
     format_percent,
     format_percent_estimate,
@@ -56,10 +59,10 @@ def _remarks(evaluation: Evaluation) -> Iterator[str]:
             f"{format_percent_estimate(result.rate)}"
         )
     bound = metrics.poisson(0, evaluation.negative_hours).high
+    hours = format_hours(evaluation.negative_hours)
     yield (
-        f"{evaluation.negative_hours:.2f} h of negatives: even with zero false accepts, the rate "
-        f"could be up to {bound:.2f} per hour (95 %). Rates below one event in these hours are not "
-        "given."
+        f"{hours} of negatives: even with zero false accepts, the rate could be up to "
+        f"{bound:.2f} per hour (95 %). Rates below one event in these hours are not given."
     )
     for accept in evaluation.false_accepts[:_SHOWN_FALSE_ACCEPTS]:
         yield (
@@ -105,9 +108,32 @@ def render_comparison(
     )
 
 
-def render_calibration(calibration: Calibration) -> Iterator[str]:
-    """Yield one line per keyword with its threshold and rate, and one with the provenance."""
+def render_calibration(calibration: Calibration, file: object = "MODEL") -> Iterator[str]:
+    """Yield what changed for each keyword, its threshold and rate, and the provenance.
+
+    Of a provisional threshold they give what was observed instead of a rate, and what to do.
+
+    Args:
+        calibration: to show.
+        file: of the model.
+    """
+    point = calibration.operating_point
+    for keyword, before in calibration.previous.thresholds.items():
+        changes = ", ".join(
+            f"{each.before} → {each.after} of {each.clips} ({each.condition})"
+            for each in calibration.misses.get(keyword, ())
+        )
+        yield (
+            f"threshold of '{keyword}': {before:.4f} → {point.thresholds[keyword]:.4f}"
+            + (f"; held-out misses {changes}" if changes else "")
+        )
+    if not calibration.misses:
+        yield "What this changes in misses is unknown: give --data with clips of the keyword."
     for keyword, fitted in calibration.thresholds.items():
+        if point.provisional:
+            observed = format_false_accepts(fitted.counted, fitted.hours)
+            yield f"'{keyword}': threshold {fitted.threshold:.4f}, provisional; {observed}"
+            continue
         extrapolated = ", above every event in these hours" if fitted.extrapolated else ""
         yield (
             f"'{keyword}': threshold {fitted.threshold:.4f}{extrapolated}; {fitted.counted} false "
@@ -115,11 +141,12 @@ def render_calibration(calibration: Calibration) -> Iterator[str]:
             f"between {fitted.expected.low:.2f} and {fitted.expected.high:.2f} in as many hours "
             "again (95 %)"
         )
-    point = calibration.operating_point
     yield (
         f"smoothing {point.smoothing_s:g} s, refractory time {point.refractory_s:g} s; "
         f"{point.provenance}"
     )
+    if point.provisional:
+        yield format_calibration_advice(file)
 
 
 def render_benchmark(benchmark: Benchmark, file_bytes: int) -> Iterator[RenderableType]:

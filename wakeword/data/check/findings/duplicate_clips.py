@@ -17,7 +17,7 @@ _KINDS: Mapping[str, tuple[Severity, str, str]] = {
     "duplicates-across-splits": (
         "error",
         "the same recording in more than one split, so that the measured accuracy is too high",
-        "Keep each recording in one split.",
+        "Keep each recording in one split, and give all copies of it the same speaker.",
     ),
     "exact-duplicates": (
         "warning",

@@ -8,6 +8,13 @@ from collections.abc import Mapping
 from wakeword.data.check.context import CheckContext, abbreviated
 from wakeword.data.check.report import Finding
 
+SPEAKERS_REMEDY = (
+    "Say who speaks: in folders, put the clips of each person into a sub-folder of the keyword's "
+    "folder (computer/ada/1.wav), or list names or patterns of names in a file speakers.csv "
+    "(file,speaker) next to these folders; in a manifest, add a column or key 'speaker' (Kaldi: "
+    "utt2spk). See the page 'Data formats'."
+)
+"""How to state speakers in each layout."""
 _MAX_NUMBER_DIGITS = 6  # longer numbers identify the same person in all sources
 
 
@@ -89,7 +96,7 @@ def _missing_speakers(context: CheckContext) -> list[Finding]:
             "speakers-missing",
             f"The speaker of {keywords} keyword and {len(clips) - keywords} negative clip(s) is "
             "unknown: the same voice can be in two splits.",
-            "State the speakers (a column, a key, or utt2spk), even if only roughly.",
+            f"{SPEAKERS_REMEDY} A rough name, such as 'guest', is better than none.",
             tuple(context.name(clip) for clip in clips),
         )
     ]
