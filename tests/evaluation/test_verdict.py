@@ -41,7 +41,7 @@ def test_a_short_test_promises_no_rate() -> None:
     ]
     assert verdict(evaluation(*rows)) == [
         "Detected 43 of 43 in quiet and 40 of 43 at 10 dB. "
-        "0 false accepts in 4 min of other sound: too little to promise a rate."
+        "0 false accepts in 4.0 min of other sound: too little to promise a rate."
     ]
     assert ratings(evaluation(*rows)) == [
         "Misses: good in quiet and fair at 10 dB; false accepts: open."

@@ -7,7 +7,7 @@ from enum import Enum
 
 from wakeword.evaluation.conditions import CLEAN, NARROW, QUIET, ROOMS, SNR_DB, TALKER, noisy
 from wakeword.evaluation.metrics import Estimate
-from wakeword.evaluation.report.format import format_hours, format_rate_interval
+from wakeword.evaluation.report.format import format_false_accepts, format_rate_interval
 from wakeword.evaluation.results import Evaluation, KeywordResult
 
 GOOD_MISS_RATE = 0.05
@@ -119,8 +119,7 @@ def _rated(results: list[KeywordResult]) -> str:
 
 def _false_accepts(result: KeywordResult) -> str:
     point = result.shipped
-    count = f"{point.false_accepts} false accept{'' if point.false_accepts == 1 else 's'}"
-    counted = f"{count} in {format_hours(point.hours)} of other sound"
+    counted = format_false_accepts(point.false_accepts, point.hours)
     if rate_false_accepts(result) is Rating.OPEN:
         return f"{counted}: too little to promise a rate."
     rate = point.false_accept_estimate
