@@ -94,7 +94,7 @@ def nan_samples(place: Path) -> list[str]:
     return detect(place, wav(place / "a.wav", np.full(16_000, np.nan, dtype=np.float32)))
 
 
-@case("cannot be read as audio")
+@case("no recordings here")
 def a_folder_as_recording(place: Path) -> list[str]:
     (place / "folder.wav").mkdir()
     return detect(place, place / "folder.wav")

@@ -291,8 +291,8 @@ def _sounddevice() -> ModuleType:
         import sounddevice
     except ImportError as error:
         raise ConfigError(
-            'the microphone needs the package sounddevice: pip install "wakeword[mic]", '
-            + _PIPE_HINT
+            "the microphone needs the package sounddevice: pip install sounddevice (the extra "
+            f"wakeword[mic]), {_PIPE_HINT}"
         ) from error
     except OSError as error:
         raise ConfigError(

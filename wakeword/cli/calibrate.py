@@ -26,7 +26,9 @@ from wakeword.model.file import load_model, save_model
     type=options.PATH,
     help="Data set with negatives, and with keyword clips used to choose the smoothing.",
 )
-@options.option("--split", default="dev", show_default=True, help="Split of --data to use.")
+@options.option(
+    "--split", default="dev", show_default=True, type=options.SPLIT, help="Split of --data to use."
+)
 @options.false_accepts_per_hour("False accepts per hour to aim at.")
 @options.option("-o", "--output", type=options.PATH, help="Model file to write instead of FILE.")
 @options.as_json

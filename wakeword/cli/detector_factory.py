@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wakeword import runtime
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.detection.detector import Detector, Verifier
+
+if TYPE_CHECKING:
+    from wakeword.evaluation.scoring import ScorableModel
 
 
 def open_detector(
@@ -46,18 +50,26 @@ def open_detector_factory(
     Returns:
         A function from the sample rate of a stream, in Hz, to its detector.
     """
-    if file.suffix.lower() == ".onnx":
-        exported = runtime.load(file)
-        return lambda rate: runtime.Detector(
-            exported, threshold=threshold, rate=rate, verify=verify
-        )
-    import torch
+    model = open_model(file)
+    if not isinstance(model, (runtime.ExportedModel, runtime.ExportedTwoStageModel)):
+        import torch
 
+        torch.set_num_threads(1)  # blocks are too short to gain from more threads
+    return lambda rate: Detector(model, threshold=threshold, rate=rate, verify=verify)
+
+
+def open_model(file: Path) -> ScorableModel:
+    """Read a model file, or an exported one (.onnx), for which torch is not loaded.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+        ConfigError: onnxruntime is not installed.
+    """
+    if file.suffix.lower() == ".onnx":
+        return runtime.load(file)
     from wakeword.model.file import load_model
 
-    torch.set_num_threads(1)  # blocks are too short to gain from more threads
-    model = load_model(file)
-    return lambda rate: Detector(model, threshold=threshold, rate=rate, verify=verify)
+    return load_model(file)
 
 
 def open_verifier(data: Path | None) -> Verifier | None:

@@ -9,6 +9,7 @@ import click
 
 from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
+from wakeword.cli.detector_factory import open_model
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
@@ -18,7 +19,6 @@ from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.report.json import evaluation_as_dict
 from wakeword.evaluation.report.text import render_comparison, render_evaluation
 from wakeword.evaluation.results import Evaluation
-from wakeword.model.file import load_model
 from wakeword.parallel import executor_for
 
 
@@ -29,7 +29,8 @@ from wakeword.parallel import executor_for
     "--split",
     default="dev",
     show_default=True,
-    help="Split to use: dev or test. `train` never uses dev: the epoch and the threshold are "
+    type=options.SPLIT,
+    help="Split to use. `train` never uses dev: the epoch and the threshold are "
     "chosen on a part of train that it holds out.",
 )
 @options.option(
@@ -64,6 +65,8 @@ def eval_(
 ) -> None:
     """Evaluate a model on the held-out part of DATA, as streams, event by event.
 
+    FILE is a model, or an exported one (.onnx); so is the model of --compare.
+
     Each keyword clip is tested clean, with added noise, with a competing talker, in simulated
     rooms, 30 dB quieter and band-limited. All other clips of the split make up the stream in which
     false accepts are counted. Confusable phrases (source "confusable") are counted separately.
@@ -77,8 +80,9 @@ def eval_(
       wakeword eval alexa.wakeword recordings/ --condition clean --condition "0 dB"
       wakeword eval alexa.wakeword recordings/ --report alexa.html
       wakeword eval new.wakeword recordings/ --compare old.wakeword
+      wakeword eval alexa.onnx recordings/ --compare alexa.wakeword
     """
-    models = [load_model(path) for path in (file, other) if path]
+    models = [open_model(path) for path in (file, other) if path]
     dataset = assign_splits(read_dataset(data))
     conditions = _conditions(dataset, split, names, by_noise)
     with executor_for(ray) as executor, progress_display() as progress:

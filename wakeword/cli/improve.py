@@ -20,6 +20,7 @@ from wakeword.model.file import load_model, save_model
 from wakeword.model.two_stage import TwoStageModel
 from wakeword.training.config import TrainConfig
 from wakeword.training.improve import improve_model, merge_for_plot, read_reviewed
+from wakeword.training.strategy import check_strategy
 
 
 @click.command()
@@ -32,9 +33,7 @@ from wakeword.training.improve import improve_model, merge_for_plot, read_review
     help="The data set that the model was trained on; its held-out part decides.",
 )
 @options.option("-o", "--output", required=True, type=options.PATH, help="New model file.")
-@options.option(
-    "--strategy", default="auto", show_default=True, help="Same as in `wakeword train`."
-)
+@training_options.strategy
 @training_options.verifier_strategy
 @training_options.epochs
 @training_options.hours
@@ -72,6 +71,8 @@ def improve(
         raise ConfigError(f"{output} is the model itself. Give the new model a name of its own.")
     model = load_model(file)
     second = model.verifier.origin.encoder if isinstance(model, TwoStageModel) else None
+    first = model.gate if isinstance(model, TwoStageModel) else model
+    check_strategy(strategy, first.encoder.spec)  # an error before any clip is read
     config = TrainConfig(
         strategy=strategy,
         epochs=epochs,

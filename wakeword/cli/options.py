@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from wakeword.cli.choices import OneOf
+
 HIDDEN_ALIASES: dict[str, tuple[str, ...]] = {
     "--det-plot": ("--picture",),
     "--extra-data": ("--more",),
@@ -57,6 +59,19 @@ def option(*declarations: str, **settings: Any) -> Callable[[_Command], _Command
     return click.option(*declarations, cls=AliasedOption, **settings)
 
 
+def _splits() -> tuple[str, ...]:
+    from wakeword.data.dataset import SPLITS
+
+    return SPLITS
+
+
+def _split_name(text: str) -> str:
+    from wakeword.data.dataset import split_name
+
+    return split_name(text)
+
+
+SPLIT = OneOf("split", _splits, read=_split_name)
 model_argument = click.argument("file", type=PATH)
 output_model = option("-o", "--output", required=True, type=PATH, help="Model file to write.")
 as_json = option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")

@@ -6,37 +6,54 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
+from wakeword.cli.choices import OneOf
 from wakeword.cli.console import print_note
 from wakeword.cli.options import PATH, false_accepts_per_hour, option, seed
 from wakeword.encoders.registry import (
     DEFAULT_ENCODER,
     EMBEDDED_ENCODER,
+    encoder_names,
     locate_weights,
+    resolve_encoder,
     streaming_modes,
 )
+from wakeword.encoders.spec import StreamingMode
 from wakeword.errors import ConfigError
 from wakeword.heads import HEADS
 from wakeword.legacy import streaming_mode
 from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.examples import ExampleConfig
 from wakeword.training.losses import LOSSES
-from wakeword.training.strategy import STRATEGIES
+from wakeword.training.strategy import STRATEGIES, check_strategy
+from wakeword.training.train import check_names
 from wakeword.training.verifier import resolve_verifier
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_ENCODER = OneOf("encoder", encoder_names)
+_STRATEGY = OneOf("strategy", STRATEGIES)
+
 encoder = option(
     "--encoder",
+    type=_ENCODER,
     help=f"Name of the encoder; `wakeword encoders` lists them.  [default: {DEFAULT_ENCODER} "
     f"where its weights are installed, else {EMBEDDED_ENCODER}]",
 )
 weights = option("--weights", type=PATH, help="Checkpoint of the encoder, if you have one.")
+strategy = option(
+    "--strategy",
+    default="auto",
+    show_default=True,
+    type=_STRATEGY,
+    help="Which layers to fine-tune; N is a number of layer groups, R a rank.",
+)
 verifier_strategy = option(
     "--verifier-strategy",
+    type=_STRATEGY,
     help=f"Which layers of the verifier to fine-tune.  [default: {VerifierConfig.strategy}]",
 )
 epochs = option(
@@ -64,15 +81,16 @@ def streaming(default: str) -> Callable[[_Command], _Command]:
     """
     return option(
         "--streaming",
-        default="",
-        help=f"Streaming mode of the encoder: chunked or window.  [default: {default}]",
-        callback=lambda _context, _option, value: streaming_mode(value),
+        type=OneOf("streaming mode", get_args(StreamingMode), read=streaming_mode),
+        help=f"Streaming mode of the encoder.  [default: {default}]",
+        callback=lambda _context, _option, value: value or "",
     )
 
 
 _TRAIN_CONFIG = (
     option(
         "--encoder",
+        type=_ENCODER,
         help="Name of the encoder of the gate or, without a verifier, of the only stage; `wakeword "
         f"encoders` lists them.  [default: {EMBEDDED_ENCODER} with a verifier; without, "
         f"{DEFAULT_ENCODER} where its weights are installed]",
@@ -81,6 +99,7 @@ _TRAIN_CONFIG = (
     option(
         "--verifier",
         default="auto",
+        type=OneOf("verifier", lambda: ("auto", "none", *encoder_names("window"))),
         show_default=True,
         help="Second stage, called where the score of the first one, the gate, is high: the name "
         "of an encoder that runs over a window, none for a single stage, or auto: "
@@ -103,23 +122,20 @@ _TRAIN_CONFIG = (
         help="Audio processed at once, such as 320: a longer hop costs less and detects later.  "
         "[default: the encoder's]",
     ),
-    option(
-        "--strategy",
-        default="auto",
-        show_default=True,
-        help=f"Which layers to fine-tune: {', '.join(STRATEGIES)}.",
-    ),
+    strategy,
     option(
         "--head",
         default="conv",
         show_default=True,
-        help=f"Trigger head: {', '.join(HEADS)}.",
+        type=OneOf("head", tuple(HEADS)),
+        help="Trigger head.",
     ),
     option(
         "--loss",
         default="bce",
         show_default=True,
-        help=f"Loss function: {', '.join(LOSSES)}.",
+        type=OneOf("loss", tuple(LOSSES)),
+        help="Loss function.",
     ),
     option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three]"),
     seed,
@@ -173,6 +189,8 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
             false_accepts_per_hour=false_accepts_per_hour,
             examples=examples_of(hours, two_stages=second is not None),
         )
+        source = resolve_encoder(encoder, streaming=streaming, hop_ms=hop_ms)
+        check_names(config, source.spec)  # an error before any clip is read
         function(config=config, weights=weights, **others)
 
     declared: Callable[..., None] = command
@@ -282,7 +300,8 @@ def verifier_config(
             candidates_per_hour=candidates_per_hour,
             max_candidates_per_hour=2 * candidates_per_hour,
         )
-    resolve_verifier(config)  # an error before any clip is read
+    # errors before any clip is read
+    check_strategy(config.strategy, resolve_verifier(config).spec)
     return config
 
 

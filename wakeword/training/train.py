@@ -9,15 +9,18 @@ from pathlib import Path
 from wakeword import storage
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import KeywordBank
+from wakeword.encoders.spec import EncoderSpec
+from wakeword.heads import head_class
 from wakeword.model.network import WakeWordModel
 from wakeword.model.two_stage import AnyModel, TwoStageModel
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.data import TrainingData
 from wakeword.training.initial_model import PretrainedEncoder, initial_model
+from wakeword.training.losses import loss_by_name
 from wakeword.training.result import TrainResult
 from wakeword.training.run import TrainingRun, keyword_minutes, weights_sha256
-from wakeword.training.strategy import choose_strategy
+from wakeword.training.strategy import check_strategy, choose_strategy
 from wakeword.training.verifier import VerifierStart, train_verifier
 
 
@@ -93,6 +96,7 @@ def _start_run(
 ) -> tuple[TrainingRun, str]:
     """Return the training of a model of one stage, and what loading its encoder removed."""
     pretrained = PretrainedEncoder.load(config, start=start, weights=weights, progress=progress)
+    check_names(config, pretrained.encoder.spec)
     config = replace(config, streaming=pretrained.source.streaming)
     bank = KeywordBank.read(parts.train, progress)
     clips_per_keyword = len(bank.keywords) / len(keywords)
@@ -103,6 +107,21 @@ def _start_run(
     start_key = weights_sha256(start) if start else ""
     run = TrainingRun(model, config, strategy, parts, bank, start_key)
     return run, pretrained.description
+
+
+def check_names(config: TrainConfig, spec: EncoderSpec) -> None:
+    """Check the names in a config before any clip is read.
+
+    Args:
+        config: names strategy, head and loss.
+        spec: of the encoder.
+
+    Raises:
+        ConfigError: unknown name; the message suggests the nearest one.
+    """
+    check_strategy(config.strategy, spec)
+    head_class(config.head)
+    loss_by_name(config.loss)
 
 
 def _stages(start: AnyModel | None) -> tuple[WakeWordModel | None, WakeWordModel | None]:

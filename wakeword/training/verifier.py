@@ -34,7 +34,7 @@ from wakeword.training.loop import TrainingLoop
 from wakeword.training.losses import frame_targets
 from wakeword.training.result import TrainedVerifier
 from wakeword.training.run import TrainingRun, keyword_minutes, weights_sha256
-from wakeword.training.strategy import choose_strategy, merge_low_rank
+from wakeword.training.strategy import check_strategy, choose_strategy, merge_low_rank
 from wakeword.training.validation import ValidationSet
 
 _AFTER_KEYWORD_S = (-0.08, 0.56)
@@ -95,7 +95,7 @@ class VerifierStart:
             progress: called while weights are downloaded.
 
         Raises:
-            ConfigError: unknown encoder, or `start` has other keywords.
+            ConfigError: unknown encoder or strategy, or `start` has other keywords.
             CheckpointError: no encoder weights.
         """
         settings = config.verifier
@@ -113,6 +113,7 @@ class VerifierStart:
         if start is not None:
             own = own.continuing(start, keywords)
         source = resolve_verifier(settings)
+        check_strategy(own.strategy, source.spec)
         pretrained = PretrainedEncoder.load(own, start=start, source=source, progress=progress)
         return cls(replace(settings, weights=None), own, pretrained, start)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.table import Table
 
 from wakeword.evaluation import metrics
-from wakeword.evaluation.benchmark import STREAMS, Benchmark
-from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.format import (
     format_calls,
@@ -21,6 +20,10 @@ from wakeword.evaluation.report.format import (
     format_rate_estimate,
 )
 from wakeword.evaluation.results import FALSE_ACCEPT_RATES, Evaluation, KeywordResult
+
+if TYPE_CHECKING:  # these load torch
+    from wakeword.evaluation.benchmark import Benchmark
+    from wakeword.evaluation.calibrate import Calibration
 
 _SHOWN_FALSE_ACCEPTS = 10
 
@@ -92,6 +95,8 @@ def render_benchmark(benchmark: Benchmark, file_bytes: int) -> Iterator[Renderab
         benchmark: to show.
         file_bytes: size of the model file.
     """
+    from wakeword.evaluation.benchmark import STREAMS
+
     table = Table(
         "engine", title=f"{benchmark.seconds:.0f} s of audio, 80 ms at a time, one thread"
     )
