@@ -11,6 +11,7 @@ import click
 from wakeword import storage
 from wakeword.cli import options, training_options
 from wakeword.cli.console import progress_display
+from wakeword.cli.training_plan import note_slow_strategies
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.errors import ConfigError
@@ -20,6 +21,7 @@ from wakeword.model.file import load_model, save_model
 from wakeword.model.two_stage import TwoStageModel
 from wakeword.training.config import TrainConfig
 from wakeword.training.improve import improve_model, merge_for_plot, read_reviewed
+from wakeword.training.plan import plan_training
 from wakeword.training.strategy import check_strategy
 
 
@@ -80,11 +82,18 @@ def improve(
         examples=training_options.examples_of(hours, two_stages=isinstance(model, TwoStageModel)),
         verifier=training_options.verifier_config(second, strategy=verifier_strategy),
     )
+    dataset, extra = assign_splits(read_dataset(data)), read_reviewed(reviewed)
+    with progress_display() as progress:
+        plan = plan_training(
+            dataset, model.keywords, config,
+            extra_data=extra, start=model, only_slow=True, progress=progress,
+        )  # fmt: skip
+    note_slow_strategies(plan)
     with progress_display() as progress:
         result = improve_model(
             model,
-            assign_splits(read_dataset(data)),
-            read_reviewed(reviewed),
+            dataset,
+            extra,
             config,
             work_dir=work_dir,
             progress=progress,

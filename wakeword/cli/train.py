@@ -16,6 +16,7 @@ from rich.console import Console
 from wakeword import storage
 from wakeword.cli import options, training_options
 from wakeword.cli.console import print_note, progress_display
+from wakeword.cli.training_plan import note_slow_strategies, plan_as_dict, render_plan
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import find_recordings, read_dataset, read_datasets
@@ -26,6 +27,7 @@ from wakeword.model.file import save_model
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig
 from wakeword.training.distributed import process_group
+from wakeword.training.plan import TrainingPlan, plan_training
 from wakeword.training.result import TrainResult, TransferGain
 from wakeword.training.train import train as run_training
 
@@ -50,6 +52,11 @@ from wakeword.training.train import train as run_training
     "of two stages, that of the gate alone.",
 )
 @training_options.work_dir
+@options.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show clips, hours, encoders, strategies and an estimate of the time; write nothing.",
+)
 @options.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 def train(
     data: Path,
@@ -61,6 +68,7 @@ def train(
     weights: Path | None,
     compare_scratch: bool,
     work_dir: Path | None,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Train a model from recordings.
@@ -81,6 +89,7 @@ def train(
     \b
     Examples:
       wakeword train recordings/ -o alexa.wakeword
+      wakeword train recordings/ -o alexa.wakeword --dry-run
       wakeword train recordings/ -o two.wakeword --keyword alexa --keyword computer
       wakeword train manifest.jsonl -o a.wakeword --keyword alexa --verifier-strategy top:1
       wakeword train recordings/ -o alexa.wakeword --encoder whisper-tiny.en --strategy top:1
@@ -93,6 +102,17 @@ def train(
     dataset = _read_data(data, negatives)
     chosen = list(keywords) or _only_keyword(dataset, data)
     extra, gain = read_datasets(extra_data), None
+    if group.is_main:
+        with progress_display() as progress:
+            plan = plan_training(
+                dataset, chosen, config, extra_data=extra, only_slow=not dry_run, progress=progress
+            )
+        if dry_run:
+            _print_plan(plan, config, weights, as_json)
+        else:
+            note_slow_strategies(plan)
+    if dry_run:
+        return
     with _progress(group.is_main) as progress:
         train_with = partial(
             run_training, dataset, chosen, extra_data=extra, work_dir=work_dir, progress=progress
@@ -105,6 +125,17 @@ def train(
             gain = TransferGain.of(result, train_with(scratch, weights=weights))
     if group.is_main:
         _report(result, gain, output, as_json)
+
+
+def _print_plan(
+    plan: TrainingPlan, config: TrainConfig, weights: Path | None, as_json: bool
+) -> None:
+    if as_json:
+        click.echo(json.dumps(plan_as_dict(plan), indent=2))
+        return
+    second = config.verifier.weights if config.verifier else None
+    for line in render_plan(plan, own_weights=bool(weights or second)):
+        click.echo(line)
 
 
 def _read_data(data: Path, negatives: tuple[Path, ...]) -> Dataset:

@@ -174,6 +174,13 @@ def _check_stages(gate: WakeWordModel, verifier: WakeWordModel, smoothing_s: flo
         raise ValueError("the verifier's window is shorter than its logits are smoothed over")
 
 
+def stages_of(model: AnyModel | None) -> tuple[WakeWordModel | None, WakeWordModel | None]:
+    """Return the gate and the verifier of a model, or the only stage and None."""
+    if isinstance(model, TwoStageModel):
+        return model.gate, model.verifier
+    return model, None
+
+
 def takes_one_window(model: WakeWordModel) -> bool:
     """Return whether a model computes a window at once, and nothing of it again."""
     encoder = model.encoder

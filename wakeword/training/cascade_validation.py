@@ -99,7 +99,10 @@ class CascadeValidation:
     ) -> CascadeValidation:
         """Find the calls in the held-out streams, and encode their windows."""
         encoded = []
-        for stream, gate_encoded in zip(validation.streams, validation.encoded, strict=True):
+        streams = list(zip(validation.streams, validation.encoded, strict=True))
+        for number, (stream, gate_encoded) in enumerate(streams):
+            if progress:
+                progress("encoding held-out calls", number, len(streams))
             scored = gate_encoded.score(model.gate)
             calls = model.calls(scored.logits)
             samples = np.concatenate(list(StreamReader(stream, loader)))

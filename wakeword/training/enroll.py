@@ -61,7 +61,7 @@ def enroll(
         streaming: as in `TrainConfig`, but "" is "window" where the encoder offers it,
             because its frames depend less on the position within the stream.
         weights: a checkpoint to load instead of the encoder's own sources.
-        progress: called while weights are downloaded.
+        progress: called while weights are downloaded, and after each clip.
 
     Raises:
         ConfigError: too few or too many clips, or clips that are no more similar to each other than
@@ -81,7 +81,7 @@ def enroll(
     )
     model = _model_without_examples(keyword, source, progress)
     with torch.inference_mode():
-        used = _set_examples(model, clips)
+        used = _set_examples(model, clips, progress)
     record = {
         "strategy": "examples",
         "reason": "a few clips",
@@ -107,10 +107,16 @@ def _model_without_examples(
     return WakeWordModel(encoder, head, [keyword], origin, point).eval()
 
 
-def _set_examples(model: WakeWordModel, clips: Sequence[Samples]) -> list[Samples]:
+def _set_examples(
+    model: WakeWordModel, clips: Sequence[Samples], progress: ProgressCallback | None
+) -> list[Samples]:
     """Set all parameters of the head; return the clips that became its examples."""
     head = cast(ExamplesHead, model.head)
-    encoded = [_encode(model, samples) for samples in clips]
+    encoded = []
+    for number, samples in enumerate(clips, 1):
+        encoded.append(_encode(model, samples))
+        if progress:
+            progress("encoding clips", number, len(clips))
     short = [i for i, clip in enumerate(encoded) if clip.last - clip.first <= head.FRAMES]
     if len(short) < 2:
         raise ConfigError(

@@ -209,7 +209,7 @@ class FeatureCache:
             contents = [(_plan_key(each.plan, bank), each.ends) for each in part]
             file = self.folder / f"{storage.cache_key(samples, size, contents)}.npz"
             if not file.is_file():
-                self._compute_excerpts(part, bank, augmenter, samples, size).save(file)
+                self.compute_excerpts(part, bank, augmenter, samples, size).save(file)
             return file
 
         if group.size > 1:
@@ -233,7 +233,7 @@ class FeatureCache:
                 progress("computing features", len(segments), total)
         return frames, segments
 
-    def _compute_excerpts(
+    def compute_excerpts(
         self,
         items: Sequence[Excerpts],
         bank: KeywordBank,
@@ -241,6 +241,7 @@ class FeatureCache:
         samples: int,
         size: int,
     ) -> _ExampleFile:
+        """Render and encode some stretches; see `excerpts`. Nothing is written."""
         known_broken = set(bank.broken)
 
         def compute(batch: Sequence[Excerpts]) -> tuple[Tensor, list[Segments]]:
@@ -301,7 +302,7 @@ class FeatureCache:
         file = self.folder / f"{stream.cache_key()}.safetensors"
         if not file.is_file():
             reader = StreamReader(stream, loader, progress)
-            frames = self._encode_stream(reader)
+            frames = self.encode_stream(reader)
             metadata = {
                 "segments": [astuple(segment) for segment in reader.segments],
                 "hours": reader.hours,
@@ -338,7 +339,7 @@ class FeatureCache:
             )
 
     @torch.inference_mode()
-    def _encode_stream(self, pieces: Iterable[Samples]) -> Tensor:
+    def encode_stream(self, pieces: Iterable[Samples]) -> Tensor:
         """Encode the pieces of a stream one after the other: (1, U, dim) float16."""
         frontend_state = encoder_state = None
         frames: list[Tensor] = []

@@ -12,7 +12,7 @@ from wakeword.data.loader import KeywordBank
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.heads import head_class
 from wakeword.model.network import WakeWordModel
-from wakeword.model.two_stage import AnyModel, TwoStageModel
+from wakeword.model.two_stage import AnyModel, stages_of
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.data import TrainingData
@@ -63,7 +63,7 @@ def train(
         CheckpointError: no encoder weights.
     """
     config = config or TrainConfig()
-    gate_start, verifier_start = _stages(start)
+    gate_start, verifier_start = stages_of(start)
     if gate_start is not None:
         config = config.continuing(gate_start, keywords)
     if verifier_start is not None:
@@ -122,10 +122,3 @@ def check_names(config: TrainConfig, spec: EncoderSpec) -> None:
     check_strategy(config.strategy, spec)
     head_class(config.head)
     loss_by_name(config.loss)
-
-
-def _stages(start: AnyModel | None) -> tuple[WakeWordModel | None, WakeWordModel | None]:
-    """Return the gate and the verifier of a model, as far as it has them."""
-    if isinstance(start, TwoStageModel):
-        return start.gate, start.verifier
-    return start, None

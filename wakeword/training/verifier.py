@@ -31,7 +31,6 @@ from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.feature_cache import EncodedExamples, Excerpts, FeatureCache, Segments
 from wakeword.training.initial_model import PretrainedEncoder, initial_model
 from wakeword.training.loop import TrainingLoop
-from wakeword.training.losses import frame_targets
 from wakeword.training.result import TrainedVerifier
 from wakeword.training.run import TrainingRun, keyword_minutes, weights_sha256
 from wakeword.training.strategy import check_strategy, choose_strategy, merge_low_rank
@@ -60,6 +59,27 @@ def resolve_verifier(config: VerifierConfig) -> ResolvedEncoder:
     window = round(config.window_s * 100 / ratio) // step * step
     lost = -(-source.family.offline.trailing_frames_lost // step) * step
     return source.with_settings(window=window, hop=window - lost)
+
+
+def verifier_training(
+    config: TrainConfig, keywords: Sequence[str], start: WakeWordModel | None = None
+) -> TrainConfig:
+    """Return the settings of a verifier's training, from those of a model of two stages.
+
+    Raises:
+        ConfigError: `start`, a verifier to continue from, has other keywords.
+    """
+    settings = config.verifier or VerifierConfig()
+    own = replace(
+        config,
+        encoder=settings.encoder,
+        streaming="window",
+        strategy=settings.strategy,
+        layers=(),
+        hop_ms=None,
+        verifier=None,
+    )
+    return own if start is None else own.continuing(start, keywords)
 
 
 @dataclass(frozen=True)
@@ -101,17 +121,7 @@ class VerifierStart:
         settings = config.verifier
         if settings is None:
             return None
-        own = replace(
-            config,
-            encoder=settings.encoder,
-            streaming="window",
-            strategy=settings.strategy,
-            layers=(),
-            hop_ms=None,
-            verifier=None,
-        )
-        if start is not None:
-            own = own.continuing(start, keywords)
+        own = verifier_training(config, keywords, start)
         source = resolve_verifier(settings)
         check_strategy(own.strategy, source.spec)
         pretrained = PretrainedEncoder.load(own, start=start, source=source, progress=progress)
@@ -177,7 +187,7 @@ def _encode_windows(
     progress: ProgressCallback | None,
 ) -> EncodedExamples:
     """Choose and encode the windows that the verifier is trained on."""
-    verifier, bank = run.model, run.bank
+    bank = run.bank
     gate_cache = gate_run.feature_cache(folder)
     scored = gate_run.encode_examples(gate_cache, progress)
     blocks = _BlockScores(gate_run.model)
@@ -193,12 +203,10 @@ def _encode_windows(
         bank,
         gate_run.augmenter(),
         gate_run.example_samples,
-        verifier.first_block,
+        run.model.first_block,
         progress,
     )
-    logits = verifier.encoder.hop_frames // verifier.head.pool
-    targets = frame_targets(segments, logits, verifier.keywords, verifier.frame_s)
-    return EncodedExamples(run.depth, frames, targets, segments)
+    return run.encoded(frames, segments)
 
 
 class _BlockScores:
