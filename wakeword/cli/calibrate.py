@@ -12,6 +12,7 @@ from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
+from wakeword.devices import choose_device
 from wakeword.evaluation.calibrate import calibrate as calibrate_model
 from wakeword.evaluation.report.json import calibration_as_dict
 from wakeword.evaluation.report.text import render_calibration
@@ -31,6 +32,7 @@ from wakeword.model.file import load_model, save_model
 )
 @options.false_accepts_per_hour("False accepts per hour to aim at.")
 @options.option("-o", "--output", type=options.PATH, help="Model file to write instead of FILE.")
+@options.compute_device
 @options.as_json
 def calibrate(
     file: Path,
@@ -39,6 +41,7 @@ def calibrate(
     split: str,
     false_accepts_per_hour: float,
     output: Path | None,
+    device: str,
     as_json: bool,
 ) -> None:
     """Set the threshold of a model from recordings of the place where it will run.
@@ -53,7 +56,7 @@ def calibrate(
       wakeword calibrate alexa.wakeword --negatives evenings/ --false-accepts-per-hour 0.2
       wakeword calibrate alexa.wakeword --data recordings/ -o calibrated.wakeword
     """
-    model = load_model(file)
+    model = load_model(file).to(choose_device(device))
     target = output or file
     storage.check_writable(target)
     with progress_display() as progress:

@@ -11,6 +11,8 @@ from wakeword import runtime
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.detection.detector import Detector, Verifier
+from wakeword.devices import choose_device
+from wakeword.errors import ConfigError
 
 if TYPE_CHECKING:
     from wakeword.evaluation.scoring import ScorableModel
@@ -58,18 +60,27 @@ def open_detector_factory(
     return lambda rate: Detector(model, threshold=threshold, rate=rate, verify=verify)
 
 
-def open_model(file: Path) -> ScorableModel:
+def open_model(file: Path, device: str = "cpu") -> ScorableModel:
     """Read a model file, or an exported one (.onnx), for which torch is not loaded.
+
+    Args:
+        file: model file.
+        device: that computes; see `wakeword.devices.choose_device`.
 
     Raises:
         CheckpointError: the file cannot be read.
-        ConfigError: onnxruntime is not installed.
+        ConfigError: onnxruntime is not installed, or there is no such device.
     """
     if file.suffix.lower() == ".onnx":
+        if device not in ("auto", "cpu"):
+            raise ConfigError(
+                f"{file}: an exported model runs on the processor. Leave --device {device} out, or "
+                "give the model that was exported."
+            )
         return runtime.load(file)
     from wakeword.model.file import load_model
 
-    return load_model(file)
+    return load_model(file).to(choose_device(device))
 
 
 def open_verifier(data: Path | None) -> Verifier | None:

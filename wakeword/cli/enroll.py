@@ -10,6 +10,7 @@ from wakeword import storage
 from wakeword.audio.files import load_audio
 from wakeword.cli import options, training_options
 from wakeword.cli.console import progress_display
+from wakeword.devices import choose_device
 from wakeword.evaluation.calibrate import calibrate
 from wakeword.evaluation.report.format import format_file_size
 from wakeword.model.file import save_model
@@ -26,6 +27,7 @@ from wakeword.training.enroll import enroll as enroll_keyword
 @training_options.encoder
 @training_options.weights
 @training_options.streaming("window, if the encoder supports it")
+@options.compute_device
 def enroll(
     keyword: str,
     clips: tuple[Path, ...],
@@ -35,6 +37,7 @@ def enroll(
     encoder: str | None,
     weights: Path | None,
     streaming: str,
+    device: str,
 ) -> None:
     """Make a detector from two to ten CLIPS of a KEYWORD, without training.
 
@@ -48,6 +51,7 @@ def enroll(
       wakeword enroll computer clips/*.flac -o computer.wakeword --negatives evening.flac
     """
     storage.check_writable(output)
+    choose_device(device)
     with progress_display() as progress:
         model = enroll_keyword(
             keyword,
@@ -55,9 +59,11 @@ def enroll(
             encoder=training_options.choose_encoder(encoder, weights),
             streaming=streaming,
             weights=weights,
+            device=device,
             progress=progress,
         )
         if negatives:
+            model.to(choose_device(device))
             calibration = calibrate(
                 model,
                 negatives=negatives,

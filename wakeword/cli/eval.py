@@ -49,6 +49,7 @@ from wakeword.parallel import executor_for
 )
 @options.option("--det-plot", type=options.PATH, help="Write the DET curve as PNG.")
 @options.option("--report", type=options.PATH, help="Write the evaluation as one HTML page.")
+@options.compute_device
 @options.as_json
 @options.ray
 def eval_(
@@ -60,6 +61,7 @@ def eval_(
     other: Path | None,
     det_plot: Path | None,
     report: Path | None,
+    device: str,
     as_json: bool,
     ray: str | None,
 ) -> None:
@@ -82,7 +84,9 @@ def eval_(
       wakeword eval new.wakeword recordings/ --compare old.wakeword
       wakeword eval alexa.onnx recordings/ --compare alexa.wakeword
     """
-    models = [open_model(path) for path in (file, other) if path]
+    if ray is not None and device == "auto":
+        device = "cpu"  # the workers' own GPUs, if they have any, are not looked for
+    models = [open_model(path, device) for path in (file, other) if path]
     dataset = assign_splits(read_dataset(data))
     conditions = _conditions(dataset, split, names, by_noise)
     with executor_for(ray) as executor, progress_display() as progress:

@@ -14,6 +14,7 @@ from wakeword.cli.console import progress_display
 from wakeword.cli.training_plan import note_slow_strategies
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
+from wakeword.devices import choose_device
 from wakeword.errors import ConfigError
 from wakeword.evaluation.report.format import format_file_size
 from wakeword.evaluation.report.plots import save_det_plot
@@ -41,6 +42,7 @@ from wakeword.training.strategy import check_strategy
 @training_options.hours
 @options.seed
 @training_options.work_dir
+@options.compute_device
 def improve(
     file: Path,
     reviewed: Path,
@@ -52,6 +54,7 @@ def improve(
     hours: float | None,
     seed: int,
     work_dir: Path | None,
+    device: str,
 ) -> None:
     """Continue training a model with labelled clips, and keep the result if it is not worse.
 
@@ -71,7 +74,7 @@ def improve(
     storage.check_writable(output)
     if output.resolve() == file.resolve():
         raise ConfigError(f"{output} is the model itself. Give the new model a name of its own.")
-    model = load_model(file)
+    model = load_model(file).to(choose_device(device))
     second = model.verifier.origin.encoder if isinstance(model, TwoStageModel) else None
     first = model.gate if isinstance(model, TwoStageModel) else model
     check_strategy(strategy, first.encoder.spec)  # an error before any clip is read
@@ -81,6 +84,7 @@ def improve(
         seed=seed,
         examples=training_options.examples_of(hours, two_stages=isinstance(model, TwoStageModel)),
         verifier=training_options.verifier_config(second, strategy=verifier_strategy),
+        device=device,
     )
     dataset, extra = assign_splits(read_dataset(data)), read_reviewed(reviewed)
     with progress_display() as progress:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from wakeword.cli.choices import OneOf
+from wakeword.devices import DEVICES
 
 HIDDEN_ALIASES: dict[str, tuple[str, ...]] = {
     "--det-plot": ("--picture",),
@@ -85,6 +86,13 @@ speakers = option(
     metavar="DATA",
     type=PATH,
     help="Report only detections spoken by one of the speakers of the keyword clips in DATA.",
+)
+compute_device = option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=OneOf("device", DEVICES),
+    help="Device that computes: auto is a GPU (cuda) where torch finds one, else the processor.",
 )
 device = option("--device", metavar="NAME|INDEX", help="Microphone; part of its name is enough.")
 seed = option(

@@ -12,7 +12,8 @@ import click
 
 from wakeword.cli.choices import OneOf
 from wakeword.cli.console import print_note
-from wakeword.cli.options import PATH, false_accepts_per_hour, option, seed
+from wakeword.cli.options import PATH, compute_device, false_accepts_per_hour, option, seed
+from wakeword.devices import choose_device
 from wakeword.encoders.registry import (
     DEFAULT_ENCODER,
     EMBEDDED_ENCODER,
@@ -142,6 +143,7 @@ _TRAIN_CONFIG = (
     epochs,
     hours,
     false_accepts_per_hour("False accepts per hour that the stored threshold aims at."),
+    compute_device,
 )
 
 
@@ -170,6 +172,7 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
         verifier_weights: Path | None,
         verifier_strategy: str | None,
         candidates_per_hour: float | None,
+        device: str,
         **others: object,
     ) -> None:
         encoder, second = choose_stages(encoder, verifier, weights, verifier_weights, streaming)
@@ -188,7 +191,9 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
             epochs=epochs,
             false_accepts_per_hour=false_accepts_per_hour,
             examples=examples_of(hours, two_stages=second is not None),
+            device=device,
         )
+        choose_device(device)
         source = resolve_encoder(encoder, streaming=streaming, hop_ms=hop_ms)
         check_names(config, source.spec)  # an error before any clip is read
         function(config=config, weights=weights, **others)

@@ -198,7 +198,7 @@ def stage_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
     logits: list[torch.Tensor] = [torch.zeros(0, len(model.keywords))]
     with torch.inference_mode():
         for block in join_blocks(pieces, _BLOCK):
-            block_logits, state = model(torch.from_numpy(block)[None], state)
-            logits.append(block_logits[0])
+            block_logits, state = model(torch.from_numpy(block)[None].to(model.device), state)
+            logits.append(block_logits[0].cpu())
         joined: Scores = torch.cat(logits).double().numpy()
     return joined

@@ -45,11 +45,11 @@ class EncodedCalls:
         verifier = model.verifier
         highest = [np.zeros((0, len(model.keywords)))]
         for x in torch.split(self.frames, _BATCH) if len(self.frames) else ():
-            x = x.float()
+            x = x.to(verifier.device).float()
             if self.depth < verifier.encoder.depth:
                 x, _ = verifier.encoder(x, None, start=self.depth)
             logits, _ = verifier.head(x)
-            highest.append(model.cascade.highest(logits.double().numpy()))
+            highest.append(model.cascade.highest(logits.cpu().double().numpy()))
         return np.concatenate(highest)
 
     def labelled(self, model: TwoStageModel) -> LabelledCalls:

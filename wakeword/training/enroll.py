@@ -12,6 +12,7 @@ from torch import Tensor
 
 from wakeword.audio.activity import word_bounds
 from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.devices import choose_device
 from wakeword.encoders.registry import DEFAULT_ENCODER, resolve_encoder, streaming_modes
 from wakeword.encoders.resolved import ResolvedEncoder
 from wakeword.errors import ConfigError
@@ -42,6 +43,7 @@ def enroll(
     streaming: str = "",
     hop_ms: int | None = None,
     weights: Path | str | None = None,
+    device: str = "auto",
     progress: ProgressCallback | None = None,
 ) -> WakeWordModel:
     """Return a model that detects a keyword by its similarity to a few clips of it.
@@ -61,11 +63,13 @@ def enroll(
         streaming: as in `TrainConfig`, but "" is "window" where the encoder offers it,
             because its frames depend less on the position within the stream.
         weights: a checkpoint to load instead of the encoder's own sources.
+        device: that computes; see `wakeword.devices.choose_device`. The model that is returned is
+            on the processor.
         progress: called while weights are downloaded, and after each clip.
 
     Raises:
-        ConfigError: too few or too many clips, or clips that are no more similar to each other than
-            to other audio.
+        ConfigError: no such device, too few or too many clips, or clips that are no more similar to
+            each other than to other audio.
         CheckpointError: no encoder weights.
     """
     if not 2 <= len(clips) <= ExamplesHead.EXAMPLES:
@@ -79,7 +83,7 @@ def enroll(
         hop_ms=hop_ms,
         weights=weights,
     )
-    model = _model_without_examples(keyword, source, progress)
+    model = _model_without_examples(keyword, source, progress).to(choose_device(device))
     with torch.inference_mode():
         used = _set_examples(model, clips, progress)
     record = {
@@ -90,7 +94,7 @@ def enroll(
         "trainable": 0,
     }
     model.origin = replace(model.origin, training=record)
-    return model
+    return model.cpu()
 
 
 def _model_without_examples(
@@ -165,7 +169,7 @@ def _encode(model: WakeWordModel, samples: Samples) -> _ClipFrames:
         torch.zeros(round(t * SAMPLE_RATE)) for t in (_SILENCE_BEFORE_S, _SILENCE_AFTER_S)
     )
     stream = torch.cat([before, torch.from_numpy(samples), after, torch.zeros(model.block)])
-    features, _ = model.frontend(stream[None])
+    features, _ = model.frontend(stream[None].to(model.device))
     frames, _ = model.encoder(features)
     mixed, _ = model.head.pool_and_mix(frames, frames[:, :0])
     first = round(start_s / model.frame_s)

@@ -89,7 +89,7 @@ class PretrainedEncoder:
     def _copied(cls, config: TrainConfig, start: WakeWordModel) -> PretrainedEncoder:
         settings: dict[str, Any] = dict(start.encoder.settings())
         resolved = resolve_encoder(config.encoder, streaming=config.streaming, **settings)
-        encoder, sha256 = copy.deepcopy(start.encoder), start.origin.encoder_sha256
+        encoder, sha256 = copy.deepcopy(start.encoder).cpu(), start.origin.encoder_sha256
         return cls(resolved, encoder, sha256, "continues from a model")
 
 

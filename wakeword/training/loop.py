@@ -18,7 +18,7 @@ from wakeword.training.augmentation import mask_features
 from wakeword.training.checkpoint import AveragedWeights, Checkpoint
 from wakeword.training.config import TrainConfig
 from wakeword.training.distributed import ProcessGroup
-from wakeword.training.feature_cache import EncodedExamples, has_bfloat16
+from wakeword.training.feature_cache import EncodedExamples, autocast
 from wakeword.training.losses import loss_by_name
 from wakeword.training.result import EpochResult
 from wakeword.training.strategy import Strategy, keep_frozen, parameter_groups
@@ -140,7 +140,7 @@ class TrainingLoop:
         total = 0.0
         for part in torch.split(own, _MICRO_BATCH) if len(own) else ():
             logits = self._logits(self._frames(part, epoch))
-            loss = self._loss(logits, self._examples.targets[part])
+            loss = self._loss(logits, self._examples.targets[part].to(logits.device))
             loss = loss * (len(part) / len(batch))
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
@@ -159,21 +159,24 @@ class TrainingLoop:
 
         A network that sees the features themselves would memorise fixed masks.
         """
+        device = self._model.device
         frames = torch.from_numpy(self._examples.frames[part.numpy()]).float()
         if self._examples.depth or not isinstance(self._model.frontend, MelFrontEnd):
-            return frames
+            return frames.to(device)
         share, seed = self._config.examples.augment.mask_share, self._config.seed
         generators = [np.random.default_rng((seed, epoch, int(number))) for number in part]
-        return torch.stack(
-            [mask_features(each, rng, share) for each, rng in zip(frames, generators, strict=True)]
-        )
+        masked = [
+            mask_features(each, rng, share) for each, rng in zip(frames, generators, strict=True)
+        ]
+        return torch.stack(masked).to(device)
 
     def _logits(self, frames: Tensor) -> Tensor:
         """Run the rest of the model on encoded examples: (batch, U, keywords)."""
         encoder, depth = self._model.encoder, self._examples.depth
         if depth < encoder.depth:
-            state = encoder.initial_state(torch.randint(1 << 20, (len(frames),)))
-            with torch.autocast("cpu", enabled=has_bfloat16()):
+            positions = torch.randint(1 << 20, (len(frames),)).to(frames.device)
+            state = encoder.initial_state(positions)
+            with autocast(frames.device):
                 frames, _ = encoder(frames, state, start=depth)
             frames = frames.float()
         logits: Tensor = self._model.head(frames)[0]

@@ -14,6 +14,7 @@ from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import KeywordBank
+from wakeword.devices import choose_device
 from wakeword.encoders.resolved import ResolvedEncoder
 from wakeword.evaluation.evaluator import det_curve
 from wakeword.evaluation.results import ScoredStream
@@ -240,6 +241,7 @@ class _Stage:
         sample, config, pretrained = self._sample, self.config, self._pretrained()
         config = replace(config, streaming=pretrained.source.streaming)
         model = initial_model(sample.keywords, config, pretrained, strategy, self._start)
+        model.to(choose_device(config.device))
         run = TrainingRun(model, config, strategy, sample.few, sample.bank, "")
         cache = FeatureCache(Path(), model.frontend, model.encoder.eval(), run.depth)
         windows = _WINDOWS if self.name == "verifier" else 1

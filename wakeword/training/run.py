@@ -24,7 +24,7 @@ from wakeword.training.feature_cache import (
     FeatureCache,
     Frames,
     Segments,
-    has_bfloat16,
+    precision,
 )
 from wakeword.training.loop import TrainingLoop
 from wakeword.training.losses import frame_targets
@@ -93,7 +93,7 @@ class TrainingRun:
             model.encoder.settings(),
             model.frontend.level,
             self.depth,
-            has_bfloat16(),
+            precision(model.device),
         )
 
     def encode_examples(
@@ -145,10 +145,12 @@ class TrainingRun:
 
     def key(self) -> str:
         """Return a key of everything that determines the trained model."""
+        config = asdict(self.config)
+        del config["device"]  # the features' key tells it from the processor
         return storage.cache_key(
             self.features_key(),
             self.model.keywords,
-            asdict(self.config),
+            config,
             asdict(self.strategy),
             [clip.identity() for clip in self.parts.clips()],
             [(clip.start_s, clip.end_s) for clip in self.bank.keywords],
@@ -194,7 +196,7 @@ def weights_sha256(model: WakeWordModel) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

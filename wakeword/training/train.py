@@ -9,6 +9,7 @@ from pathlib import Path
 from wakeword import storage
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import KeywordBank
+from wakeword.devices import choose_device
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.heads import head_class
 from wakeword.model.network import WakeWordModel
@@ -55,14 +56,15 @@ def train(
         progress: called during all steps.
 
     Returns:
-        The model with its operating point, and the record of the run.
+        The model with its operating point, on the processor, and the record of the run.
 
     Raises:
         ManifestError: the data cannot train a model.
-        ConfigError: unknown names, or `start` has other keywords.
+        ConfigError: unknown names, no such device, or `start` has other keywords.
         CheckpointError: no encoder weights.
     """
     config = config or TrainConfig()
+    device = choose_device(config.device)
     gate_start, verifier_start = stages_of(start)
     if gate_start is not None:
         config = config.continuing(gate_start, keywords)
@@ -75,14 +77,17 @@ def train(
     )
     config = replace(config, verifier=None)
     run, description = _start_run(parts, keywords, config, gate_start, weights, progress)
+    run.model.to(device)
     folder = Path(work_dir) if work_dir else storage.cache_dir() / "training"
     history, validation = run.fit(folder, progress)
     run.finish(history, validation)
     notes, held_out = run.notes(validation), validation.clips
     result = TrainResult(run.model, description, run.strategy, notes, tuple(history), held_out)
     if second is None:
+        run.model.cpu()
         return result
     verifier = train_verifier(run, validation, second, folder, progress)
+    verifier.model.cpu()
     return replace(result, model=verifier.model, verifier=verifier)
 
 

@@ -154,6 +154,7 @@ def train_verifier(
         config.strategy, pretrained.encoder, keyword_minutes(bank), clips_per_keyword
     )
     verifier = initial_model(gate.keywords, config, pretrained, strategy, given.start)
+    verifier.to(gate.device)
     point = replace(gate.operating_point, smoothing_s=gate.frame_s)
     thresholds = validation.gate_thresholds(gate, settings)
     model = TwoStageModel(gate, verifier, CascadeConfig(thresholds), point)
@@ -224,11 +225,12 @@ class _BlockScores:
         """Return the highest smoothed logit of each block of each example: (blocks,)."""
         gate, scores = self._gate, []
         for first in range(0, len(examples.frames), _BATCH):
-            x = torch.from_numpy(examples.frames[first : first + _BATCH]).float()
+            x = torch.from_numpy(examples.frames[first : first + _BATCH]).to(gate.device).float()
             if examples.depth < gate.encoder.depth:
-                state = gate.encoder.initial_state(torch.zeros(len(x), dtype=torch.int64))
+                zeros = torch.zeros(len(x), dtype=torch.int64, device=gate.device)
+                state = gate.encoder.initial_state(zeros)
                 x, _ = gate.encoder(x, state, start=examples.depth)
-            logits = gate.head(x)[0].double().numpy()
+            logits = gate.head(x)[0].cpu().double().numpy()
             padded = np.concatenate([logits[:, :1]] * (self._smoothing - 1) + [logits], axis=1)
             smoothed = moving_mean(padded, self._smoothing).max(axis=2)
             blocks = int(smoothed.shape[1] / self._frames)
