@@ -109,7 +109,6 @@ def test_choices_are_completed() -> None:
     ]
     assert completions("train", "--encoder", "h") == ["hubert-large-960h", "hf:"]
     assert {"auto", "none", "hf:"} <= set(completions("train", "--verifier", ""))
-    assert "wakeword-stream" not in completions("train", "--verifier", "")
     assert completions("eval", "--split", "t") == ["train", "test"]
 
 

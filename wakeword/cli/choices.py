@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -15,7 +15,13 @@ _LONGEST_METAVAR = 60
 _PLACEHOLDER = re.compile(r"(?<=:)[A-Z]+$")
 
 
-class OneOf(click.ParamType):
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[str]
+else:  # generic since click 8.5
+    _ParamType = click.ParamType
+
+
+class OneOf(_ParamType):
     """One of some names, or a value of an open form such as "top:N".
 
     Args:

@@ -11,7 +11,7 @@ import click
 from wakeword import storage
 from wakeword.cli import options, training_options
 from wakeword.cli.console import progress_display
-from wakeword.cli.training_plan import note_slow_strategies
+from wakeword.cli.training_plan import announce_slow_strategies
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.devices import choose_device
@@ -22,7 +22,6 @@ from wakeword.model.file import load_model, save_model
 from wakeword.model.two_stage import TwoStageModel
 from wakeword.training.config import TrainConfig
 from wakeword.training.improve import improve_model, merge_for_plot, read_reviewed
-from wakeword.training.plan import plan_training
 from wakeword.training.strategy import check_strategy
 
 
@@ -87,21 +86,9 @@ def improve(
         device=device,
     )
     dataset, extra = assign_splits(read_dataset(data)), read_reviewed(reviewed)
+    announce_slow_strategies(dataset, model.keywords, config, extra, start=model)
     with progress_display() as progress:
-        plan = plan_training(
-            dataset, model.keywords, config,
-            extra_data=extra, start=model, only_slow=True, progress=progress,
-        )  # fmt: skip
-    note_slow_strategies(plan)
-    with progress_display() as progress:
-        result = improve_model(
-            model,
-            dataset,
-            extra,
-            config,
-            work_dir=work_dir,
-            progress=progress,
-        )
+        result = improve_model(model, dataset, extra, config, work_dir=work_dir, progress=progress)
     plot = output.with_suffix(".png")
     save_det_plot(merge_for_plot(result.before, result.after), plot)
     for change in result.changes:

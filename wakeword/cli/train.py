@@ -16,7 +16,7 @@ from rich.console import Console
 from wakeword import storage
 from wakeword.cli import options, training_options
 from wakeword.cli.console import print_note, progress_display
-from wakeword.cli.training_plan import note_slow_strategies, plan_as_dict, render_plan
+from wakeword.cli.training_plan import announce_slow_strategies, plan_as_dict, render_plan
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import find_recordings, read_dataset, read_datasets
@@ -27,7 +27,7 @@ from wakeword.model.file import save_model
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig
 from wakeword.training.distributed import process_group
-from wakeword.training.plan import TrainingPlan, plan_training
+from wakeword.training.plan import plan_training
 from wakeword.training.result import TrainResult, TransferGain
 from wakeword.training.train import train as run_training
 
@@ -82,9 +82,8 @@ def train(
     Where DATA states no splits, a fifth of its speakers is held out, always the same ones:
     `wakeword eval` measures on them.
 
-    An interrupted run resumes where it stopped when the same command is given again. Started by
-    torchrun, several processes share the work and make one model; on several machines --work-dir
-    must be a folder shared by all machines.
+    An interrupted run resumes when the same command is given again. Started by torchrun, several
+    processes share the work; on several machines they must share the folder --work-dir too.
 
     \b
     Examples:
@@ -102,17 +101,11 @@ def train(
     dataset = _read_data(data, negatives)
     chosen = list(keywords) or _only_keyword(dataset, data)
     extra, gain = read_datasets(extra_data), None
-    if group.is_main:
-        with progress_display() as progress:
-            plan = plan_training(
-                dataset, chosen, config, extra_data=extra, only_slow=not dry_run, progress=progress
-            )
-        if dry_run:
-            _print_plan(plan, config, weights, as_json)
-        else:
-            note_slow_strategies(plan)
     if dry_run:
+        _print_plan(dataset, chosen, config, extra, weights, as_json)
         return
+    if group.is_main:
+        announce_slow_strategies(dataset, chosen, config, extra)
     with _progress(group.is_main) as progress:
         train_with = partial(
             run_training, dataset, chosen, extra_data=extra, work_dir=work_dir, progress=progress
@@ -128,8 +121,15 @@ def train(
 
 
 def _print_plan(
-    plan: TrainingPlan, config: TrainConfig, weights: Path | None, as_json: bool
+    dataset: Dataset,
+    keywords: list[str],
+    config: TrainConfig,
+    extra: Dataset | None,
+    weights: Path | None,
+    as_json: bool,
 ) -> None:
+    with progress_display() as progress:
+        plan = plan_training(dataset, keywords, config, extra_data=extra, progress=progress)
     if as_json:
         click.echo(json.dumps(plan_as_dict(plan), indent=2))
         return

@@ -100,7 +100,7 @@ _TRAIN_CONFIG = (
     option(
         "--verifier",
         default="auto",
-        type=OneOf("verifier", lambda: ("auto", "none", *encoder_names("window"))),
+        type=OneOf("verifier", lambda: ("auto", "none", *encoder_names())),
         show_default=True,
         help="Second stage, called where the score of the first one, the gate, is high: the name "
         "of an encoder that runs over a window, none for a single stage, or auto: "

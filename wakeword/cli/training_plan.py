@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from wakeword.cli.console import print_note
+from wakeword.cli.console import print_note, progress_display
 from wakeword.cli.progress_lines import format_seconds
+from wakeword.data.dataset import Dataset
 from wakeword.encoders.registry import how_to_get_weights, locate_weights
-from wakeword.training.plan import SLOW, StagePlan, TrainingPlan
+from wakeword.model.two_stage import AnyModel
+from wakeword.training.config import TrainConfig
+from wakeword.training.plan import SLOW, StagePlan, TrainingPlan, plan_training
+
+
+def announce_slow_strategies(
+    data: Dataset,
+    keywords: Sequence[str],
+    config: TrainConfig,
+    extra_data: Dataset | None,
+    start: AnyModel | None = None,
+) -> None:
+    """Before a training, print a note for each strategy that "auto" chose and that takes long.
+
+    Args:
+        data: as for `plan_training`, and so are all others.
+    """
+    second = config.verifier.strategy if config.verifier else ""
+    if "auto" not in (config.strategy, second):
+        return
+    with progress_display() as progress:
+        plan = plan_training(
+            data, keywords, config,
+            extra_data=extra_data, start=start, only_slow=True, progress=progress,
+        )  # fmt: skip
+    note_slow_strategies(plan)
 
 
 def note_slow_strategies(plan: TrainingPlan) -> None:

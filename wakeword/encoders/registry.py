@@ -30,15 +30,10 @@ def list_encoders() -> list[EncoderSpec]:
     return list(_SPECS.values())
 
 
-def encoder_names(streaming: str = "") -> list[str]:
-    """Return the names that an encoder can have; "hf:ID" stands for all names of a hub.
-
-    Args:
-        streaming: lists only the encoders that offer this mode; "" lists all.
-    """
-    hubs = {f"{family.hub.prefix}ID": family for family in FAMILIES.values() if family.hub}
-    families = {spec.name: FAMILIES[spec.family] for spec in _SPECS.values()} | hubs
-    return [name for name, family in families.items() if streaming in ("", *family.streaming_modes)]
+def encoder_names() -> list[str]:
+    """Return the names that an encoder can have; "hf:ID" stands for all names of a hub."""
+    hubs = [f"{family.hub.prefix}ID" for family in FAMILIES.values() if family.hub]
+    return [*_SPECS, *hubs]
 
 
 def encoder_spec(name: str, settings: Mapping[str, Any] | None = None) -> EncoderSpec:

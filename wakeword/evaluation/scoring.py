@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -167,7 +167,7 @@ def _score_exported(
     model: AnyExportedModel, pieces: Iterable[Samples]
 ) -> tuple[Scores, VerifierCalls | None]:
     """Run an exported model over one stream, block by block as the live detector does."""
-    buffer, state = BlockBuffer(model, SAMPLE_RATE), None
+    buffer, state = BlockBuffer(model, SAMPLE_RATE), cast(Any, None)
     logits = [np.zeros((0, len(model.keywords)))]
     times_s: list[float] = []
     reached = [np.zeros((0, len(model.keywords)), dtype=bool)]

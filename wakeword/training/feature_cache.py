@@ -380,7 +380,7 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
 
 def _uses_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and has_bfloat16()
 
 

@@ -140,14 +140,8 @@ def plan_training(
     counts = {word: sum(clip.label == word for clip in clips) for word in keywords}
     seconds = sum(clip.seconds() for clip in clips)
     sample = _Sample(parts, keywords)
-    first, second = stages_of(start)
-    own = config if first is None else config.continuing(first, keywords)
-    stages = [_Stage("gate" if config.verifier else "model", own, first, sample)]
-    if config.verifier is not None:
-        own = verifier_training(config, keywords, second)
-        source = resolve_verifier(config.verifier)
-        stages.append(_Stage("verifier", own, second, sample, source))
-    plans = []
+    stages = _stages(config, start, sample)
+    plans: list[StagePlan] = []
     for stage in stages:
         plan = stage.plan(seconds, len(clips) / len(keywords))
         if not only_slow or (plan.automatic and plan.strategy.name != "head"):
@@ -197,6 +191,18 @@ class _Sample:
         own = round(config.examples.hours * 3600 / config.examples.length_s)
         extra = plan_extra_examples(self.parts.extra.negatives, config.examples, config.seed)
         return own + len(extra)
+
+
+def _stages(config: TrainConfig, start: AnyModel | None, sample: _Sample) -> list[_Stage]:
+    """Return the stages that are trained."""
+    first, second = stages_of(start)
+    own = config if first is None else config.continuing(first, sample.keywords)
+    stages = [_Stage("gate" if config.verifier else "model", own, first, sample)]
+    if config.verifier is not None:
+        own = verifier_training(config, sample.keywords, second)
+        source = resolve_verifier(config.verifier)
+        stages.append(_Stage("verifier", own, second, sample, source))
+    return stages
 
 
 def _some(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:

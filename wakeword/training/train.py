@@ -66,10 +66,7 @@ def train(
     config = config or TrainConfig()
     device = choose_device(config.device)
     gate_start, verifier_start = stages_of(start)
-    if gate_start is not None:
-        config = config.continuing(gate_start, keywords)
-    if verifier_start is not None:
-        config = replace(config, verifier=config.verifier or VerifierConfig())
+    config = _continuing(config, start, keywords)
     # an error in the second stage is found now, not when the first one is trained
     second = VerifierStart.load(config, keywords, verifier_start, progress)
     parts = TrainingData.select(
@@ -84,11 +81,22 @@ def train(
     notes, held_out = run.notes(validation), validation.clips
     result = TrainResult(run.model, description, run.strategy, notes, tuple(history), held_out)
     if second is None:
-        run.model.cpu()
-        return result
+        return replace(result, model=run.model.cpu())
     verifier = train_verifier(run, validation, second, folder, progress)
     verifier.model.cpu()
     return replace(result, model=verifier.model, verifier=verifier)
+
+
+def _continuing(
+    config: TrainConfig, start: AnyModel | None, keywords: Sequence[str]
+) -> TrainConfig:
+    """Return the config that continues the training of a model, if there is one."""
+    gate, verifier = stages_of(start)
+    if gate is not None:
+        config = config.continuing(gate, keywords)
+    if verifier is not None:
+        config = replace(config, verifier=config.verifier or VerifierConfig())
+    return config
 
 
 def _start_run(
