@@ -269,7 +269,20 @@ def build_head(
     Raises:
         ConfigError: unknown name; the message suggests the nearest one.
     """
+    pool = round(frame_rate_hz / LOGIT_RATE_HZ)
+    return head_class(kind)(dim, keywords, layers=layers, pool=pool)
+
+
+def head_class(kind: str) -> type[Head]:
+    """Return the class of a head.
+
+    Args:
+        kind: one of `HEADS`, or "examples".
+
+    Raises:
+        ConfigError: unknown name; the message suggests the nearest one.
+    """
     known: dict[str, type[Head]] = {**HEADS, "examples": ExamplesHead}
     if kind not in known:
         raise ConfigError(unknown_name_message("head", kind, HEADS))
-    return known[kind](dim, keywords, layers=layers, pool=round(frame_rate_hz / LOGIT_RATE_HZ))
+    return known[kind]

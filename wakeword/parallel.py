@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -167,8 +168,10 @@ def single_threaded() -> Iterator[None]:
 
     Small networks are fastest when they run in parallel, each on one thread.
     """
-    import torch
-
+    torch = sys.modules.get("torch")
+    if torch is None:  # an exported model, which runs on one thread
+        yield
+        return
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

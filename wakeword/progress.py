@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
+from typing import Protocol, runtime_checkable
 
 ProgressCallback = Callable[[str, int, int], None]
 """Called as `progress(stage, done, total)`; a total of 0 means that it is not known."""
+
+
+@runtime_checkable
+class DetailedProgress(Protocol):
+    """A progress callback that also takes numbers that belong to the current stage."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Take the progress of a stage."""
+        ...
+
+    def detail(self, text: str) -> None:
+        """Take numbers in words, such as "loss 0.01, held-out miss 4.0 %"."""
+        ...
+
+
+def report_detail(progress: ProgressCallback | None, text: str) -> None:
+    """Hand numbers that belong to the current stage to a callback that takes them."""
+    if isinstance(progress, DetailedProgress):
+        progress.detail(text)
 
 
 class ProgressCounter:

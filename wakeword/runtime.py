@@ -65,6 +65,9 @@ class _Exported:
     Args:
         session: of onnxruntime, with the graph.
         about: the metadata of the file.
+
+    Attributes:
+        path: of the file.
     """
 
     def __init__(self, session: Any, about: Mapping[str, Any]) -> None:
@@ -74,6 +77,7 @@ class _Exported:
         self.frame_s = float(about["frame_s"])
         self.look_ahead_ms = float(about["look_ahead_ms"])
         self.first_block, self.block = int(about["first_block"]), int(about["block"])
+        self.path: Path | None = None
         self._session = session
         self._outputs = [
             each.name for each in session.get_outputs() if each.name not in _VERIFIER_OUTPUTS
@@ -83,6 +87,10 @@ class _Exported:
         self._no_state: State = [np.zeros(each.shape, _STATE_TYPES[each.type]) for each in states]
 
         self._other_inputs: dict[str, npt.NDArray[Any]] = {}  # than those of the gate
+
+    def __reduce__(self) -> tuple[Any, tuple[Path | None]]:
+        """Pickle as the path of the file, for workers that see the same files."""
+        return load, (self.path,)
 
     def _inputs(self, samples: Samples, state: State | None) -> dict[str, npt.NDArray[Any]]:
         """Return the graph's inputs for the next block of a stream; see `ExportedModel`."""
@@ -228,6 +236,7 @@ def load(path: Path | str) -> AnyExportedModel:
                 f"format {about['format']!r}; this version reads {', '.join(READABLE_FORMATS)}"
             )
         model = _open(session, upgrade_metadata(about))
+        model.path = path
     except Exception as error:  # metadata of any kind, or the graph that takes its numbers
         raise CheckpointError(
             f"{path}: not a wakeword model: missing or invalid metadata ({_first_line(error)}). "

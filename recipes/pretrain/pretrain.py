@@ -38,11 +38,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from wakeword import storage
 from wakeword.cli.console import TeachingCommand, progress_display
-from wakeword.cli.options import option
+from wakeword.cli.options import compute_device, option
 from wakeword.data.loader import KeywordBank
 from wakeword.data.readers import read_dataset
+from wakeword.devices import choose_device
 from wakeword.training.augmentation import AugmentConfig, Augmenter
-from wakeword.training.feature_cache import has_bfloat16
+from wakeword.training.feature_cache import autocast
 
 CTC_WEIGHT = 0.3
 WARMUP_EPOCHS = 0.5
@@ -66,6 +67,7 @@ AUGMENTATION = AugmentConfig(noise_share=0.8, room_share=0.4, level_db=(-55.0, -
 @click.option("--batch", default=8, show_default=True, help="Examples per step and process.")
 @click.option("--rate", default=2e-3, show_default=True, help="Learning rate.")
 @click.option("--seed", default=0, show_default=True)
+@compute_device
 def main(
     examples: Path,
     out: Path,
@@ -75,27 +77,27 @@ def main(
     batch: int,
     rate: float,
     seed: int,
+    device: str,
 ) -> None:
     """Train on EXAMPLES, measure on --dev."""
-    rank, world_size, device = start_distributed()
+    rank, world_size, chosen = start_distributed(device)
     torch.manual_seed(seed)
     bank = KeywordBank.read(replace(read_dataset(noise_data).subset("train"), keywords=()))
     augmenter = Augmenter(AUGMENTATION, bank.noises, bank.rirs)
     centroids = fit_centroids(examples, seed)
     train, held_out = Examples(examples, centroids), Examples(dev, centroids)
-    student = Student().to(device)
+    student = Student().to(chosen)
     model = DistributedDataParallel(student) if world_size > 1 else student
     optimiser = torch.optim.AdamW(student.parameters(), lr=rate, weight_decay=0.01)
     checkpoint = out / "checkpoint.pt"
     curves: list[dict[str, float]] = []
     if checkpoint.is_file():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        saved = torch.load(checkpoint, map_location=chosen, weights_only=True)
         student.load_state_dict(saved["student"])
         optimiser.load_state_dict(saved["optimiser"])
         curves = saved["curves"]
     steps = len(train) // (batch * world_size)
-    uses_bfloat16 = device.type == "cuda" or has_bfloat16()
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16)
+    precision = autocast(chosen)
 
     for epoch in range(len(curves), epochs):
         student.train()
@@ -110,8 +112,8 @@ def main(
                 warmup = min(1.0, done * epochs / WARMUP_EPOCHS + 1e-3)
                 for group in optimiser.param_groups:
                     group["lr"] = rate * warmup * 0.5 * (1 + math.cos(math.pi * done))
-                with autocast:
-                    unit_loss, ctc_loss = model(features.to(device), units.to(device), texts)
+                with precision:
+                    unit_loss, ctc_loss = model(features.to(chosen), units.to(chosen), texts)
                 optimiser.zero_grad(set_to_none=True)
                 (unit_loss + CTC_WEIGHT * ctc_loss).backward()
                 nn.utils.clip_grad_norm_(student.parameters(), 1.0)
@@ -119,7 +121,7 @@ def main(
                 losses.append(torch.stack([unit_loss, ctc_loss]).detach())
                 progress(f"epoch {epoch + 1} of {epochs}", step + 1, steps)
         mean_unit_loss, mean_ctc_loss = torch.stack(losses).mean(0).tolist()
-        row = {"units": mean_unit_loss, "ctc": mean_ctc_loss, **measure(student, held_out, device)}
+        row = {"units": mean_unit_loss, "ctc": mean_ctc_loss, **measure(student, held_out, chosen)}
         curves.append(row)
         if rank == 0:
             print(json.dumps({"epoch": epoch + 1, **row}), flush=True)
@@ -136,13 +138,12 @@ def main(
         dist.destroy_process_group()
 
 
-def start_distributed() -> tuple[int, int, torch.device]:
+def start_distributed(name: str) -> tuple[int, int, torch.device]:
     """Return this process's rank, the world size, and its device; one process without torchrun."""
-    cuda = torch.cuda.is_available()
+    device = choose_device(name)
     if "RANK" not in os.environ:
-        return 0, 1, torch.device("cuda" if cuda else "cpu")
-    dist.init_process_group("nccl" if cuda else "gloo")
-    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
+        return 0, 1, device
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return dist.get_rank(), dist.get_world_size(), device
 
 

@@ -146,6 +146,18 @@ def test_detect_resamples_other_rates(model_file: Path, tmp_path: Path) -> None:
     assert succeeds("detect", model_file, tmp_path / "cd.wav", "--json")
 
 
+def test_detect_works_through_folders_and_files(model_file: Path, recording: Path) -> None:
+    folder = recording.parent / "evenings"
+    for name in ("b.wav", "deep/a.flac", ".hidden.wav"):
+        save_audio(folder / name, tiny_family.synthetic_audio(3.0, seed=4))
+    (folder / "notes.txt").write_text("no audio")
+    command = ("detect", model_file, recording, folder, recording, "--threshold", "0", "--json")
+    files = [json.loads(line)["file"] for line in succeeds(*command).splitlines()]
+    expected = [recording, folder / "b.wav", folder / "deep" / "a.flac"]  # each once, in order
+    assert list(dict.fromkeys(files)) == [str(path) for path in expected]
+    assert files == sorted(files, key=lambda file: expected.index(Path(file)))
+
+
 def test_an_unreadable_recording_is_reported_first(model_file: Path, recording: Path) -> None:
     broken = recording.with_name("broken.wav")
     broken.write_text("no audio")
@@ -243,3 +255,13 @@ def test_errors_of_a_process(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("Error: nothing.wakeword: no such model file")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["record", "computer", "--speaker", "ada", "-o"], ["listen"]])
+def test_a_missing_sounddevice_says_what_to_install(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    place = model_file.parent / "clips" if command[0] == "record" else model_file
+    assert "pip install sounddevice" in fails(*command, place)
+    assert not (model_file.parent / "clips").exists()

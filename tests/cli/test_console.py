@@ -34,7 +34,7 @@ def mine(model_file: Path, recordings: Path, *before: str) -> Result:
 
 def test_progress_goes_to_stderr(model_file: Path, evenings: Path) -> None:
     result = mine(model_file, evenings)
-    assert "mining (2)" in result.stderr
+    assert "mining, seconds of audio (8)" in result.stderr
     assert "mining" not in result.stdout and "clips in" in result.stdout
 
 

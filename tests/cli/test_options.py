@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from wakeword.cli import COMMANDS, main, training_options
 from wakeword.cli.options import HIDDEN_ALIASES, AliasedOption, option
+from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.evaluation.calibrate import calibrate
 from wakeword.training.config import TrainConfig
@@ -98,9 +99,7 @@ def test_layers_are_numbers() -> None:
         training_options.parse_layers("top")
 
 
-def test_options_of_a_training_become_its_config(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_options_of_a_training_become_its_config(tiny: EncoderSpec, tmp_path: Path) -> None:
     given: dict[str, Any] = {}
 
     @click.command()

@@ -9,6 +9,7 @@ from click.shell_completion import CompletionItem
 
 import wakeword
 from wakeword.cli.console import TeachingCommand, log_to_stderr
+from wakeword.errors import unknown_name_message
 
 COMMANDS = {
     "bench": "Measure processor time, latency and memory of a model.",
@@ -55,6 +56,15 @@ class _Commands(TeachingCommand, click.Group):
         module = importlib.import_module(f"wakeword.cli.{name.replace('-', '_')}")
         command: click.Command = getattr(module, _FUNCTIONS.get(name, name))
         return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the first argument; fail with the nearest name for another."""
+        name = arguments[0]
+        if self.get_command(context, name) is None and not context.resilient_parsing:
+            context.fail(unknown_name_message("command", name, COMMANDS))
+        return super().resolve_command(context, arguments)
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -12,6 +12,7 @@ from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
+from wakeword.devices import choose_device
 
 
 @click.command()
@@ -23,9 +24,12 @@ from wakeword.data.splits import assign_splits
     help="Data set with negatives, and with keyword clips used to choose the smoothing and to "
     "count the misses.",
 )
-@options.option("--split", default="dev", show_default=True, help="Split of --data to use.")
+@options.option(
+    "--split", default="dev", show_default=True, type=options.SPLIT, help="Split of --data to use."
+)
 @options.false_accepts_per_hour("False accepts per hour to aim at.")
 @options.option("-o", "--output", type=options.PATH, help="Model file to write instead of FILE.")
+@options.compute_device
 @options.as_json
 def calibrate(
     file: Path,
@@ -34,6 +38,7 @@ def calibrate(
     split: str,
     false_accepts_per_hour: float,
     output: Path | None,
+    device: str,
     as_json: bool,
 ) -> None:
     """Set the threshold of a model from recordings of the place where it will run.
@@ -57,7 +62,7 @@ def calibrate(
     from wakeword.evaluation.report.text import render_calibration
     from wakeword.model.file import load_model, save_model
 
-    model = load_model(file)
+    model = load_model(file).to(choose_device(device))
     target = output or file
     storage.check_writable(target)
     with progress_display() as progress:

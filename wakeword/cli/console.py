@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -16,6 +18,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -23,17 +26,22 @@ from rich.progress import (
 from rich.text import Text
 
 from wakeword.cli.missing import missing_package_message
+from wakeword.cli.progress_lines import ProgressLines
 from wakeword.errors import WakewordError
-from wakeword.progress import ProgressCallback
+from wakeword.progress import DetailedProgress, ProgressCallback
 
 _log = logging.getLogger(__name__)
 _PIPE_WIDTH = 160
+_INTERRUPTED = 130  # exit code after Ctrl-C, as of a shell
+_RESUMING = ("demo", "improve", "train")
+"""Commands that continue where they stopped when they are given again."""
 
 
 class TeachingCommand(click.Command):
     """A command that reports its errors as one message on stderr, with exit code 2.
 
-    Its errors are each `WakewordError`, and a package that is not installed.
+    Its errors are each `WakewordError`, and a package that is not installed. Ctrl-C ends it with
+    one line and exit code 130.
     """
 
     def invoke(self, context: click.Context) -> Any:
@@ -47,6 +55,11 @@ class TeachingCommand(click.Command):
             if message := missing_package_message(error, what):
                 _exit_with_message(message)
             raise
+        except KeyboardInterrupt:
+            resumes = context.invoked_subcommand in _RESUMING
+            goes_on = "; the same command goes on from here" if resumes else ""
+            click.echo(f"stopped{goes_on}", err=True)
+            sys.exit(_INTERRUPTED)
 
 
 def _exit_with_message(message: str) -> NoReturn:
@@ -102,43 +115,103 @@ def print_note(text: str) -> None:
         )
 
 
+class _ProgressBars:
+    """A progress callback that shows a bar for each stage on a terminal.
+
+    Args:
+        bars: that are shown.
+    """
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+        self._current: TaskID | None = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total, detail="")
+        self._current = self._tasks[stage]
+        self._bars.update(self._current, completed=done, total=total)
+
+    def detail(self, text: str) -> None:
+        if self._current is not None:
+            self._bars.update(self._current, detail=text)
+
+
 @contextmanager
 def progress_display() -> Iterator[ProgressCallback]:
-    """Show progress on stderr: bars on a terminal, one line per stage elsewhere.
+    """Show progress on stderr: bars on a terminal; elsewhere lines, every 20 seconds at least.
+
+    After Ctrl-C, threads that report progress end as well.
 
     Yields:
-        A callback (what is done, units done, units in total).
+        A callback (what is done, units done, units in total), a `DetailedProgress`.
     """
-    if is_quiet():
-        yield lambda what, done, total: None
+    with _interruptible() as check:
+        if is_quiet():
+            yield _Checked(None, check)
+            return
+        console = Console(stderr=True)
+        if not sys.stderr.isatty():
+            lines = ProgressLines(lambda line: console.print(line, highlight=False, markup=False))
+            with lines.ticking():
+                yield _Checked(lines, check)
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}"),
+        )
+        with Progress(*columns, console=console) as bars:
+            yield _Checked(_ProgressBars(bars), check)
+
+
+class _Checked:
+    """A progress callback that calls `check` first."""
+
+    def __init__(self, show: DetailedProgress | None, check: Callable[[], None]) -> None:
+        self._show, self._check = show, check
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self._check()
+        if self._show:
+            self._show(stage, done, total)
+
+    def detail(self, text: str) -> None:
+        if self._show:
+            self._show.detail(text)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C end worker threads, for which the main thread would wait.
+
+    Yields:
+        A function for these threads to call; it raises KeyboardInterrupt after Ctrl-C.
+    """
+    stopped = threading.Event()
+
+    def check() -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+
+    def stop(number: int, frame: Any) -> None:
+        stopped.set()
+        signal.default_int_handler(number, frame)
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield check
         return
-    console = Console(stderr=True)
-    if not sys.stderr.isatty():
-        shown: set[str] = set()
-
-        def print_line(what: str, done: int, total: int) -> None:
-            if what not in shown:
-                shown.add(what)
-                console.print(f"{what} ({total})" if total else what, highlight=False)
-
-        yield print_line
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def update(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield update
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def stdout_console() -> Console:

@@ -13,6 +13,7 @@ from wakeword.audio.files import audio_info, iter_audio
 from wakeword.cli import options
 from wakeword.cli.console import is_quiet
 from wakeword.cli.detector_factory import open_detector, open_verifier
+from wakeword.data.readers import find_recordings
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 
@@ -32,7 +33,8 @@ def detect(
 ) -> None:
     """Detect keywords in recordings of any length, sample rate and format.
 
-    FILE is a model, or an exported one (.onnx).
+    FILE is a model, or an exported one (.onnx). A folder stands for all recordings in it and in its
+    subfolders.
 
     The score of a detection is the one that reached the threshold; its peak is the highest score
     until the keyword can be detected again. With --threshold 0 every local peak of the score is
@@ -41,17 +43,23 @@ def detect(
 
     \b
     Examples:
-      wakeword detect alexa.wakeword monday.flac tuesday.flac
+      wakeword detect alexa.wakeword monday.flac tuesday.flac evenings/
       wakeword detect alexa.wakeword *.wav --json --threshold 0 > peaks.jsonl
     """
     detector = open_detector(file, threshold, verify=open_verifier(speakers))
-    for recording in recordings:
+    paths = list(dict.fromkeys(path for place in recordings for path in _recordings(place)))
+    for recording in paths:
         audio_info(recording)  # reports an unreadable file before the first is processed
     if not is_quiet():
         click.echo(f"threshold: {detector.describe()}", err=True)
-    for recording in recordings:
+    for recording in paths:
         for detection, peak in _detections(detector, recording):
             _print_detection(detection, peak, recording, as_json)
+
+
+def _recordings(place: Path) -> list[Path]:
+    """Return a recording itself, or those in a folder."""
+    return find_recordings(place) if place.is_dir() else [place]
 
 
 def _detections(detector: Detector, recording: Path) -> Iterator[tuple[Detection, float]]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wakeword import runtime
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.cli.missing import load_unexported_model, missing_package_message
 from wakeword.detection.detector import Detector, Verifier
+from wakeword.devices import choose_device
 from wakeword.errors import ConfigError, ManifestError
+
+if TYPE_CHECKING:
+    from wakeword.evaluation.scoring import ScorableModel
 
 
 def open_detector(
@@ -48,16 +53,33 @@ def open_detector_factory(
     Returns:
         A function from the sample rate of a stream, in Hz, to its detector.
     """
-    if file.suffix.lower() == ".onnx":
-        exported = runtime.load(file)
-        return lambda rate: runtime.Detector(
-            exported, threshold=threshold, rate=rate, verify=verify
-        )
-    model = load_unexported_model(file)
-    import torch
+    model = open_model(file)
+    if not isinstance(model, (runtime.ExportedModel, runtime.ExportedTwoStageModel)):
+        import torch
 
-    torch.set_num_threads(1)  # blocks are too short to gain from more threads
+        torch.set_num_threads(1)  # blocks are too short to gain from more threads
     return lambda rate: Detector(model, threshold=threshold, rate=rate, verify=verify)
+
+
+def open_model(file: Path, device: str = "cpu") -> ScorableModel:
+    """Read a model file, or an exported one (.onnx), for which torch is not loaded.
+
+    Args:
+        file: model file.
+        device: that computes; see `wakeword.devices.choose_device`.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+        ConfigError: onnxruntime is not installed, or there is no such device.
+    """
+    if file.suffix.lower() == ".onnx":
+        if device not in ("auto", "cpu"):
+            raise ConfigError(
+                f"{file}: an exported model runs on the processor. Leave --device {device} out, or "
+                "give the model that was exported."
+            )
+        return runtime.load(file)
+    return load_unexported_model(file).to(choose_device(device))
 
 
 def open_verifier(data: Path | None) -> Verifier | None:

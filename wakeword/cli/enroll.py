@@ -12,6 +12,7 @@ from wakeword.audio.files import load_audio
 from wakeword.cli import options, output_file, training_options
 from wakeword.cli.console import progress_display
 from wakeword.data.clip import Clip
+from wakeword.devices import choose_device
 from wakeword.evaluation.report.format import format_calibration_advice, format_file_size
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @training_options.encoder
 @training_options.weights
 @training_options.streaming("window, if the encoder supports it")
+@options.compute_device
 @output_file.force
 def enroll(
     keyword: str,
@@ -38,6 +40,7 @@ def enroll(
     weights: Path | None,
     streaming: str,
     force: bool,
+    device: str,
 ) -> None:
     """Make a detector from a few CLIPS of a KEYWORD, two or more, without training.
 
@@ -57,6 +60,7 @@ def enroll(
     storage.check_writable(output)
     maker = output_file.made_by("enroll", map(Clip, clips))
     output_file.check_replaceable(output, [keyword], maker, force=force)
+    choose_device(device)
     with progress_display() as progress:
         model = enroll_keyword(
             keyword,
@@ -64,9 +68,11 @@ def enroll(
             encoder=training_options.choose_encoder(encoder, weights),
             streaming=streaming,
             weights=weights,
+            device=device,
             progress=progress,
         )
         if negatives:
+            model.to(choose_device(device))
             calibration = calibrate(
                 model,
                 negatives=negatives,

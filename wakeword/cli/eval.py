@@ -12,6 +12,7 @@ import wakeword
 from wakeword import storage
 from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
+from wakeword.cli.detector_factory import open_model
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     "--split",
     default="dev",
     show_default=True,
-    help="Split to use: dev or test. `train` never uses dev: the epoch and the threshold are "
+    type=options.SPLIT,
+    help="Split to use. `train` never uses dev: the epoch and the threshold are "
     "chosen on a part of train that it holds out.",
 )
 @options.option(
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 )
 @options.option("--det-plot", type=options.PATH, help="Write the DET curve as PNG.")
 @options.option("--report", type=options.PATH, help="Write the evaluation as one HTML page.")
+@options.compute_device
 @options.as_json
 @options.ray
 def eval_(
@@ -60,10 +63,13 @@ def eval_(
     other: Path | None,
     det_plot: Path | None,
     report: Path | None,
+    device: str,
     as_json: bool,
     ray: str | None,
 ) -> None:
     """Evaluate a model on the held-out part of DATA, as streams, event by event.
+
+    FILE is a model, or an exported one (.onnx); so is the model of --compare.
 
     Each keyword clip is tested clean, with added noise, with a competing talker, in simulated
     rooms, 30 dB quieter and band-limited. All other clips of the split make up the stream in which
@@ -81,12 +87,14 @@ def eval_(
       wakeword eval alexa.wakeword recordings/ --condition clean --condition "0 dB"
       wakeword eval alexa.wakeword recordings/ --report alexa.html
       wakeword eval new.wakeword recordings/ --compare old.wakeword
+      wakeword eval alexa.onnx recordings/ --compare alexa.wakeword
     """
     from wakeword.evaluation.evaluator import evaluate
     from wakeword.evaluation.report.subject import describe_subject
-    from wakeword.model.file import load_model
 
-    models = [load_model(path) for path in (file, other) if path]
+    if ray is not None and device == "auto":
+        device = "cpu"  # the workers' own GPUs, if they have any, are not looked for
+    models = [open_model(path, device) for path in (file, other) if path]
     with progress_display() as progress:
         dataset = assign_splits(read_dataset(data), progress=progress)
     conditions = _conditions(dataset, split, names, by_noise)

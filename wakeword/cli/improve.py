@@ -13,6 +13,7 @@ from wakeword.cli import options, training_options
 from wakeword.cli.console import progress_display
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
+from wakeword.devices import choose_device
 from wakeword.errors import ConfigError
 from wakeword.evaluation.report.format import format_file_size
 from wakeword.training.config import TrainConfig
@@ -31,14 +32,13 @@ if TYPE_CHECKING:
     help="The data set that the model was trained on; its held-out part decides.",
 )
 @options.option("-o", "--output", required=True, type=options.PATH, help="New model file.")
-@options.option(
-    "--strategy", default="auto", show_default=True, help="Same as in `wakeword train`."
-)
+@training_options.strategy
 @training_options.verifier_strategy
 @training_options.epochs
 @training_options.hours
 @options.seed
 @training_options.work_dir
+@options.compute_device
 def improve(
     file: Path,
     reviewed: Path,
@@ -50,6 +50,7 @@ def improve(
     hours: float | None,
     seed: int,
     work_dir: Path | None,
+    device: str,
 ) -> None:
     """Continue training a model with labelled clips, and keep the result if it is not worse.
 
@@ -66,31 +67,33 @@ def improve(
       wakeword review captured/
       wakeword improve alexa.wakeword captured/ --data recordings/ -o better.wakeword
     """
+    from wakeword.cli.training_plan import announce_slow_strategies
     from wakeword.model.file import load_model, save_model
     from wakeword.model.two_stage import TwoStageModel
     from wakeword.training.improve import improve_model, read_reviewed
+    from wakeword.training.strategy import check_strategy
 
     storage.check_writable(output)
     if output.resolve() == file.resolve():
         raise ConfigError(f"{output} is the model itself. Give the new model a name of its own.")
-    model = load_model(file)
+    model = load_model(file).to(choose_device(device))
     second = model.verifier.origin.encoder if isinstance(model, TwoStageModel) else None
+    first = model.gate if isinstance(model, TwoStageModel) else model
+    check_strategy(strategy, first.encoder.spec)  # an error before any clip is read
     config = TrainConfig(
         strategy=strategy,
         epochs=epochs,
         seed=seed,
         examples=training_options.examples_of(hours, two_stages=isinstance(model, TwoStageModel)),
         verifier=training_options.verifier_config(second, strategy=verifier_strategy),
+        device=device,
     )
     with progress_display() as progress:
-        result = improve_model(
-            model,
-            assign_splits(read_dataset(data), progress=progress),
-            read_reviewed(reviewed),
-            config,
-            work_dir=work_dir,
-            progress=progress,
-        )
+        dataset = assign_splits(read_dataset(data), progress=progress)
+    extra = read_reviewed(reviewed)
+    announce_slow_strategies(dataset, model.keywords, config, extra, start=model)
+    with progress_display() as progress:
+        result = improve_model(model, dataset, extra, config, work_dir=work_dir, progress=progress)
     _show_changes(result, output.with_suffix(".png"))
     if result.worse:
         _refuse(file, reviewed, output)

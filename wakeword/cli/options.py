@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+from wakeword.cli.choices import OneOf
+from wakeword.devices import DEVICES
+
 HIDDEN_ALIASES: dict[str, tuple[str, ...]] = {
     "--det-plot": ("--picture",),
     "--extra-data": ("--more",),
@@ -57,6 +60,19 @@ def option(*declarations: str, **settings: Any) -> Callable[[_Command], _Command
     return click.option(*declarations, cls=AliasedOption, **settings)
 
 
+def _splits() -> tuple[str, ...]:
+    from wakeword.data.dataset import SPLITS
+
+    return SPLITS
+
+
+def _split_name(text: str) -> str:
+    from wakeword.data.dataset import split_name
+
+    return split_name(text)
+
+
+SPLIT = OneOf("split", _splits, read=_split_name)
 model_argument = click.argument("file", type=PATH)
 output_model = option("-o", "--output", required=True, type=PATH, help="Model file to write.")
 as_json = option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -70,6 +86,13 @@ speakers = option(
     metavar="DATA",
     type=PATH,
     help="Report only detections spoken by one of the speakers of the keyword clips in DATA.",
+)
+compute_device = option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=OneOf("device", DEVICES),
+    help="Device that computes: auto is a GPU (cuda) where torch finds one, else the processor.",
 )
 device = option("--device", metavar="NAME|INDEX", help="Microphone; part of its name is enough.")
 seed = option(

@@ -59,6 +59,11 @@ if TYPE_CHECKING:
 )
 @training_options.work_dir
 @output_file.force
+@options.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show clips, hours, encoders, strategies and an estimate of the time; write nothing.",
+)
 @options.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 def train(
     data: Path,
@@ -72,6 +77,7 @@ def train(
     compare_scratch: bool,
     work_dir: Path | None,
     force: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Train a model from recordings.
@@ -87,20 +93,21 @@ def train(
     Where DATA states no splits, a fifth of its speakers is held out, always the same ones:
     `wakeword eval` measures on them.
 
-    An interrupted run resumes where it stopped when the same command is given again. An existing
-    model of other keywords or recordings is replaced with --force alone. Started by
-    torchrun, several processes share the work and make one model; on several machines --work-dir
-    must be a folder shared by all machines.
+    An interrupted run resumes when the same command is given again. An existing model of other
+    keywords or recordings is replaced with --force alone. Started by torchrun, several processes
+    share the work; on several machines they must share the folder --work-dir too.
 
     \b
     Examples:
       wakeword train recordings/ -o alexa.wakeword
+      wakeword train recordings/ -o alexa.wakeword --dry-run
       wakeword train recordings/ -o two.wakeword --keyword alexa --keyword computer
       wakeword train manifest.jsonl -o a.wakeword --keyword alexa --verifier-strategy top:1
       wakeword train recordings/ -o alexa.wakeword --encoder whisper-tiny.en --strategy top:1
       wakeword train recordings/ -o alexa.wakeword --compare-scratch
       torchrun --nproc-per-node 4 -m wakeword train recordings/ -o alexa.wakeword
     """
+    from wakeword.cli.training_plan import announce_slow_strategies
     from wakeword.model.file import save_model
     from wakeword.training.distributed import process_group
     from wakeword.training.method import train_or_enroll
@@ -113,9 +120,13 @@ def train(
     dataset = _read_data(data, negatives, is_main=group.is_main)
     chosen = list(keywords) or _only_keyword(dataset, data)
     extra, gain = read_datasets(extra_data), None
+    if dry_run:
+        _print_plan(dataset, chosen, config, extra, weights, as_json)
+        return
     maker = _made_by(dataset, extra)
     if group.is_main:
         output_file.check_replaceable(output, chosen, maker, force=force)
+        announce_slow_strategies(dataset, chosen, config, extra)
     with _progress(group.is_main) as progress:
         given: Any = dict(extra_data=extra, weights=weights, work_dir=work_dir, progress=progress)
         made = train_or_enroll(dataset, chosen, config, method=method, **given)
@@ -133,6 +144,27 @@ def _check_options(output: Path, method: str, compare_scratch: bool) -> None:
     if compare_scratch and method == "enroll":
         raise ConfigError("--compare-scratch compares trainings, and --method enroll trains none.")
     storage.check_writable(output)
+
+
+def _print_plan(
+    dataset: Dataset,
+    keywords: list[str],
+    config: TrainConfig,
+    extra: Dataset | None,
+    weights: Path | None,
+    as_json: bool,
+) -> None:
+    from wakeword.cli.training_plan import plan_as_dict, render_plan
+    from wakeword.training.plan import plan_training
+
+    with progress_display() as progress:
+        plan = plan_training(dataset, keywords, config, extra_data=extra, progress=progress)
+    if as_json:
+        click.echo(json.dumps(plan_as_dict(plan), indent=2))
+        return
+    second = config.verifier.weights if config.verifier else None
+    for line in render_plan(plan, own_weights=bool(weights or second)):
+        click.echo(line)
 
 
 def _read_data(data: Path, negatives: tuple[Path, ...], *, is_main: bool) -> Dataset:

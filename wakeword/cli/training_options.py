@@ -6,12 +6,14 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
+from wakeword.cli.choices import OneOf
 from wakeword.cli.console import print_note
-from wakeword.cli.options import PATH, false_accepts_per_hour, option, seed
+from wakeword.cli.options import PATH, compute_device, false_accepts_per_hour, option, seed
+from wakeword.devices import choose_device
 from wakeword.encoders.defaults import DEFAULT_ENCODER, EMBEDDED_ENCODER
 from wakeword.errors import ConfigError
 from wakeword.legacy import streaming_mode
@@ -20,14 +22,51 @@ from wakeword.training.examples import ExampleConfig
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+
+def _encoders() -> list[str]:
+    from wakeword.encoders.registry import encoder_names
+
+    return encoder_names()
+
+
+def _streaming_modes() -> tuple[str, ...]:
+    from wakeword.encoders.spec import StreamingMode
+
+    return get_args(StreamingMode)
+
+
+def _heads() -> list[str]:
+    from wakeword.heads import HEADS
+
+    return list(HEADS)
+
+
+def _losses() -> list[str]:
+    from wakeword.training.losses import LOSSES
+
+    return list(LOSSES)
+
+
+_ENCODER = OneOf("encoder", _encoders)
+_STRATEGY = OneOf("strategy", STRATEGIES)
+
 encoder = option(
     "--encoder",
+    type=_ENCODER,
     help=f"Name of the encoder; `wakeword encoders` lists them.  [default: {DEFAULT_ENCODER} "
     f"where its weights are installed, else {EMBEDDED_ENCODER}]",
 )
 weights = option("--weights", type=PATH, help="Checkpoint of the encoder, if you have one.")
+strategy = option(
+    "--strategy",
+    default="auto",
+    show_default=True,
+    type=_STRATEGY,
+    help="Which layers to fine-tune; N is a number of layer groups, R a rank.",
+)
 verifier_strategy = option(
     "--verifier-strategy",
+    type=_STRATEGY,
     help=f"Which layers of the verifier to fine-tune.  [default: {VerifierConfig.strategy}]",
 )
 epochs = option(
@@ -55,15 +94,16 @@ def streaming(default: str) -> Callable[[_Command], _Command]:
     """
     return option(
         "--streaming",
-        default="",
-        help=f"Streaming mode of the encoder: chunked or window.  [default: {default}]",
-        callback=lambda _context, _option, value: streaming_mode(value),
+        type=OneOf("streaming mode", _streaming_modes, read=streaming_mode),
+        help=f"Streaming mode of the encoder.  [default: {default}]",
+        callback=lambda _context, _option, value: value or "",
     )
 
 
 _TRAIN_CONFIG = (
     option(
         "--encoder",
+        type=_ENCODER,
         help="Name of the encoder of the gate or, without a verifier, of the only stage; `wakeword "
         f"encoders` lists them.  [default: {EMBEDDED_ENCODER} with a verifier; without, "
         f"{DEFAULT_ENCODER} where its weights are installed]",
@@ -72,6 +112,7 @@ _TRAIN_CONFIG = (
     option(
         "--verifier",
         default="auto",
+        type=OneOf("verifier", lambda: ("auto", "none", *_encoders())),
         show_default=True,
         help="Second stage, called where the score of the first one, the gate, is high: the name "
         "of an encoder that runs over a window, none for a single stage, or auto: "
@@ -94,22 +135,19 @@ _TRAIN_CONFIG = (
         help="Audio processed at once, such as 320: a longer hop costs less and detects later.  "
         "[default: the encoder's]",
     ),
-    option(
-        "--strategy",
-        default="auto",
-        show_default=True,
-        help=f"Which layers to fine-tune: {', '.join(STRATEGIES)}.",
-    ),
+    strategy,
     option(
         "--head",
         default="conv",
         show_default=True,
+        type=OneOf("head", _heads),
         help="Trigger head: linear, conv, gru, attention.",
     ),
     option(
         "--loss",
         default="bce",
         show_default=True,
+        type=OneOf("loss", _losses),
         help="Loss function: bce, max-pooling.",
     ),
     option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three]"),
@@ -117,6 +155,7 @@ _TRAIN_CONFIG = (
     epochs,
     hours,
     false_accepts_per_hour("False accepts per hour that the stored threshold aims at."),
+    compute_device,
 )
 
 
@@ -145,6 +184,7 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
         verifier_weights: Path | None,
         verifier_strategy: str | None,
         candidates_per_hour: float | None,
+        device: str,
         **others: object,
     ) -> None:
         encoder, second = choose_stages(encoder, verifier, weights, verifier_weights, streaming)
@@ -163,7 +203,14 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
             epochs=epochs,
             false_accepts_per_hour=false_accepts_per_hour,
             examples=examples_of(hours, two_stages=second is not None),
+            device=device,
         )
+        from wakeword.encoders.registry import resolve_encoder
+        from wakeword.training.train import check_names
+
+        choose_device(device)
+        source = resolve_encoder(encoder, streaming=streaming, hop_ms=hop_ms)
+        check_names(config, source.spec)  # an error before any clip is read
         function(config=config, weights=weights, **others)
 
     declared: Callable[..., None] = command
@@ -253,6 +300,7 @@ def verifier_config(
         ConfigError: an unknown encoder or one that does not run over a window, or an option of a
             verifier for a single stage.
     """
+    from wakeword.training.strategy import check_strategy
     from wakeword.training.verifier import resolve_verifier
 
     given = {
@@ -277,7 +325,8 @@ def verifier_config(
             candidates_per_hour=candidates_per_hour,
             max_candidates_per_hour=2 * candidates_per_hour,
         )
-    resolve_verifier(config)  # an error before any clip is read
+    # errors before any clip is read
+    check_strategy(config.strategy, resolve_verifier(config).spec)
     return config
 
 

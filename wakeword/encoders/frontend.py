@@ -171,7 +171,8 @@ class LogMel(MelFrontEnd):
             return power.clamp_min(floor).log() * (1 / math.log(10) / 4) + 1.0
         log = power.clamp_min(1e-10).log10()
         level = log.amax(dim=(1, 2), keepdim=True) if self.level is None else self.level
-        return (torch.maximum(log, torch.as_tensor(level) - DYNAMIC_RANGE) + 4.0) / 4.0
+        lowest = torch.as_tensor(level, device=log.device) - DYNAMIC_RANGE
+        return (torch.maximum(log, lowest) + 4.0) / 4.0
 
 
 class PiecewiseLogMel(MelFrontEnd):

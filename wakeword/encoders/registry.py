@@ -28,6 +28,12 @@ def list_encoders() -> list[EncoderSpec]:
     return list(_SPECS.values())
 
 
+def encoder_names() -> list[str]:
+    """Return the names that an encoder can have; "hf:ID" stands for all names of a hub."""
+    hubs = [f"{family.hub.prefix}ID" for family in FAMILIES.values() if family.hub]
+    return [*_SPECS, *hubs]
+
+
 def encoder_spec(name: str, settings: Mapping[str, Any] | None = None) -> EncoderSpec:
     """Return the constants of one encoder.
 

@@ -31,9 +31,8 @@ from wakeword.evaluation.results import (
     SourceResult,
     VerifierCalls,
 )
-from wakeword.evaluation.scoring import score_streams
+from wakeword.evaluation.scoring import ScorableModel, score_streams
 from wakeword.evaluation.test_streams import confusable_stream, negative_stream, positive_stream
-from wakeword.model.two_stage import AnyModel
 from wakeword.parallel import Executor
 from wakeword.progress import ProgressCallback
 
@@ -43,7 +42,7 @@ _THRESHOLDS = 1 / (1 + np.exp(-np.linspace(-5.0, 16.0, 127)))  # evenly spaced a
 
 
 def evaluate(
-    model: AnyModel,
+    model: ScorableModel,
     data: Dataset,
     *,
     split: str = "dev",
@@ -58,7 +57,7 @@ def evaluate(
     two-stage model, the calls of the verifier are counted too.
 
     Args:
-        model: to evaluate.
+        model: to evaluate; from `wakeword.load`, or an exported one from `wakeword.runtime.load`.
         data: with splits assigned; see `wakeword.data.splits.assign_splits`.
         split: "dev", "test" or "train".
         conditions: under which the keyword clips are played.

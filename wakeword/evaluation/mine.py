@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from wakeword import storage
-from wakeword.audio.files import iter_audio, load_audio, save_audio
-from wakeword.audio.samples import Samples
+from wakeword.audio.files import audio_info, iter_audio, load_audio, save_audio
+from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.clip import Clip
 from wakeword.data.writer import manifest_row, write_rows
 from wakeword.detection.capture import CapturedClip, write_clip
@@ -69,16 +69,17 @@ def mine_recordings(
         recordings: to search.
         score: lowest score to keep, from 0 to 1.
         most: clips to return.
-        progress: called with the recordings done.
+        progress: called with the seconds of audio done.
         executor: where the recordings are scored; None uses the cores of this machine.
 
     Returns:
         The clips, highest score first, and {recording: reason} for those that cannot be read.
     """
-    counter = ProgressCounter("mining", len(recordings), progress)
+    seconds = {path: _whole_seconds(path) for path in recordings}
+    counter = ProgressCounter("mining, seconds of audio", sum(seconds.values()), progress)
     batch = JobBatch(
         partial(_mine_recording, score), model, recordings, lambda _, more: counter(more),
-        failed=lambda result: bool(result[1]),
+        size=seconds.__getitem__, failed=lambda result: bool(result[1]),
     )  # fmt: skip
     results = (executor or LocalExecutor()).run(batch)
     clips = [clip for mined, _ in results for clip in mined]
@@ -155,15 +156,26 @@ def _mine_recording(
     """Return the peaks of a recording, and why it could not be read to its end ("": it could)."""
     detector = Detector(model, threshold=0.0)
     peaks: list[Detection] = []
-    reason = ""
+    reason, samples, reported = "", 0, 0
     try:
         for block in iter_audio(recording):
             peaks += detector.feed(block)
+            samples += len(block)
+            report(samples // SAMPLE_RATE - reported)
+            reported = samples // SAMPLE_RATE
         peaks += detector.flush()
     except AudioError as error:
         reason = str(error)
-    report(1)
+    report(_whole_seconds(recording) - reported)
     return _separate_peaks([peak for peak in peaks if peak.score >= score], recording), reason
+
+
+def _whole_seconds(recording: Path) -> int:
+    """Return the length of a recording in seconds, 0 for one that cannot be read."""
+    try:
+        return int(audio_info(recording).seconds)
+    except AudioError:
+        return 0
 
 
 def _separate_peaks(peaks: Sequence[Detection], recording: Path) -> list[MinedClip]:

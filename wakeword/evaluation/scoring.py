@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
-import torch
 
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.loader import ClipLoader
+from wakeword.detection.blocks import BlockBuffer
 from wakeword.detection.trigger import Scores
 from wakeword.evaluation.results import ScoredStream, VerifierCalls
 from wakeword.evaluation.test_streams import Stream, StreamReader, join_blocks
 from wakeword.model.cascade import CLOSED_LOGIT
-from wakeword.model.network import WakeWordModel
-from wakeword.model.two_stage import AnyModel, TwoStageModel
 from wakeword.parallel import Executor, JobBatch, JobProgress, LocalExecutor
 from wakeword.progress import ProgressCallback, ProgressCounter
+from wakeword.runtime import AnyExportedModel, ExportedModel, ExportedTwoStageModel
+
+if TYPE_CHECKING:  # torch is loaded only for a model that needs it
+    from wakeword.model.network import WakeWordModel
+    from wakeword.model.two_stage import AnyModel
 
 _BLOCK = 20 * SAMPLE_RATE
 
+ScorableModel: TypeAlias = "AnyModel | AnyExportedModel"
+"""A model of one stage or of two, or an exported one."""
+
 
 def score_streams(
-    model: AnyModel,
+    model: ScorableModel,
     streams: Sequence[Stream],
     loader: ClipLoader,
     progress: ProgressCallback | None = None,
@@ -61,7 +68,7 @@ def score_streams(
 
 
 def _score_part(
-    model: AnyModel, job: tuple[int, Stream], report: JobProgress
+    model: ScorableModel, job: tuple[int, Stream], report: JobProgress
 ) -> tuple[ScoredStream, dict[Path, str]]:
     """Score a part of a stream; returns the clips that could not be read too."""
     loader = ClipLoader()
@@ -111,7 +118,7 @@ def _join_calls(
     return VerifierCalls(np.concatenate(times_s), np.concatenate(reached))
 
 
-def model_logits(model: AnyModel, pieces: Iterable[Samples]) -> Scores:
+def model_logits(model: ScorableModel, pieces: Iterable[Samples]) -> Scores:
     """Run a model over one stream; of two stages, return the final logits.
 
     Args:
@@ -125,12 +132,17 @@ def model_logits(model: AnyModel, pieces: Iterable[Samples]) -> Scores:
     return logits
 
 
-def _score(model: AnyModel, pieces: Iterable[Samples]) -> tuple[Scores, VerifierCalls | None]:
+def _score(model: ScorableModel, pieces: Iterable[Samples]) -> tuple[Scores, VerifierCalls | None]:
     """Run a model over one stream; return its logits, and the calls of its second stage."""
+    if isinstance(model, (ExportedModel, ExportedTwoStageModel)):
+        return _score_exported(model, pieces)
+    from wakeword.model.two_stage import TwoStageModel
+
     if not isinstance(model, TwoStageModel):
         return stage_logits(model, pieces), None
-    samples = np.concatenate(list(pieces))
-    gate = stage_logits(model.gate, np.split(samples, range(_BLOCK, len(samples), _BLOCK)))
+    read: list[Samples] = []
+    gate = stage_logits(model.gate, _equal_blocks(pieces, read))
+    samples = np.concatenate(read)
     calls = model.calls(gate)
     logits = model.cascade.final_logits(len(gate), calls, model.verify_calls(samples, calls))
     times_s = np.array([(call.frame + 1) * model.frame_s for call in calls])
@@ -138,13 +150,55 @@ def _score(model: AnyModel, pieces: Iterable[Samples]) -> tuple[Scores, Verifier
     return logits, VerifierCalls(times_s, gated > CLOSED_LOGIT)
 
 
-@torch.inference_mode()
+def _equal_blocks(pieces: Iterable[Samples], read: list[Samples]) -> Iterator[Samples]:
+    """Cut a stream into blocks of 20 s, the last one shorter; all that is read goes to `read`."""
+    pending = np.zeros(0, dtype=np.float32)
+    for piece in pieces:
+        read.append(piece)
+        pending = np.concatenate([pending, piece])
+        while len(pending) >= _BLOCK:
+            yield pending[:_BLOCK]
+            pending = pending[_BLOCK:]
+    if len(pending):
+        yield pending
+
+
+def _score_exported(
+    model: AnyExportedModel, pieces: Iterable[Samples]
+) -> tuple[Scores, VerifierCalls | None]:
+    """Run an exported model over one stream, block by block as the live detector does."""
+    buffer, state = BlockBuffer(model, SAMPLE_RATE), cast(Any, None)
+    logits = [np.zeros((0, len(model.keywords)))]
+    times_s: list[float] = []
+    reached = [np.zeros((0, len(model.keywords)), dtype=bool)]
+    frames = 0
+    for piece in pieces:
+        buffer.push(piece)
+        for block in buffer.pop_all():
+            if isinstance(model, ExportedTwoStageModel):
+                started = model.begin(block.samples, state)
+                if started.call:
+                    times_s.append((frames + started.call.frame + 1) * model.frame_s)
+                    reached.append(started.call.gate[None] > CLOSED_LOGIT)
+                new, state = model.finish(started)
+            else:
+                new, state = model.step(block.samples, state)
+            logits.append(new)
+            frames += len(new)
+    two_stages = isinstance(model, ExportedTwoStageModel)
+    calls = VerifierCalls(np.array(times_s), np.concatenate(reached)) if two_stages else None
+    return np.concatenate(logits), calls
+
+
 def stage_logits(model: WakeWordModel, pieces: Iterable[Samples]) -> Scores:
     """Run a model of one stage over a stream, in blocks of 20 s."""
+    import torch
+
     state = None
     logits: list[torch.Tensor] = [torch.zeros(0, len(model.keywords))]
-    for block in join_blocks(pieces, _BLOCK):
-        block_logits, state = model(torch.from_numpy(block)[None], state)
-        logits.append(block_logits[0])
-    joined: Scores = torch.cat(logits).double().numpy()
+    with torch.inference_mode():
+        for block in join_blocks(pieces, _BLOCK):
+            block_logits, state = model(torch.from_numpy(block)[None].to(model.device), state)
+            logits.append(block_logits[0].cpu())
+        joined: Scores = torch.cat(logits).double().numpy()
     return joined

@@ -50,7 +50,8 @@ def save_model(
         ConfigError: the path cannot be written.
     """
     tensors: dict[str, Tensor] = {}
-    for name, tensor in model.state_dict().items():
+    for name, on_device in model.state_dict().items():
+        tensor = on_device.cpu()
         half = tensor.half()
         lossless = "encoder." in name and torch.equal(half.float(), tensor)
         tensors[name] = (half if lossless else tensor).contiguous()

@@ -67,6 +67,11 @@ class WakeWordModel(nn.Module):
         self.first_block = self.frontend.samples_for(encoder.first_features)
         self.block = round(encoder.hop_frames / encoder.frame_rate_hz * SAMPLE_RATE)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes; `model.to(device)` moves it."""
+        return self.head.out.weight.device
+
     def forward(
         self, samples: Tensor, state: _ModelState | None = None
     ) -> tuple[Tensor, _ModelState]:
@@ -112,8 +117,8 @@ class WakeWordModel(nn.Module):
         Returns:
             Logits (frames, keywords), and the state for the next call.
         """
-        logits, state = self(torch.from_numpy(block)[None], state)
-        return logits[0].double().numpy(), state
+        logits, state = self(torch.from_numpy(block)[None].to(self.device), state)
+        return logits[0].cpu().double().numpy(), state
 
     @torch.inference_mode()
     def step_batch(
@@ -128,5 +133,7 @@ class WakeWordModel(nn.Module):
         Returns:
             What `step` returns for each stream, to the rounding of a batch.
         """
-        logits, state = self(torch.from_numpy(np.stack(blocks)), join_states(states))
-        return [(logits[i].double().numpy(), split_state(state, i)) for i in range(len(blocks))]
+        samples = torch.from_numpy(np.stack(blocks)).to(self.device)
+        logits, state = self(samples, join_states(states))
+        scores = logits.cpu().double().numpy()
+        return [(scores[i], split_state(state, i)) for i in range(len(blocks))]

@@ -75,6 +75,11 @@ class TwoStageModel(nn.Module):
         """What both stages were made of."""
         return joint_origin(self.gate.origin, self.verifier.origin)
 
+    @property
+    def device(self) -> torch.device:
+        """Where both stages compute; see `WakeWordModel`."""
+        return self.gate.device
+
     def step(self, block: Samples, state: CascadeState | None = None) -> tuple[Logits, Any]:
         """Compute the final logits of the next block of one stream; see `WakeWordModel.step`."""
         return self.finish(self.begin(block, state))
@@ -117,8 +122,8 @@ class TwoStageModel(nn.Module):
     @torch.inference_mode()
     def verify(self, samples: Samples) -> Logits:
         """Compute the verifier's logits of (window,) samples at 16 kHz: (frames, keywords)."""
-        logits, _ = self.verifier(torch.from_numpy(samples)[None])
-        scores: Logits = logits[0].double().numpy()
+        logits, _ = self.verifier(torch.from_numpy(samples)[None].to(self.verifier.device))
+        scores: Logits = logits[0].cpu().double().numpy()
         return scores
 
     def calls(self, gate_logits: Logits) -> list[Call]:
@@ -154,8 +159,8 @@ class TwoStageModel(nn.Module):
         highest = [np.zeros((0, len(self.keywords)))]
         for first in range(0, len(calls), _BATCH):
             windows = self.windows(samples, calls[first : first + _BATCH])
-            logits, _ = self.verifier(torch.from_numpy(windows))
-            highest.append(self.cascade.highest(logits.double().numpy()))
+            logits, _ = self.verifier(torch.from_numpy(windows).to(self.verifier.device))
+            highest.append(self.cascade.highest(logits.cpu().double().numpy()))
         return np.concatenate(highest)
 
 
@@ -172,6 +177,13 @@ def _check_stages(gate: WakeWordModel, verifier: WakeWordModel, smoothing_s: flo
         raise ValueError("the gate takes one window at a time, as a verifier does")
     if verifier.encoder.hop_frames // verifier.head.pool < round(smoothing_s / verifier.frame_s):
         raise ValueError("the verifier's window is shorter than its logits are smoothed over")
+
+
+def stages_of(model: AnyModel | None) -> tuple[WakeWordModel | None, WakeWordModel | None]:
+    """Return the gate and the verifier of a model, or the only stage and None."""
+    if isinstance(model, TwoStageModel):
+        return model.gate, model.verifier
+    return model, None
 
 
 def takes_one_window(model: WakeWordModel) -> bool:

@@ -45,11 +45,11 @@ class EncodedCalls:
         verifier = model.verifier
         highest = [np.zeros((0, len(model.keywords)))]
         for x in torch.split(self.frames, _BATCH) if len(self.frames) else ():
-            x = x.float()
+            x = x.to(verifier.device).float()
             if self.depth < verifier.encoder.depth:
                 x, _ = verifier.encoder(x, None, start=self.depth)
             logits, _ = verifier.head(x)
-            highest.append(model.cascade.highest(logits.double().numpy()))
+            highest.append(model.cascade.highest(logits.cpu().double().numpy()))
         return np.concatenate(highest)
 
     def labelled(self, model: TwoStageModel) -> LabelledCalls:
@@ -99,7 +99,10 @@ class CascadeValidation:
     ) -> CascadeValidation:
         """Find the calls in the held-out streams, and encode their windows."""
         encoded = []
-        for stream, gate_encoded in zip(validation.streams, validation.encoded, strict=True):
+        streams = list(zip(validation.streams, validation.encoded, strict=True))
+        for number, (stream, gate_encoded) in enumerate(streams):
+            if progress:
+                progress("encoding held-out calls", number, len(streams))
             scored = gate_encoded.score(model.gate)
             calls = model.calls(scored.logits)
             samples = np.concatenate(list(StreamReader(stream, loader)))

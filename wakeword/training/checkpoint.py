@@ -108,7 +108,11 @@ class Checkpoint:
             else:
                 kinds[kind][rest] = tensor
         self._weights.load(kinds["current"])
-        self._weights.mean, self._weights.best = kinds["mean"], kinds["best"]
+        current = self._weights.current()
+        self._weights.mean, self._weights.best = (
+            {name: tensor.to(current[name].device) for name, tensor in kinds[kind].items()}
+            for kind in ("mean", "best")
+        )
         settings = self._optimiser.state_dict()
         self._optimiser.load_state_dict({**settings, "state": states})
         return [EpochResult(int(epoch), loss, miss) for epoch, loss, miss in rows]

@@ -70,6 +70,8 @@ class TrainConfig:
         false_accepts_per_hour: rate that the stored threshold aims at.
         examples: number and kinds of the training examples.
         verifier: the second stage; None trains a single one.
+        device: that computes; see `wakeword.devices.choose_device`. On the processor the same
+            settings give the same model, byte for byte; on a GPU, one that differs by rounding.
     """
 
     encoder: str = DEFAULT_ENCODER
@@ -90,6 +92,7 @@ class TrainConfig:
     false_accepts_per_hour: float = 0.5
     examples: ExampleConfig = field(default_factory=ExampleConfig)
     verifier: VerifierConfig | None = None
+    device: str = "auto"
 
     def continuing(self, start: WakeWordModel, keywords: Sequence[str]) -> TrainConfig:
         """Return the config that continues the training of a model: its encoder and its head.

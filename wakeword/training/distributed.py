@@ -67,7 +67,9 @@ class ProcessGroup:
         trainable = [p for p in parameters if p.requires_grad]
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trainable]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        torch.distributed.all_reduce(flat)
+        on_processor = flat.cpu()  # where gloo adds
+        torch.distributed.all_reduce(on_processor)
+        flat = on_processor.to(flat.device)
         sums = torch.split(flat, [gradient.numel() for gradient in gradients])
         for parameter, gradient in zip(trainable, sums, strict=True):
             parameter.grad = gradient.view_as(parameter).clone()

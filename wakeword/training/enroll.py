@@ -13,6 +13,7 @@ from torch import Tensor
 
 from wakeword.audio.activity import word_bounds
 from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.devices import choose_device
 from wakeword.encoders.defaults import DEFAULT_ENCODER
 from wakeword.encoders.registry import resolve_encoder, streaming_modes
 from wakeword.encoders.resolved import ResolvedEncoder
@@ -45,6 +46,7 @@ def enroll(
     streaming: str = "",
     hop_ms: int | None = None,
     weights: Path | str | None = None,
+    device: str = "auto",
     progress: ProgressCallback | None = None,
 ) -> WakeWordModel:
     """Return a model that detects a keyword by its similarity to a few clips of it.
@@ -66,11 +68,13 @@ def enroll(
         streaming: as in `TrainConfig`, but "" is "window" where the encoder offers it,
             because its frames depend less on the position within the stream.
         weights: a checkpoint to load instead of the encoder's own sources.
-        progress: called while weights are downloaded.
+        device: that computes; see `wakeword.devices.choose_device`. The model that is returned is
+            on the processor.
+        progress: called while weights are downloaded, and after each clip.
 
     Raises:
-        ConfigError: fewer than two clips, or clips that are no more similar to each other than
-            to other audio.
+        ConfigError: no such device, fewer than two clips, or clips that are no more similar to each
+            other than to other audio.
         CheckpointError: no encoder weights.
     """
     if len(clips) < 2:
@@ -81,9 +85,9 @@ def enroll(
         hop_ms=hop_ms,
         weights=weights,
     )
-    model = _model_without_examples(keyword, source, progress)
+    model = _model_without_examples(keyword, source, progress).to(choose_device(device))
     with torch.inference_mode():
-        used, left_out = _set_examples(model, clips)
+        used, left_out = _set_examples(model, clips, progress)
     record = {
         "strategy": "examples",
         "reason": "a few clips",
@@ -93,7 +97,7 @@ def enroll(
         "trainable": 0,
     }
     model.origin = replace(model.origin, training=record)
-    return model
+    return model.cpu()
 
 
 def _model_without_examples(
@@ -112,7 +116,9 @@ def _model_without_examples(
     return WakeWordModel(encoder, head, [keyword], origin, point).eval()
 
 
-def _set_examples(model: WakeWordModel, clips: Sequence[Samples]) -> tuple[list[Samples], int]:
+def _set_examples(
+    model: WakeWordModel, clips: Sequence[Samples], progress: ProgressCallback | None
+) -> tuple[list[Samples], int]:
     """Set all parameters of the head.
 
     Returns:
@@ -121,7 +127,11 @@ def _set_examples(model: WakeWordModel, clips: Sequence[Samples]) -> tuple[list[
     head = cast(ExamplesHead, model.head)
     if len(clips) > _COMPARED:
         clips = [clips[i * len(clips) // _COMPARED] for i in range(_COMPARED)]
-    encoded = [_encode(model, samples) for samples in clips]
+    encoded = []
+    for number, samples in enumerate(clips, 1):
+        encoded.append(_encode(model, samples))
+        if progress:
+            progress("encoding clips", number, len(clips))
     short = [i for i, clip in enumerate(encoded) if clip.last - clip.first <= head.FRAMES]
     if len(short) < 2:
         raise ConfigError(
@@ -205,7 +215,7 @@ def _encode(model: WakeWordModel, samples: Samples) -> _ClipFrames:
         torch.zeros(round(t * SAMPLE_RATE)) for t in (_SILENCE_BEFORE_S, _SILENCE_AFTER_S)
     )
     stream = torch.cat([before, torch.from_numpy(samples), after, torch.zeros(model.block)])
-    features, _ = model.frontend(stream[None])
+    features, _ = model.frontend(stream[None].to(model.device))
     frames, _ = model.encoder(features)
     mixed, _ = model.head.pool_and_mix(frames, frames[:, :0])
     first = round(start_s / model.frame_s)

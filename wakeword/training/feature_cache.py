@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,11 +80,11 @@ class EncodedStream:
         encoder_state = head_state = None
         logits: list[Tensor] = []
         for frames in torch.split(self.frames, _SPLIT_FRAMES, dim=1):
-            x = frames.float()
+            x = frames.to(model.device).float()
             if self.depth < model.encoder.depth:
                 x, encoder_state = model.encoder(x, encoder_state, start=self.depth)
             x, head_state = model.head(x, head_state)
-            logits.append(x[0])
+            logits.append(x[0].cpu())
         joined = torch.cat(logits).double().numpy()
         return ScoredStream(self.name, joined, self.segments, self.hours)
 
@@ -147,6 +148,8 @@ class FeatureCache:
     def __init__(self, folder: Path, frontend: FrontEnd, encoder: Encoder, depth: int) -> None:
         self.folder = folder
         self.frontend, self.encoder, self.depth = frontend, encoder, depth
+        parameters = encoder.parameters()
+        self._device = next((each.device for each in parameters), torch.device("cpu"))
 
     # ------------------------------------------------------------ examples
 
@@ -209,7 +212,7 @@ class FeatureCache:
             contents = [(_plan_key(each.plan, bank), each.ends) for each in part]
             file = self.folder / f"{storage.cache_key(samples, size, contents)}.npz"
             if not file.is_file():
-                self._compute_excerpts(part, bank, augmenter, samples, size).save(file)
+                self.compute_excerpts(part, bank, augmenter, samples, size).save(file)
             return file
 
         if group.size > 1:
@@ -233,7 +236,7 @@ class FeatureCache:
                 progress("computing features", len(segments), total)
         return frames, segments
 
-    def _compute_excerpts(
+    def compute_excerpts(
         self,
         items: Sequence[Excerpts],
         bank: KeywordBank,
@@ -241,6 +244,7 @@ class FeatureCache:
         samples: int,
         size: int,
     ) -> _ExampleFile:
+        """Render and encode some stretches; see `excerpts`. Nothing is written."""
         known_broken = set(bank.broken)
 
         def compute(batch: Sequence[Excerpts]) -> tuple[Tensor, list[Segments]]:
@@ -257,7 +261,7 @@ class FeatureCache:
                     segments.append(tuple(each.shifted(shift_s) for each in example.segments))
             stacked = torch.from_numpy(np.stack(audio))
             frames = self._encode_examples(stacked, seeds, augmenter.config.mask_share)
-            return frames.half(), segments
+            return frames.half().cpu(), segments
 
         batches = [items[i : i + _BATCH] for i in range(0, len(items), _BATCH)]
         with single_threaded(), ThreadPoolExecutor(available_cores()) as pool:
@@ -273,7 +277,7 @@ class FeatureCache:
         self, audio: Tensor, seeds: Sequence[tuple[int, ...]], mask_share: float
     ) -> Tensor:
         """Encode (batch, samples) as streams that began at random positions: (batch, U, dim)."""
-        features: Tensor = self.frontend(audio)[0]
+        features: Tensor = self.frontend(audio.to(self._device))[0]
         if not self.depth:
             return features
         if isinstance(self.frontend, MelFrontEnd):  # only mel features have bands to mask
@@ -281,8 +285,8 @@ class FeatureCache:
                 rng = np.random.default_rng((*seed, 1))
                 features[i] = mask_features(features[i], rng, mask_share)
         positions = [np.random.default_rng((*seed, 2)).integers(1 << 20) for seed in seeds]
-        state = self.encoder.initial_state(torch.tensor(positions))
-        with torch.autocast("cpu", enabled=has_bfloat16()):
+        state = self.encoder.initial_state(torch.tensor(positions, device=self._device))
+        with autocast(self._device):
             frames: Tensor = self.encoder(features, state, stop=self.depth)[0]
         return frames
 
@@ -301,7 +305,7 @@ class FeatureCache:
         file = self.folder / f"{stream.cache_key()}.safetensors"
         if not file.is_file():
             reader = StreamReader(stream, loader, progress)
-            frames = self._encode_stream(reader)
+            frames = self.encode_stream(reader)
             metadata = {
                 "segments": [astuple(segment) for segment in reader.segments],
                 "hours": reader.hours,
@@ -325,11 +329,11 @@ class FeatureCache:
 
         @torch.inference_mode()
         def compute(batch: Tensor) -> Tensor:
-            x, _ = self.frontend(batch)
+            x, _ = self.frontend(batch.to(self._device))
             if self.depth:
-                with torch.autocast("cpu", enabled=has_bfloat16()):
+                with autocast(self._device):
                     x, _ = self.encoder(x, None, stop=self.depth)
-            half: Tensor = x.half()
+            half: Tensor = x.half().cpu()
             return half
 
         with single_threaded(), ThreadPoolExecutor(available_cores()) as pool:
@@ -338,15 +342,16 @@ class FeatureCache:
             )
 
     @torch.inference_mode()
-    def _encode_stream(self, pieces: Iterable[Samples]) -> Tensor:
+    def encode_stream(self, pieces: Iterable[Samples]) -> Tensor:
         """Encode the pieces of a stream one after the other: (1, U, dim) float16."""
         frontend_state = encoder_state = None
         frames: list[Tensor] = []
         for block in join_blocks(pieces):
-            x, frontend_state = self.frontend(torch.from_numpy(block)[None], frontend_state)
+            samples = torch.from_numpy(block)[None].to(self._device)
+            x, frontend_state = self.frontend(samples, frontend_state)
             if self.depth:
                 x, encoder_state = self.encoder(x, encoder_state, stop=self.depth)
-            frames.append(x.half())
+            frames.append(x.half().cpu())
         return torch.cat(frames, dim=1)
 
 
@@ -359,6 +364,24 @@ def has_bfloat16() -> bool:
     # get_capabilities is missing in some releases of torch
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def precision(device: torch.device) -> object:
+    """Return what distinguishes the frames that a device computes, for cache keys."""
+    return has_bfloat16() if device.type == "cpu" else [device.type, _uses_bfloat16(device)]
+
+
+def autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which training examples are encoded: bfloat16 where it is fast."""
+    if not _uses_bfloat16(device):
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def _uses_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and has_bfloat16()
 
 
 def _plan_key(plan: ExamplePlan, bank: KeywordBank) -> list[object]:

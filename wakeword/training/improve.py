@@ -114,7 +114,8 @@ def improve_model(
         data, list(model.keywords), config,
         extra_data=reviewed, start=model, work_dir=work_dir, progress=progress,
     )  # fmt: skip
-    after = evaluate(trained.model, data, progress=progress)
+    after = evaluate(trained.model.to(model.device), data, progress=progress)
+    trained.model.cpu()
     return Improvement(trained, before, after, tuple(compare_models(before, after)))
 
 

@@ -64,18 +64,40 @@ class PretrainedEncoder:
             CheckpointError: no weights, or weights of another encoder.
         """
         if start is not None:
-            settings: dict[str, Any] = dict(start.encoder.settings())
-            resolved = resolve_encoder(config.encoder, streaming=config.streaming, **settings)
-            encoder, sha256 = copy.deepcopy(start.encoder), start.origin.encoder_sha256
-            return cls(resolved, encoder, sha256, "continues from a model")
+            return cls._copied(config, start)
         source = source or resolve_encoder(
             config.encoder, streaming=config.streaming, hop_ms=config.hop_ms, weights=weights
         )
-        top = source.spec.layers
-        layers = config.layers or tuple(range(max(1, top - _TOP_LAYERS + 1), top + 1))
-        source = source.with_settings(output_layers=layers)
+        source = _with_layers(source, config)
         encoder, report, sha256 = source.load(progress)
         return cls(source, encoder, sha256, str(report))
+
+    @classmethod
+    def without_weights(
+        cls, config: TrainConfig, start: WakeWordModel | None, source: ResolvedEncoder | None = None
+    ) -> PretrainedEncoder:
+        """Build the encoder that `load` loads, with random weights; nothing is downloaded."""
+        if start is not None:
+            return cls._copied(config, start)
+        source = source or resolve_encoder(
+            config.encoder, streaming=config.streaming, hop_ms=config.hop_ms
+        )
+        source = _with_layers(source, config)
+        return cls(source, source.build().eval(), "", "random weights")
+
+    @classmethod
+    def _copied(cls, config: TrainConfig, start: WakeWordModel) -> PretrainedEncoder:
+        settings: dict[str, Any] = dict(start.encoder.settings())
+        resolved = resolve_encoder(config.encoder, streaming=config.streaming, **settings)
+        encoder, sha256 = copy.deepcopy(start.encoder).cpu(), start.origin.encoder_sha256
+        return cls(resolved, encoder, sha256, "continues from a model")
+
+
+def _with_layers(source: ResolvedEncoder, config: TrainConfig) -> ResolvedEncoder:
+    """Return an encoder whose output layers are those of the config, or the top three."""
+    top = source.spec.layers
+    layers = config.layers or tuple(range(max(1, top - _TOP_LAYERS + 1), top + 1))
+    return source.with_settings(output_layers=layers)
 
 
 def initial_model(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from torch import Tensor
 
 from wakeword.encoders.frontend import MelFrontEnd
 from wakeword.model.network import WakeWordModel
-from wakeword.progress import ProgressCallback
+from wakeword.progress import ProgressCallback, report_detail
 from wakeword.training.augmentation import mask_features
 from wakeword.training.checkpoint import AveragedWeights, Checkpoint
 from wakeword.training.config import TrainConfig
 from wakeword.training.distributed import ProcessGroup
-from wakeword.training.feature_cache import EncodedExamples, has_bfloat16
+from wakeword.training.feature_cache import EncodedExamples, autocast
 from wakeword.training.losses import loss_by_name
 from wakeword.training.result import EpochResult
 from wakeword.training.strategy import Strategy, keep_frozen, parameter_groups
@@ -37,7 +38,7 @@ class TrainingLoop:
         config: batch, rates, epochs and patience.
         strategy: learning rates of the layer groups.
         examples: training examples.
-        validation: held-out clips, encoded to the same depth.
+        validation: held-out clips, encoded to the same depth; None only measures a step.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class TrainingLoop:
         config: TrainConfig,
         strategy: Strategy,
         examples: EncodedExamples,
-        validation: Validation,
+        validation: Validation | None,
     ) -> None:
         self._model, self._config, self._strategy = model, config, strategy
         self._examples, self._validation = examples, validation
@@ -56,8 +57,8 @@ class TrainingLoop:
         self._optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
         self._base_rates = [group["lr"] for group in self._optimiser.param_groups]
         self._weights = AveragedWeights(model)
-        trains_head_alone = examples.depth == model.encoder.depth
-        self._batch = config.batch if trains_head_alone else max(1, config.batch // 4)
+        self._trains_head_alone = examples.depth == model.encoder.depth
+        self._batch = config.batch if self._trains_head_alone else max(1, config.batch // 4)
         self._steps = -(-len(examples.frames) // self._batch)
 
     def run(self, file: Path, progress: ProgressCallback | None = None) -> list[EpochResult]:
@@ -73,11 +74,17 @@ class TrainingLoop:
         for epoch in range(len(history), config.epochs):
             if _has_stopped(history, config.patience):
                 break
-            loss = self._train_epoch(epoch, progress)
+            loss = self._train_epoch(epoch, progress, _miss_so_far(history))
             self._model.eval()
+            if progress:
+                progress("validating", epoch, config.epochs)
+            assert self._validation is not None
             with self._weights.applied():
                 miss = self._validation.miss_rate(self._model)
             history.append(EpochResult(epoch, loss, miss))
+            if progress:
+                progress("validating", epoch + 1, config.epochs)
+                report_detail(progress, f"loss {loss:.4f}{_miss_so_far(history)}")
             if miss <= min(result.miss for result in history):
                 self._weights.keep_as_best()
             if self._group.is_main:
@@ -86,8 +93,27 @@ class TrainingLoop:
         self._model.eval()
         return history
 
-    def _train_epoch(self, epoch: int, progress: ProgressCallback | None) -> float:
-        """Take the steps of one epoch; return the mean loss."""
+    def seconds_per_example(self) -> float:
+        """Measure a step, which changes the weights: the seconds of one of its examples."""
+        self._model.train()
+        keep_frozen(self._model)
+        # a step of the encoder is slow, and takes about as long per example with two of them
+        count = self._batch if self._trains_head_alone else min(self._batch, 2)
+        batch = torch.arange(count) % len(self._examples.frames)
+        self._step(batch[:1], 0)  # prepares the optimiser
+        start = time.perf_counter()
+        self._step(batch, 0)
+        self._weights.update(0.01)
+        return (time.perf_counter() - start) / count
+
+    def _train_epoch(self, epoch: int, progress: ProgressCallback | None, miss: str) -> float:
+        """Take the steps of one epoch; return the mean loss.
+
+        Args:
+            epoch: number of the epoch.
+            progress: called after each step.
+            miss: the miss rate before this epoch in words, to report with the loss.
+        """
         config = self._config
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
         order = torch.randperm(len(self._examples.frames), generator=generator)
@@ -103,6 +129,8 @@ class TrainingLoop:
             self._weights.update(max(1 - config.averaging, 1 / steps))
             if progress:
                 progress("training", steps, config.epochs * self._steps)
+                mean = total * self._group.size / (step + 1)
+                report_detail(progress, f"loss {mean:.4f}{miss}")
         return self._group.all_reduce_sum(total) / self._steps
 
     def _step(self, batch: Tensor, epoch: int) -> float:
@@ -112,7 +140,7 @@ class TrainingLoop:
         total = 0.0
         for part in torch.split(own, _MICRO_BATCH) if len(own) else ():
             logits = self._logits(self._frames(part, epoch))
-            loss = self._loss(logits, self._examples.targets[part])
+            loss = self._loss(logits, self._examples.targets[part].to(logits.device))
             loss = loss * (len(part) / len(batch))
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
@@ -131,21 +159,24 @@ class TrainingLoop:
 
         A network that sees the features themselves would memorise fixed masks.
         """
+        device = self._model.device
         frames = torch.from_numpy(self._examples.frames[part.numpy()]).float()
         if self._examples.depth or not isinstance(self._model.frontend, MelFrontEnd):
-            return frames
+            return frames.to(device)
         share, seed = self._config.examples.augment.mask_share, self._config.seed
         generators = [np.random.default_rng((seed, epoch, int(number))) for number in part]
-        return torch.stack(
-            [mask_features(each, rng, share) for each, rng in zip(frames, generators, strict=True)]
-        )
+        masked = [
+            mask_features(each, rng, share) for each, rng in zip(frames, generators, strict=True)
+        ]
+        return torch.stack(masked).to(device)
 
     def _logits(self, frames: Tensor) -> Tensor:
         """Run the rest of the model on encoded examples: (batch, U, keywords)."""
         encoder, depth = self._model.encoder, self._examples.depth
         if depth < encoder.depth:
-            state = encoder.initial_state(torch.randint(1 << 20, (len(frames),)))
-            with torch.autocast("cpu", enabled=has_bfloat16()):
+            positions = torch.randint(1 << 20, (len(frames),)).to(frames.device)
+            state = encoder.initial_state(positions)
+            with autocast(frames.device):
                 frames, _ = encoder(frames, state, start=depth)
             frames = frames.float()
         logits: Tensor = self._model.head(frames)[0]
@@ -165,6 +196,11 @@ def learning_rate_factor(position: float, group: int, *, gradual: bool = False) 
         return 0.0
     warm_up = min(1.0, (position - begin) / _WARM_UP + 1e-3)
     return warm_up * 0.5 * (1.0 + math.cos(math.pi * position))
+
+
+def _miss_so_far(history: Sequence[EpochResult]) -> str:
+    """Return the miss rate after the last epoch in words, "" before the first."""
+    return f", held-out miss {history[-1].miss:.1%}" if history else ""
 
 
 def _has_stopped(history: Sequence[EpochResult], patience: int) -> bool:

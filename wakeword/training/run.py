@@ -13,12 +13,19 @@ from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.data.loader import KeywordBank, check_broken
 from wakeword.data.talkers import choose_talkers
 from wakeword.model.network import WakeWordModel
+from wakeword.model.two_stage import takes_one_window
 from wakeword.progress import ProgressCallback
 from wakeword.training.augmentation import Augmenter
 from wakeword.training.config import TrainConfig
 from wakeword.training.data import TrainingData
 from wakeword.training.examples import ExamplePlan, plan_examples, plan_extra_examples
-from wakeword.training.feature_cache import EncodedExamples, FeatureCache, has_bfloat16
+from wakeword.training.feature_cache import (
+    EncodedExamples,
+    FeatureCache,
+    Frames,
+    Segments,
+    precision,
+)
 from wakeword.training.loop import TrainingLoop
 from wakeword.training.losses import frame_targets
 from wakeword.training.notes import broken_clip_notes, small_data_notes, transfer_notes
@@ -86,7 +93,7 @@ class TrainingRun:
             model.encoder.settings(),
             model.frontend.level,
             self.depth,
-            has_bfloat16(),
+            precision(model.device),
         )
 
     def encode_examples(
@@ -97,14 +104,20 @@ class TrainingRun:
         Raises:
             ManifestError: no negatives, or too many unreadable clips.
         """
-        model, parts, bank = self.model, self.parts, self.bank
+        parts, bank = self.parts, self.bank
         frames, segments = cache.examples(
             self.plans(), bank, self.augmenter(), self.example_samples, progress
         )
         negatives = {clip.path for clip in (*parts.train.negatives, *parts.extra.negatives)}
         total = len(negatives) + len(parts.train.keywords)
         check_broken(len(bank.broken), total, bank.broken)
-        logits = self._example_hops * model.encoder.hop_frames // model.head.pool
+        return self.encoded(frames, segments)
+
+    def encoded(self, frames: Frames, segments: Sequence[Segments]) -> EncodedExamples:
+        """Return examples with their targets, from frames (examples, U, dim) and keywords."""
+        model = self.model
+        hops = 1 if takes_one_window(model) else self._example_hops
+        logits = hops * model.encoder.hop_frames // model.head.pool
         targets = frame_targets(segments, logits, model.keywords, model.frame_s)
         return EncodedExamples(self.depth, frames, targets, segments)
 
@@ -132,10 +145,12 @@ class TrainingRun:
 
     def key(self) -> str:
         """Return a key of everything that determines the trained model."""
+        config = asdict(self.config)
+        del config["device"]  # the features' key tells it from the processor
         return storage.cache_key(
             self.features_key(),
             self.model.keywords,
-            asdict(self.config),
+            config,
             asdict(self.strategy),
             [clip.identity() for clip in self.parts.clips()],
             [(clip.start_s, clip.end_s) for clip in self.bank.keywords],
@@ -181,7 +196,7 @@ def weights_sha256(model: WakeWordModel) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -12,10 +12,13 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from wakeword.encoders.base import Encoder
+from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError, unknown_name_message
 from wakeword.training import strategy_table
 from wakeword.training.config import STRATEGIES
 
+_TOP = re.compile(r"top:(\d+)")
+_LOW_RANK = re.compile(r"lora:([1-9]\d{0,2})")
 _HEAD_BELOW_MINUTES = 20  # of keyword clips
 _TOP_BELOW_MINUTES = 120
 
@@ -63,20 +66,13 @@ def choose_strategy(name: str, encoder: Encoder, keyword_minutes: float, clips: 
     Raises:
         ConfigError: unknown name, or more layer groups than the encoder has.
     """
-    requested, reason = name, "requested"
+    check_strategy(name, encoder.spec)
+    reason = "requested"
     if name == "auto":
         name, reason = _choose_automatically(encoder, keyword_minutes, clips)
-    top = re.fullmatch(r"top:(\d+)", name)
-    low_rank = re.fullmatch(r"lora:([1-9]\d{0,2})", name)
-    if top:
-        layer_groups = int(top[1])
-        if not 1 <= layer_groups <= encoder.depth:
-            raise ConfigError(
-                f"strategy {name}: {encoder.spec.name} has {encoder.depth} layer groups. "
-                f"Choose top:1 to top:{encoder.depth}."
-            )
-        return Strategy(name, reason, encoder.depth - layer_groups)
-    if low_rank:
+    if top := _TOP.fullmatch(name):
+        return Strategy(name, reason, encoder.depth - int(top[1]))
+    if low_rank := _LOW_RANK.fullmatch(name):
         return Strategy(name, reason, 0, encoder_rate=0.5, decay=1.0, rank=int(low_rank[1]))
     if name == "head":
         return Strategy(name, reason, encoder.depth)
@@ -86,9 +82,24 @@ def choose_strategy(name: str, encoder: Encoder, keyword_minutes: float, clips: 
         return Strategy(name, reason, 0)
     if name == "gradual":
         return Strategy(name, reason, 0, gradual=True)
-    if name == "scratch":
-        return Strategy(name, reason, 0, encoder_rate=0.25, decay=1.0, pretrained=False)
-    raise ConfigError(unknown_name_message("strategy", requested, STRATEGIES))
+    return Strategy(name, reason, 0, encoder_rate=0.25, decay=1.0, pretrained=False)
+
+
+def check_strategy(name: str, spec: EncoderSpec) -> None:
+    """Check a name for an encoder, before anything is read or built.
+
+    Raises:
+        ConfigError: unknown name, or more layer groups than the encoder has.
+    """
+    if top := _TOP.fullmatch(name):
+        depth = 1 + spec.layers
+        if not 1 <= int(top[1]) <= depth:
+            raise ConfigError(
+                f"strategy {name}: {spec.name} has {depth} layer groups. "
+                f"Choose top:1 to top:{depth}."
+            )
+    elif not _LOW_RANK.fullmatch(name) and (name not in STRATEGIES or ":" in name):
+        raise ConfigError(unknown_name_message("strategy", name, STRATEGIES))
 
 
 def _choose_automatically(encoder: Encoder, minutes: float, clips: float) -> tuple[str, str]:

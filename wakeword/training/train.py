@@ -9,15 +9,19 @@ from pathlib import Path
 from wakeword import storage
 from wakeword.data.dataset import Dataset
 from wakeword.data.loader import KeywordBank
+from wakeword.devices import choose_device
+from wakeword.encoders.spec import EncoderSpec
+from wakeword.heads import head_class
 from wakeword.model.network import WakeWordModel
-from wakeword.model.two_stage import AnyModel, TwoStageModel
+from wakeword.model.two_stage import AnyModel, stages_of
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.data import TrainingData
 from wakeword.training.initial_model import PretrainedEncoder, initial_model
+from wakeword.training.losses import loss_by_name
 from wakeword.training.result import TrainResult
 from wakeword.training.run import TrainingRun, keyword_minutes, weights_sha256
-from wakeword.training.strategy import choose_strategy
+from wakeword.training.strategy import check_strategy, choose_strategy
 from wakeword.training.verifier import VerifierStart, train_verifier
 
 
@@ -52,19 +56,17 @@ def train(
         progress: called during all steps.
 
     Returns:
-        The model with its operating point, and the record of the run.
+        The model with its operating point, on the processor, and the record of the run.
 
     Raises:
         ManifestError: the data cannot train a model.
-        ConfigError: unknown names, or `start` has other keywords.
+        ConfigError: unknown names, no such device, or `start` has other keywords.
         CheckpointError: no encoder weights.
     """
     config = config or TrainConfig()
-    gate_start, verifier_start = _stages(start)
-    if gate_start is not None:
-        config = config.continuing(gate_start, keywords)
-    if verifier_start is not None:
-        config = replace(config, verifier=config.verifier or VerifierConfig())
+    device = choose_device(config.device)
+    gate_start, verifier_start = stages_of(start)
+    config = _continuing(config, start, keywords)
     # an error in the second stage is found now, not when the first one is trained
     second = VerifierStart.load(config, keywords, verifier_start, progress)
     parts = TrainingData.select(
@@ -72,15 +74,29 @@ def train(
     )
     config = replace(config, verifier=None)
     run, description = _start_run(parts, keywords, config, gate_start, weights, progress)
+    run.model.to(device)
     folder = Path(work_dir) if work_dir else storage.cache_dir() / "training"
     history, validation = run.fit(folder, progress)
     run.finish(history, validation)
     notes, held_out = run.notes(validation), validation.clips
     result = TrainResult(run.model, description, run.strategy, notes, tuple(history), held_out)
     if second is None:
-        return result
+        return replace(result, model=run.model.cpu())
     verifier = train_verifier(run, validation, second, folder, progress)
+    verifier.model.cpu()
     return replace(result, model=verifier.model, verifier=verifier)
+
+
+def _continuing(
+    config: TrainConfig, start: AnyModel | None, keywords: Sequence[str]
+) -> TrainConfig:
+    """Return the config that continues the training of a model, if there is one."""
+    gate, verifier = stages_of(start)
+    if gate is not None:
+        config = config.continuing(gate, keywords)
+    if verifier is not None:
+        config = replace(config, verifier=config.verifier or VerifierConfig())
+    return config
 
 
 def _start_run(
@@ -93,6 +109,7 @@ def _start_run(
 ) -> tuple[TrainingRun, str]:
     """Return the training of a model of one stage, and what loading its encoder removed."""
     pretrained = PretrainedEncoder.load(config, start=start, weights=weights, progress=progress)
+    check_names(config, pretrained.encoder.spec)
     config = replace(config, streaming=pretrained.source.streaming)
     bank = KeywordBank.read(parts.train, progress)
     clips_per_keyword = len(bank.keywords) / len(keywords)
@@ -105,8 +122,16 @@ def _start_run(
     return run, pretrained.description
 
 
-def _stages(start: AnyModel | None) -> tuple[WakeWordModel | None, WakeWordModel | None]:
-    """Return the gate and the verifier of a model, as far as it has them."""
-    if isinstance(start, TwoStageModel):
-        return start.gate, start.verifier
-    return start, None
+def check_names(config: TrainConfig, spec: EncoderSpec) -> None:
+    """Check the names in a config before any clip is read.
+
+    Args:
+        config: names strategy, head and loss.
+        spec: of the encoder.
+
+    Raises:
+        ConfigError: unknown name; the message suggests the nearest one.
+    """
+    check_strategy(config.strategy, spec)
+    head_class(config.head)
+    loss_by_name(config.loss)

@@ -16,7 +16,13 @@ from wakeword.evaluation.calibrate import best_scores, calibrate_scores
 from wakeword.evaluation.conditions import CLEAN, ROOMS, TALKER, Condition, noisy
 from wakeword.evaluation.evaluator import det_curve
 from wakeword.evaluation.results import ScoredStream
-from wakeword.evaluation.test_streams import Stream, negative_stream, positive_stream
+from wakeword.evaluation.test_streams import (
+    GAP_S,
+    NEGATIVE_GAP_S,
+    Stream,
+    negative_stream,
+    positive_stream,
+)
 from wakeword.evaluation.threshold import event_peaks, logit, sigmoid
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
@@ -119,6 +125,15 @@ class ValidationSet:
             reached = best[int((1 - config.gate_recall) * len(best))] if best else usual
             thresholds[keyword] = sigmoid(max(min(usual, reached), lowest))
         return thresholds
+
+
+def held_out_seconds(data: Dataset) -> list[float]:
+    """Return about how long the streams of a `ValidationSet` are, the negatives last."""
+    positives_s = sum(GAP_S + clip.seconds() for clip in data.keywords)
+    others = (*data.negatives, *data.noises)
+    negatives_s = sum(NEGATIVE_GAP_S + clip.seconds() for clip in others)
+    conditions = len(_CONDITIONS) + bool(data.rirs)
+    return [*[positives_s] * conditions, negatives_s]
 
 
 def mean_miss_rate(

@@ -31,10 +31,9 @@ from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.feature_cache import EncodedExamples, Excerpts, FeatureCache, Segments
 from wakeword.training.initial_model import PretrainedEncoder, initial_model
 from wakeword.training.loop import TrainingLoop
-from wakeword.training.losses import frame_targets
 from wakeword.training.result import TrainedVerifier
 from wakeword.training.run import TrainingRun, keyword_minutes, weights_sha256
-from wakeword.training.strategy import choose_strategy, merge_low_rank
+from wakeword.training.strategy import check_strategy, choose_strategy, merge_low_rank
 from wakeword.training.validation import ValidationSet
 
 _AFTER_KEYWORD_S = (-0.08, 0.56)
@@ -60,6 +59,27 @@ def resolve_verifier(config: VerifierConfig) -> ResolvedEncoder:
     window = round(config.window_s * 100 / ratio) // step * step
     lost = -(-source.family.offline.trailing_frames_lost // step) * step
     return source.with_settings(window=window, hop=window - lost)
+
+
+def verifier_training(
+    config: TrainConfig, keywords: Sequence[str], start: WakeWordModel | None = None
+) -> TrainConfig:
+    """Return the settings of a verifier's training, from those of a model of two stages.
+
+    Raises:
+        ConfigError: `start`, a verifier to continue from, has other keywords.
+    """
+    settings = config.verifier or VerifierConfig()
+    own = replace(
+        config,
+        encoder=settings.encoder,
+        streaming="window",
+        strategy=settings.strategy,
+        layers=(),
+        hop_ms=None,
+        verifier=None,
+    )
+    return own if start is None else own.continuing(start, keywords)
 
 
 @dataclass(frozen=True)
@@ -95,24 +115,15 @@ class VerifierStart:
             progress: called while weights are downloaded.
 
         Raises:
-            ConfigError: unknown encoder, or `start` has other keywords.
+            ConfigError: unknown encoder or strategy, or `start` has other keywords.
             CheckpointError: no encoder weights.
         """
         settings = config.verifier
         if settings is None:
             return None
-        own = replace(
-            config,
-            encoder=settings.encoder,
-            streaming="window",
-            strategy=settings.strategy,
-            layers=(),
-            hop_ms=None,
-            verifier=None,
-        )
-        if start is not None:
-            own = own.continuing(start, keywords)
+        own = verifier_training(config, keywords, start)
         source = resolve_verifier(settings)
+        check_strategy(own.strategy, source.spec)
         pretrained = PretrainedEncoder.load(own, start=start, source=source, progress=progress)
         return cls(replace(settings, weights=None), own, pretrained, start)
 
@@ -143,6 +154,7 @@ def train_verifier(
         config.strategy, pretrained.encoder, keyword_minutes(bank), clips_per_keyword
     )
     verifier = initial_model(gate.keywords, config, pretrained, strategy, given.start)
+    verifier.to(gate.device)
     point = replace(gate.operating_point, smoothing_s=gate.frame_s)
     thresholds = validation.gate_thresholds(gate, settings)
     model = TwoStageModel(gate, verifier, CascadeConfig(thresholds), point)
@@ -176,7 +188,7 @@ def _encode_windows(
     progress: ProgressCallback | None,
 ) -> EncodedExamples:
     """Choose and encode the windows that the verifier is trained on."""
-    verifier, bank = run.model, run.bank
+    bank = run.bank
     gate_cache = gate_run.feature_cache(folder)
     scored = gate_run.encode_examples(gate_cache, progress)
     blocks = _BlockScores(gate_run.model)
@@ -192,12 +204,10 @@ def _encode_windows(
         bank,
         gate_run.augmenter(),
         gate_run.example_samples,
-        verifier.first_block,
+        run.model.first_block,
         progress,
     )
-    logits = verifier.encoder.hop_frames // verifier.head.pool
-    targets = frame_targets(segments, logits, verifier.keywords, verifier.frame_s)
-    return EncodedExamples(run.depth, frames, targets, segments)
+    return run.encoded(frames, segments)
 
 
 class _BlockScores:
@@ -215,11 +225,12 @@ class _BlockScores:
         """Return the highest smoothed logit of each block of each example: (blocks,)."""
         gate, scores = self._gate, []
         for first in range(0, len(examples.frames), _BATCH):
-            x = torch.from_numpy(examples.frames[first : first + _BATCH]).float()
+            x = torch.from_numpy(examples.frames[first : first + _BATCH]).to(gate.device).float()
             if examples.depth < gate.encoder.depth:
-                state = gate.encoder.initial_state(torch.zeros(len(x), dtype=torch.int64))
+                zeros = torch.zeros(len(x), dtype=torch.int64, device=gate.device)
+                state = gate.encoder.initial_state(zeros)
                 x, _ = gate.encoder(x, state, start=examples.depth)
-            logits = gate.head(x)[0].double().numpy()
+            logits = gate.head(x)[0].cpu().double().numpy()
             padded = np.concatenate([logits[:, :1]] * (self._smoothing - 1) + [logits], axis=1)
             smoothed = moving_mean(padded, self._smoothing).max(axis=2)
             blocks = int(smoothed.shape[1] / self._frames)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wakeword.evaluation.benchmark import Benchmark
-from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.compare import PairedComparison
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.report.subject import Subject
 from wakeword.evaluation.report.verdict import rate_false_accepts, rate_misses, verdict
 from wakeword.evaluation.results import CallResult, Evaluation, KeywordResult
+
+if TYPE_CHECKING:  # these load torch
+    from wakeword.evaluation.benchmark import Benchmark
+    from wakeword.evaluation.calibrate import Calibration
 
 
 def evaluation_as_dict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import RenderableType
@@ -10,8 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from wakeword.evaluation import metrics
-from wakeword.evaluation.benchmark import STREAMS, Benchmark
-from wakeword.evaluation.calibrate import Calibration
 from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.format import (
     format_calibration_advice,
@@ -27,6 +26,10 @@ from wakeword.evaluation.report.format import (
 )
 from wakeword.evaluation.report.verdict import SCALE, rate_misses, ratings, verdict
 from wakeword.evaluation.results import FALSE_ACCEPT_RATES, Evaluation, KeywordResult
+
+if TYPE_CHECKING:  # these load torch
+    from wakeword.evaluation.benchmark import Benchmark
+    from wakeword.evaluation.calibrate import Calibration
 
 _SHOWN_FALSE_ACCEPTS = 10
 
@@ -156,6 +159,8 @@ def render_benchmark(benchmark: Benchmark, file_bytes: int) -> Iterator[Renderab
         benchmark: to show.
         file_bytes: size of the model file.
     """
+    from wakeword.evaluation.benchmark import STREAMS
+
     table = Table(
         "engine", title=f"{benchmark.seconds:.0f} s of audio, 80 ms at a time, one thread"
     )
