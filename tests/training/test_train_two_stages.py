@@ -23,7 +23,7 @@ from wakeword.model.file import load_model
 from wakeword.model.two_stage import TwoStageModel
 from wakeword.training.config import VerifierConfig
 
-SMALL = ("--hours", "0.05", "--epochs", "1", "--method", "train")
+SMALL = ("--hours", "0.05", "--epochs", "1")
 
 
 def run(*arguments: object) -> Result:
@@ -43,7 +43,8 @@ def arguments(folder: Path, output: Path, *more: object) -> tuple[object, ...]:
     """Arguments of a training of the embedded encoder and the tiny one."""
     verifier = ("--verifier", "tiny", "--verifier-weights", folder / "weights")
     work = ("--work-dir", output.parent / "work")
-    return ("train", folder / "data" / "data.jsonl", "-o", output, *verifier, *SMALL, *work, *more)
+    given = (*verifier, *SMALL, *work, "--method", "train", *more)
+    return ("train", folder / "data" / "data.jsonl", "-o", output, *given)
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +200,16 @@ def test_candidates_per_hour_set_the_most_as_well() -> None:
     assert config is not None and config.strategy == "top:1"
     assert (config.candidates_per_hour, config.max_candidates_per_hour) == (200.0, 400.0)
     assert training_options.verifier_config(None) is None
+
+
+def test_enrolment_takes_the_encoder_of_the_verifier(
+    tiny: EncoderSpec, folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "m.wakeword"
+    result = run(*arguments(folder, output, "--method", "enroll"))
+    assert result.exit_code == 0, result.output
+    origin = load_model(output).origin
+    assert (origin.encoder, origin.streaming, origin.head) == ("tiny", "window", "examples")
 
 
 @pytest.mark.parametrize(
