@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import tiny as tiny_family
 from two_stage import tiny_two_stage
 
+from wakeword import runtime
 from wakeword.encoders.spec import EncoderSpec
+from wakeword.errors import CheckpointError
 from wakeword.evaluation.report.subject import describe_subject
+from wakeword.exporting.onnx import export_onnx
+from wakeword.model.two_stage import AnyModel
 
 
 def test_a_model_of_one_stage_has_one_encoder(tiny: EncoderSpec) -> None:
@@ -28,3 +34,23 @@ def test_both_stages_are_named(tiny: EncoderSpec) -> None:
         "gate": model.gate.origin.encoder,
         "verifier": model.verifier.origin.encoder,
     }
+
+
+@pytest.mark.parametrize("make", [tiny_family.model, tiny_two_stage])
+def test_an_exported_model_names_its_encoders(
+    tiny: EncoderSpec, tmp_path: Path, make: Callable[[], AnyModel]
+) -> None:
+    model, file = make(), tmp_path / "m.onnx"
+    export_onnx(model, file)
+    stages = describe_subject(file, model, "", "").encoders
+    exported = describe_subject(file, runtime.load(file), "", "").encoders
+    assert exported == {"encoder": " + ".join(stages.values())}
+
+
+def test_an_exported_file_without_origin_is_refused(tiny: EncoderSpec, tmp_path: Path) -> None:
+    file = tmp_path / "m.onnx"
+    export_onnx(tiny_family.model(), file)
+    model = runtime.load(file)
+    model.about = {}
+    with pytest.raises(CheckpointError, match="Export the model again"):
+        describe_subject(file, model, "", "")

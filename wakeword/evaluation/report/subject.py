@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from wakeword.model.two_stage import AnyModel, TwoStageModel
+from wakeword.errors import CheckpointError
+from wakeword.evaluation.scoring import ScorableModel
+from wakeword.model.two_stage import TwoStageModel
+from wakeword.runtime import ExportedModel, ExportedTwoStageModel
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,8 @@ class Subject:
 
     Attributes:
         file: name of the model file.
-        encoders: name of the "encoder", or by stage of a two-stage model: "gate" and "verifier".
+        encoders: name of the "encoder", or by stage of a two-stage model that is
+            not exported: "gate" and "verifier".
         thresholds: by keyword, from 0 to 1.
         threshold_provenance: how the thresholds were found; "" where that is not recorded.
         data: what was evaluated on, in words.
@@ -33,7 +37,7 @@ class Subject:
     date: str
 
 
-def describe_subject(file: Path, model: AnyModel, data: str, version: str) -> Subject:
+def describe_subject(file: Path, model: ScorableModel, data: str, version: str) -> Subject:
     """Describe a model that is evaluated today.
 
     Args:
@@ -41,8 +45,18 @@ def describe_subject(file: Path, model: AnyModel, data: str, version: str) -> Su
         model: the model.
         data: what it is evaluated on, in words.
         version: of wakeword.
+
+    Raises:
+        CheckpointError: an exported file does not say what it was made of.
     """
-    if isinstance(model, TwoStageModel):
+    if isinstance(model, (ExportedModel, ExportedTwoStageModel)):
+        try:
+            encoders = {"encoder": str(model.about["origin"]["encoder"])}
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{file}: does not say what it was made of. Export the model again."
+            ) from error
+    elif isinstance(model, TwoStageModel):
         by_stage = {"gate": model.gate, "verifier": model.verifier}
         encoders = {name: stage.origin.encoder for name, stage in by_stage.items()}
     else:
