@@ -13,7 +13,10 @@ from wakeword.cli import main
 from wakeword.encoders.registry import encoder_names
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
+from wakeword.heads import HEADS
 from wakeword.training import train as library
+from wakeword.training.config import HEAD_NAMES, LOSS_NAMES
+from wakeword.training.losses import LOSSES
 
 
 def fails(*arguments: object) -> str:
@@ -115,3 +118,9 @@ def test_choices_are_completed() -> None:
 def test_the_help_shows_short_lists() -> None:
     text = CliRunner().invoke(main, ["train", "--help"]).output
     assert "--head [linear|conv|gru|attention]" in text and "--encoder NAME" in text
+    assert "--loss [bce|max-pooling]" in text
+
+
+def test_the_listed_heads_and_losses_are_those_there_are() -> None:
+    assert tuple(HEADS) == HEAD_NAMES
+    assert tuple(LOSSES) == LOSS_NAMES

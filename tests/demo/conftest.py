@@ -51,6 +51,7 @@ class ToneModel(torch.nn.Module):
         return 16.0 * (high & loud)[None, :, None] - 8.0, pending[:, frames.numel() :]
 
     step = WakeWordModel.step
+    device = torch.device("cpu")
 
 
 @pytest.fixture

@@ -92,14 +92,14 @@ def eval_(
     from wakeword.evaluation.evaluator import evaluate
     from wakeword.evaluation.report.subject import describe_subject
 
+    for path in filter(None, (det_plot, report)):
+        storage.check_writable(path)
     if ray is not None and device == "auto":
         device = "cpu"  # the workers' own GPUs, if they have any, are not looked for
     models = [open_model(path, device) for path in (file, other) if path]
     with progress_display() as progress:
         dataset = assign_splits(read_dataset(data), progress=progress)
     conditions = _conditions(dataset, split, names, by_noise)
-    for path in filter(None, (det_plot, report)):
-        storage.check_writable(path)
     with executor_for(ray) as executor, progress_display() as progress:
         result, *second = [
             evaluate(

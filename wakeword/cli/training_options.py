@@ -17,7 +17,7 @@ from wakeword.devices import choose_device
 from wakeword.encoders.defaults import DEFAULT_ENCODER, EMBEDDED_ENCODER
 from wakeword.errors import ConfigError
 from wakeword.legacy import streaming_mode
-from wakeword.training.config import STRATEGIES, TrainConfig, VerifierConfig
+from wakeword.training.config import HEAD_NAMES, LOSS_NAMES, STRATEGIES, TrainConfig, VerifierConfig
 from wakeword.training.examples import ExampleConfig
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -33,18 +33,6 @@ def _streaming_modes() -> tuple[str, ...]:
     from wakeword.encoders.spec import StreamingMode
 
     return get_args(StreamingMode)
-
-
-def _heads() -> list[str]:
-    from wakeword.heads import HEADS
-
-    return list(HEADS)
-
-
-def _losses() -> list[str]:
-    from wakeword.training.losses import LOSSES
-
-    return list(LOSSES)
 
 
 _ENCODER = OneOf("encoder", _encoders)
@@ -140,15 +128,15 @@ _TRAIN_CONFIG = (
         "--head",
         default="conv",
         show_default=True,
-        type=OneOf("head", _heads),
-        help="Trigger head: linear, conv, gru, attention.",
+        type=OneOf("head", HEAD_NAMES),
+        help="Trigger head.",
     ),
     option(
         "--loss",
         default="bce",
         show_default=True,
-        type=OneOf("loss", _losses),
-        help="Loss function: bce, max-pooling.",
+        type=OneOf("loss", LOSS_NAMES),
+        help="Loss function.",
     ),
     option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three]"),
     seed,

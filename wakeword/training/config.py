@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 STRATEGIES = ("auto", "head", "top:N", "lora:R", "full", "layerwise", "gradual", "scratch")
 """Names of the strategies; N is a number of layer groups, R a rank."""
+HEAD_NAMES = ("linear", "conv", "gru", "attention")
+"""Names of the heads, those of `heads.HEADS`."""
+LOSS_NAMES = ("bce", "max-pooling")
+"""Names of the losses, those of `training.losses.LOSSES`."""
 METHODS = ("auto", "train", "enroll")
 """How a model is made; see `training.method.train_or_enroll`."""
 FEW_CLIPS = 40
@@ -55,8 +59,8 @@ class TrainConfig:
         streaming: streaming mode, "chunked" or "window"; "" is the best mode of the encoder.
         hop_ms: milliseconds of audio that the encoder takes at once; None is its default.
         layers: encoder layers that the head mixes by learned weights; () is the top three.
-        head: name of the head; see `heads.HEADS`.
-        loss: name of the loss; see `training.losses.LOSSES`.
+        head: name of the head; one of `HEAD_NAMES`.
+        loss: name of the loss; one of `LOSS_NAMES`.
         strategy: how much of the network is trained; see `training.strategy.choose_strategy`.
         seed: determines examples, initial weights and the order of training.
         epochs: passes over the examples, at most.

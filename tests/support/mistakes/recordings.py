@@ -84,7 +84,7 @@ def recording_too_short_to_measure_on(workspace: Workspace) -> list[object]:
     return ["bench", workspace.model, "--audio", workspace.wav()]
 
 
-@mistake("1 clips", "expected 2 to")
+@mistake("1 clip(s)", "expected 2 or more")
 def enrolment_with_one_clip(workspace: Workspace) -> list[object]:
     return ["enroll", "ping", workspace.wav(samples=training.word(0)), "-o", workspace.output]
 

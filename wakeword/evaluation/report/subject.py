@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wakeword.errors import CheckpointError
 from wakeword.evaluation.scoring import ScorableModel
-from wakeword.model.two_stage import TwoStageModel
 from wakeword.runtime import ExportedModel, ExportedTwoStageModel
+
+if TYPE_CHECKING:
+    from wakeword.model.two_stage import AnyModel
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,8 @@ def describe_subject(file: Path, model: ScorableModel, data: str, version: str) 
             raise CheckpointError(
                 f"{file}: does not say what it was made of. Export the model again."
             ) from error
-    elif isinstance(model, TwoStageModel):
-        by_stage = {"gate": model.gate, "verifier": model.verifier}
-        encoders = {name: stage.origin.encoder for name, stage in by_stage.items()}
     else:
-        encoders = {"encoder": model.origin.encoder}
+        encoders = _encoders(model)
     point = model.operating_point
     return Subject(
         file.name,
@@ -71,3 +71,12 @@ def describe_subject(file: Path, model: ScorableModel, data: str, version: str) 
         version,
         date.today().isoformat(),
     )
+
+
+def _encoders(model: AnyModel) -> dict[str, str]:
+    from wakeword.model.two_stage import TwoStageModel  # an exported model needs no torch
+
+    if not isinstance(model, TwoStageModel):
+        return {"encoder": model.origin.encoder}
+    by_stage = {"gate": model.gate, "verifier": model.verifier}
+    return {name: stage.origin.encoder for name, stage in by_stage.items()}
