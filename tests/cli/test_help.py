@@ -43,8 +43,8 @@ def test_every_option_has_a_help_text(name: str) -> None:
 def test_the_help_names_every_choice_and_its_default() -> None:
     """The help is shown without PyTorch, so it does not read the tables that need it."""
     text = " ".join(help_of("train").split())
-    for kind, names in (("Trigger head", HEADS), ("Loss function", LOSSES)):
-        assert f"{kind}: {', '.join(names)}." in text
+    for option, names in (("--head", HEADS), ("--loss", LOSSES)):
+        assert f"{option} [{'|'.join(names)}]" in text
     assert all(name in text for name in STRATEGIES)
 
 
