@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -106,6 +107,15 @@ def test_other_interrupted_commands_just_stop(
     assert (result.exit_code, result.stderr) == (130, "stopped\n")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Lets Ctrl-C interrupt this process, which a job in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_worker_threads_at_their_next_report() -> None:
     reports = threading.Semaphore(0)
     ended = threading.Event()
@@ -118,7 +128,6 @@ def test_ctrl_c_ends_worker_threads_at_their_next_report() -> None:
         finally:
             ended.set()
 
-    before = signal.getsignal(signal.SIGINT)
     with (
         pytest.raises(KeyboardInterrupt),
         progress_display() as progress,
@@ -128,7 +137,7 @@ def test_ctrl_c_ends_worker_threads_at_their_next_report() -> None:
         reports.acquire()
         signal.raise_signal(signal.SIGINT)
     assert ended.is_set()
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a single process")
@@ -192,8 +201,8 @@ def slow_stage(stage: str = "model", automatic: bool = True) -> StagePlan:
     return StagePlan(stage, "tiny", strategy, automatic, seconds=4000.0, head_seconds=300.0)
 
 
-def plan_of(*stages: StagePlan) -> TrainingPlan:
-    return TrainingPlan({"ping": 8}, 12.0, 8, 20.0, 0, 0, 4, 0.1, stages)
+def plan_of(*plans: StagePlan) -> TrainingPlan:
+    return TrainingPlan({"ping": 8}, 12.0, 8, 20.0, 0, 0, 4, 0.1, plans)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,7 @@ def finish(running: subprocess.Popen[bytes]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     torch.set_num_threads(1)
     if os.environ.get("TRAINING_WITHOUT_DROPOUT"):  # which is random in every process
         torch.nn.Dropout.forward = lambda _, x: x

@@ -39,7 +39,7 @@ def test_both_stages_are_planned_without_weights(
     monkeypatch.setattr(checkpoints, "find_checkpoint", find)
     verifier = VerifierConfig(encoder="tiny", strategy="full")
     plan = plan_training(data, ["ping"], config(verifier=verifier))
-    gate, second = plan.stages
+    gate, second = plan.stage_plans
     assert (gate.stage, gate.strategy.name, gate.automatic) == ("gate", "head", True)
     assert (second.stage, second.strategy.name, second.automatic) == ("verifier", "full", False)
     assert gate.seconds == gate.head_seconds and not gate.is_slow
@@ -50,12 +50,12 @@ def test_both_stages_are_planned_without_weights(
 def test_only_slow_stages_are_measured_before_a_training(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (stage,) = plan_training(data, ["ping"], config(), only_slow=True).stages
+    (stage,) = plan_training(data, ["ping"], config(), only_slow=True).stage_plans
     assert stage.seconds is None
-    (stage,) = plan_training(data, ["ping"], config(strategy="full"), only_slow=True).stages
+    (stage,) = plan_training(data, ["ping"], config(strategy="full"), only_slow=True).stage_plans
     assert stage.seconds is None  # it was asked for
     monkeypatch.setattr("wakeword.training.strategy._HEAD_BELOW_MINUTES", 0)
-    (stage,) = plan_training(data, ["ping"], config(), only_slow=True).stages
+    (stage,) = plan_training(data, ["ping"], config(), only_slow=True).stage_plans
     assert stage.strategy.name == "top:1" and stage.automatic and stage.seconds
 
 
@@ -71,14 +71,14 @@ def test_a_model_to_continue_from_is_not_changed(data: Dataset) -> None:
     before = {name: tensor.clone() for name, tensor in start.state_dict().items()}
     settings = config(strategy="full", verifier=VerifierConfig(encoder="tiny"))
     plan = plan_training(data, ["ping"], settings, start=start)
-    assert [stage.encoder for stage in plan.stages] == ["tiny-gate", "tiny"]
+    assert [stage.encoder for stage in plan.stage_plans] == ["tiny-gate", "tiny"]
     assert all(tensor.equal(before[name]) for name, tensor in start.state_dict().items())
     with pytest.raises(ConfigError, match="pong"):
         plan_training(data, ["ping"], settings, start=tiny_two_stage(("pong",)))
 
 
 def test_slow_is_a_multiple_of_the_head_alone(data: Dataset) -> None:
-    (stage,) = plan_training(data, ["ping"], config()).stages
+    (stage,) = plan_training(data, ["ping"], config()).stage_plans
     at = planning.replace(stage, seconds=planning.SLOW * 10.0, head_seconds=10.0)
     assert not at.is_slow
     assert planning.replace(at, seconds=planning.SLOW * 10.0 + 1).is_slow

@@ -39,7 +39,7 @@ def announce_slow_strategies(
 
 def note_slow_strategies(plan: TrainingPlan) -> None:
     """Print a note for each stage whose strategy "auto" takes much longer than the head alone."""
-    for stage in plan.stages:
+    for stage in plan.stage_plans:
         if stage.is_slow:
             print_note(_slow_note(stage))
 
@@ -68,15 +68,17 @@ def render_plan(plan: TrainingPlan, *, own_weights: bool) -> Iterator[str]:
     )
     yield f"held out of training, for epoch and threshold: {plan.held_out} keyword clips"
     yield f"training examples: {plan.example_hours:.1f} h made from these clips"
-    for stage in plan.stages:
+    for stage in plan.stage_plans:
         where = "" if own_weights else f", weights: {_weights(stage.encoder)}"
         yield (
             f"{stage.stage}: {stage.encoder}{where}; strategy {stage.strategy.name} "
             f"({stage.strategy.reason})"
         )
     each = ""
-    if len(plan.stages) > 1:
-        each = ": " + ", ".join(f"{stage.stage} {_time(stage.seconds)}" for stage in plan.stages)
+    if len(plan.stage_plans) > 1:
+        each = ": " + ", ".join(
+            f"{stage.stage} {_time(stage.seconds)}" for stage in plan.stage_plans
+        )
     yield f"estimated time on this machine: {_time(plan.seconds)} at most{each}"
     yield "nothing was written (--dry-run)"
 
@@ -102,7 +104,7 @@ def plan_as_dict(plan: TrainingPlan) -> dict[str, Any]:
                 "estimated_seconds": stage.seconds,
                 "estimated_seconds_head_alone": stage.head_seconds,
             }
-            for stage in plan.stages
+            for stage in plan.stage_plans
         ],
     }
 

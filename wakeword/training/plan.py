@@ -85,7 +85,7 @@ class TrainingPlan:
         rirs: number of room impulse responses.
         held_out: keyword clips that are held out.
         example_hours: hours of training audio made from the clips.
-        stages: of the model, in the order of their training.
+        stage_plans: of the stages, in the order of their training.
     """
 
     keywords: Mapping[str, int]
@@ -96,12 +96,12 @@ class TrainingPlan:
     rirs: int
     held_out: int
     example_hours: float
-    stages: tuple[StagePlan, ...]
+    stage_plans: tuple[StagePlan, ...]
 
     @property
     def seconds(self) -> float:
         """Seconds that the stages take together, as far as they are measured."""
-        return sum(stage.seconds or 0.0 for stage in self.stages)
+        return sum(stage.seconds or 0.0 for stage in self.stage_plans)
 
 
 def plan_training(
@@ -140,13 +140,13 @@ def plan_training(
     counts = {word: sum(clip.label == word for clip in clips) for word in keywords}
     seconds = sum(clip.seconds() for clip in clips)
     sample = _Sample(parts, keywords)
-    stages = _stages(config, start, sample)
+    planned = _stages(config, start, sample)
     plans: list[StagePlan] = []
-    for stage in stages:
+    for stage in planned:
         plan = stage.plan(seconds, len(clips) / len(keywords))
         if not only_slow or (plan.automatic and plan.strategy.name != "head"):
             if progress:
-                progress("estimating the time", len(plans), len(stages))
+                progress("estimating the time", len(plans), len(planned))
             plan = stage.measured(plan)
         plans.append(plan)
     negatives = (*parts.train.negatives, *parts.extra.negatives)
@@ -197,12 +197,12 @@ def _stages(config: TrainConfig, start: AnyModel | None, sample: _Sample) -> lis
     """Return the stages that are trained."""
     first, second = stages_of(start)
     own = config if first is None else config.continuing(first, sample.keywords)
-    stages = [_Stage("gate" if config.verifier else "model", own, first, sample)]
+    planned = [_Stage("gate" if config.verifier else "model", own, first, sample)]
     if config.verifier is not None:
         own = verifier_training(config, sample.keywords, second)
         source = resolve_verifier(config.verifier)
-        stages.append(_Stage("verifier", own, second, sample, source))
-    return stages
+        planned.append(_Stage("verifier", own, second, sample, source))
+    return planned
 
 
 def _some(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
