@@ -174,9 +174,9 @@ def test_copies_are_looked_for_once_and_only_without_speakers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = folder_with_copies(tmp_path / "data")
-    stages: list[str] = []
-    first = assign_splits(data, progress=lambda stage, done, total: stages.append(stage))
-    assert stages.count("looking for copies") == 40
+    reported: list[str] = []
+    first = assign_splits(data, progress=lambda stage, done, total: reported.append(stage))
+    assert reported.count("looking for copies") == 40
 
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("decoded again")

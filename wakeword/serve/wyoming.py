@@ -9,7 +9,6 @@ Source: https://github.com/OHF-Voice/wyoming, "Wake word detection".
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import ipaddress
 import json
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from wyoming.info import Attribution, Describe, Info, WakeModel, WakeProgram
 from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
+import wakeword
 from wakeword.detection import trigger
 from wakeword.errors import ConfigError
 from wakeword.serve.client_log import ClientLog
@@ -199,7 +199,7 @@ def describe(registry: ModelRegistry) -> Info:
         attribution=_ATTRIBUTION,
         installed=True,
         description="Wake words from speech recognisers",
-        version=importlib.metadata.version("wakeword"),
+        version=wakeword.__version__,
         models=models,
     )
     return Info(wake=[program])
