@@ -42,9 +42,9 @@ def test_an_exported_model_names_its_encoders(
 ) -> None:
     model, file = make(), tmp_path / "m.onnx"
     export_onnx(model, file)
-    stages = describe_subject(file, model, "", "").encoders
+    named = describe_subject(file, model, "", "").encoders
     exported = describe_subject(file, runtime.load(file), "", "").encoders
-    assert exported == {"encoder": " + ".join(stages.values())}
+    assert exported == {"encoder": " + ".join(named.values())}
 
 
 def test_an_exported_file_without_origin_is_refused(tiny: EncoderSpec, tmp_path: Path) -> None:
