@@ -140,6 +140,12 @@ def test_detect_as_text(model_file: Path, recording: Path) -> None:
     assert first[5] == "peak" and float(first[6]) >= float(first[4])
 
 
+def test_detect_ends_with_a_count_of_detections(model_file: Path, recording: Path) -> None:
+    found = run("detect", model_file, recording, "--threshold", "1")
+    assert found.stdout == ""
+    assert found.stderr.splitlines()[-1] == "0 detection(s) in 1 recording(s), 0.1 min"
+
+
 def test_detect_resamples_other_rates(model_file: Path, tmp_path: Path) -> None:
     samples = tiny_family.synthetic_audio(4.0, rate=44_100)
     soundfile.write(tmp_path / "cd.wav", samples, 44_100)

@@ -67,7 +67,7 @@ def test_time_passes_without_progress(
         "exporting",
         "exporting: 25 s so far",
         "training (3)",
-        "training: 100 %, 25 s ago",
+        "training: 100 %, still working after 25 s",
     ]
 
 

@@ -294,6 +294,18 @@ def test_refused_clients_are_logged(
     assert re.fullmatch(r"refused 127\.0\.0\.1:\d+ \(wyoming\): not an event .*", message)
 
 
+def test_a_refused_client_that_still_sends_learns_why(registry: ModelRegistry) -> None:
+    async def send(port: int) -> Event | None:
+        async with AsyncTcpClient("127.0.0.1", port) as client:
+            await client.write_event(Detect(names=["nobody"]).event())
+            for chunk in chunks(pcm(60.0)):
+                await client.write_event(chunk)
+            return await client.read_event()
+
+    answer = with_server(registry, send)
+    assert answer.type == "error" and "unknown keyword 'nobody'" in answer.data["text"]
+
+
 @pytest.mark.parametrize(
     ("peer", "client"),
     [

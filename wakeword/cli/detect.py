@@ -16,6 +16,7 @@ from wakeword.cli.detector_factory import open_detector, open_verifier
 from wakeword.data.readers import find_recordings
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
+from wakeword.evaluation.report.format import format_hours
 
 
 @click.command()
@@ -52,9 +53,17 @@ def detect(
         audio_info(recording)  # reports an unreadable file before the first is processed
     if not is_quiet():
         click.echo(f"threshold: {detector.describe()}", err=True)
+    count, seconds = 0, 0.0
     for recording in paths:
+        seconds += audio_info(recording).seconds
         for detection, peak in _detections(detector, recording):
             _print_detection(detection, peak, recording, as_json)
+            count += 1
+    if not is_quiet():
+        click.echo(
+            f"{count} detection(s) in {len(paths)} recording(s), {format_hours(seconds / 3600)}",
+            err=True,
+        )
 
 
 def _recordings(place: Path) -> list[Path]:

@@ -71,7 +71,7 @@ def _table(described: ModelInfo) -> Table:
         table.add_row("keyword", about + (", provisional" * described.threshold_provisional))
     rows = {
         "threshold source": described.threshold_provenance or "not recorded",
-        **({"to do": format_calibration_advice()} if described.threshold_provisional else {}),
+        **({"to do": _advice(described)} if described.threshold_provisional else {}),
         "smoothing": f"{described.smoothing_s:g} s",
         "refractory time": f"{described.refractory_s:g} s",
         **_stage_rows(described),
@@ -84,6 +84,13 @@ def _table(described: ModelInfo) -> Table:
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def _advice(described: ModelInfo) -> str:
+    advice = format_calibration_advice()
+    if Path(described.file).suffix == ".onnx":
+        return f"{advice} (the model that was exported; then export it again)"
+    return advice
 
 
 def _stage_rows(described: ModelInfo) -> dict[str, str]:

@@ -41,7 +41,7 @@ class _Stage:
     def line(self, now_s: float) -> str:
         """Describe the stage: percent, time left and detail."""
         if self.finished:
-            text = f"{self.name}: 100 %, {format_seconds(now_s - self.last_s)} ago"
+            text = f"{self.name}: 100 %, still working after {format_seconds(now_s - self.last_s)}"
         elif self.total:
             percent = 100 * self.done // self.total
             text = f"{self.name}: {percent} % ({self.done:,} of {self.total:,})"

@@ -118,7 +118,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is missing, damaged or not a wakeword file.
     """
-    remedy = "Expected a file written by `wakeword train`."
+    remedy = "Expected a file written by `wakeword train` or `enroll`."
     if path.is_dir():
         raise CheckpointError(f"{path}: no such model file: it is a folder. Name a file in it.")
     if not path.is_file():

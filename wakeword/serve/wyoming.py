@@ -34,6 +34,7 @@ from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, d
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _MAX_CHANNELS = 8
+_REFUSED_S = 0.5  # for which what a refused client sends is read
 _ATTRIBUTION = Attribution("The wakeword authors", "https://pypi.org/project/wakeword/")
 
 
@@ -205,6 +206,15 @@ def describe(registry: ModelRegistry) -> Info:
     return Info(wake=[program])
 
 
+async def _discard(reader: asyncio.StreamReader) -> None:
+    """Read what a refused client still sends: unread, it would reset the connection.
+
+    A reset can lose the error event that says why the client is refused.
+    """
+    while await reader.read(1 << 16):
+        pass
+
+
 class WyomingServer:
     """Serves the Wyoming protocol over TCP.
 
@@ -280,6 +290,9 @@ class WyomingServer:
         except ClientError as error:
             log.refused(error)
             await self._with_timeout(async_write_event(Error(str(error)).event(), writer))
+            writer.write_eof()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(_discard(reader), _REFUSED_S)
 
     def _check_client(self, peer: str) -> None:
         """Raise ClientError for an address that is not allowed, or one client too many."""

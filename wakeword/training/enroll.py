@@ -110,7 +110,7 @@ def _model_without_examples(
     origin = Origin(spec.name, source.streaming, sha256, spec.licence, "examples")
     point = OperatingPoint(
         {keyword: 0.5},
-        provenance="provisional: midway between the clips and their time-reversed copies",
+        provenance="provisional: set from the clips alone, without other sound",
         provisional=True,
     )
     return WakeWordModel(encoder, head, [keyword], origin, point).eval()
