@@ -131,6 +131,8 @@ def calibrate(
         scored_negatives,
         positives,
         false_accepts_per_hour,
+        cap=positives,
+        extrapolate=False,
         source=f"{len(clips)} recordings (SHA-256 {recordings_hash(clips)}), "
         f"{date.today().isoformat()}",
     )
@@ -151,6 +153,7 @@ def calibrate_scores(
     per_hour: float = 0.5,
     *,
     cap: Sequence[ScoredStream] = (),
+    extrapolate: bool = True,
     source: str = "",
 ) -> Calibration:
     """Find the operating point for a rate of false accepts from scored streams.
@@ -165,10 +168,21 @@ def calibrate_scores(
         per_hour: false accepts per hour to aim at.
         cap: streams of keyword clips that cap extrapolated thresholds; see
             `cap_extrapolated_threshold`.
+        extrapolate: whether a provisional threshold without `cap` may be above the highest event;
+            else it is just above it at most.
         source: of the negatives, for the provenance: "3 recordings".
     """
     point, thresholds = _choose_operating_point(model, negatives, positives, per_hour)
     lowered = ""
+    provisional = negatives.hours < hours_to_confirm(per_hour)
+    if (
+        provisional
+        and not (cap or extrapolate)
+        and any(fitted.extrapolated for fitted in thresholds.values())
+    ):
+        thresholds = {keyword: _observed(each) for keyword, each in thresholds.items()}
+        point = replace(point, thresholds={k: each.threshold for k, each in thresholds.items()})
+        lowered = "; set just above the highest score in them"
     if cap:
         capped = cap_extrapolated_threshold(model, thresholds, cap)
         if capped != point.thresholds:
@@ -180,10 +194,17 @@ def calibrate_scores(
         point = replace(point, thresholds=capped)
     false_accepts = sum(len(times) for _, times in _event_times(model, negatives, point))
     provenance = threshold_provenance(per_hour, negatives.hours, source, false_accepts)
-    provisional = negatives.hours < hours_to_confirm(per_hour)
     point = replace(point, provenance=provenance + lowered, provisional=provisional)
     before = model.operating_point
     return Calibration(point, thresholds, before, _miss_changes(model, positives, before, point))
+
+
+def _observed(fitted: CalibratedThreshold) -> CalibratedThreshold:
+    """Return a threshold without extrapolation: at most just above the highest event."""
+    if not (fitted.extrapolated and 0.0 < fitted.highest < 1.0):
+        return fitted
+    above = min(fitted.threshold, sigmoid(logit(fitted.highest) + 1e-3))
+    return replace(fitted, threshold=above, expected=metrics.poisson(0, fitted.hours))
 
 
 def threshold_provenance(per_hour: float, hours: float, source: str, false_accepts: int) -> str:

@@ -135,7 +135,8 @@ def render_calibration(calibration: Calibration, file: object = "MODEL") -> Iter
     for keyword, fitted in calibration.thresholds.items():
         if point.provisional:
             observed = format_false_accepts(fitted.counted, fitted.hours)
-            yield f"'{keyword}': threshold {fitted.threshold:.4f}, provisional; {observed}"
+            threshold = point.thresholds[keyword]
+            yield f"'{keyword}': threshold {threshold:.4f}, provisional; {observed}"
             continue
         extrapolated = ", above every event in these hours" if fitted.extrapolated else ""
         yield (
