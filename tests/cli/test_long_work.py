@@ -18,8 +18,8 @@ import tiny as tiny_family
 import training
 from click.testing import CliRunner, Result
 
-import wakeword.cli.train
 import wakeword.cli.training_plan
+import wakeword.training.method
 from wakeword.audio.files import save_audio
 from wakeword.cli import console, main
 from wakeword.cli.console import progress_display
@@ -235,7 +235,7 @@ def test_training_announces_it_before_it_starts(
         return plan_of(slow_stage())
 
     monkeypatch.setattr(wakeword.cli.training_plan, "plan_training", plan_training)
-    monkeypatch.setattr(wakeword.cli.train, "run_training", interrupt)
+    monkeypatch.setattr(wakeword.training.method, "train_or_enroll", interrupt)
     result = run(arguments)
     assert result.exit_code == 130 and "To train the head alone: --strategy head" in result.stderr
     assert given.pop("only_slow")
