@@ -1,10 +1,12 @@
 """Train and measure one model for each keyword of a corpus: the table and picture of the README.
 
     python recipes/four_words.py CORPUS OUT
-    python recipes/four_words.py CORPUS OUT/scratch --strategy scratch --hours 0.8 --epochs 6
+    python recipes/four_words.py CORPUS OUT/single --encoder whisper-tiny.en
+    python recipes/four_words.py CORPUS OUT/scratch --encoder whisper-tiny.en --strategy scratch \\
+        --hours 0.8 --epochs 6
 
-The second command is the baseline: the same network from random weights, trained for about as many
-minutes.
+The second command makes models of a single stage. The third is their baseline: the same network
+from random weights, trained for about as many minutes.
 
 Data: any layout that `wakeword train` reads, with a train and a dev split (or speakers, from whom
 splits are made). Each keyword is trained on the train split with every setting at its default

@@ -29,6 +29,22 @@ def report_detail(progress: ProgressCallback | None, text: str) -> None:
         progress.detail(text)
 
 
+def with_prefix(progress: ProgressCallback | None, prefix: str) -> ProgressCallback | None:
+    """Return a callback that reports the stage "training" as "gate: training"."""
+    return _Prefixed(progress, prefix) if progress else None
+
+
+class _Prefixed:
+    def __init__(self, progress: ProgressCallback, prefix: str) -> None:
+        self._progress, self._prefix = progress, prefix
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self._progress(f"{self._prefix}: {stage}", done, total)
+
+    def detail(self, text: str) -> None:
+        report_detail(self._progress, text)
+
+
 class ProgressCounter:
     """Adds up the progress of several threads and reports the sum.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wakeword.cli.progress_lines import EVERY_S, ProgressLines, format_seconds
+from wakeword.progress import report_detail, with_prefix
 
 
 class Clock:
@@ -107,3 +108,15 @@ def test_lines_are_printed_by_a_thread_of_their_own(printed: list[str]) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+def test_a_prefix_names_the_stage_of_a_model(
+    lines: ProgressLines, clock: Clock, printed: list[str]
+) -> None:
+    progress = with_prefix(lines, "gate")
+    assert progress is not None and with_prefix(None, "gate") is None
+    progress("training", 1, 4)
+    report_detail(progress, "loss 0.5")
+    clock.now_s = EVERY_S
+    progress("training", 2, 4)
+    assert printed[-1].startswith("gate: training: 50 %") and printed[-1].endswith("loss 0.5")

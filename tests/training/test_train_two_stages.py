@@ -80,6 +80,12 @@ def test_the_report_names_both_stages(tiny: EncoderSpec, trained: tuple[Path, Re
     assert f"'ping' is detected at scores of {threshold:.4f} or more" in text
 
 
+def test_the_progress_says_which_stage_is_trained(trained: tuple[Path, Result]) -> None:
+    lines = trained[1].stderr.splitlines()
+    for stage in ("gate: training", "verifier: training", "verifier: scoring with the gate"):
+        assert any(line.startswith(stage) for line in lines), stage
+
+
 def test_a_comparison_with_random_weights_is_of_the_gate_alone(
     tiny: EncoderSpec, folder: Path, tmp_path: Path
 ) -> None:

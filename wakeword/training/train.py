@@ -14,7 +14,7 @@ from wakeword.encoders.spec import EncoderSpec
 from wakeword.heads import head_class
 from wakeword.model.network import WakeWordModel
 from wakeword.model.two_stage import AnyModel, stages_of
-from wakeword.progress import ProgressCallback
+from wakeword.progress import ProgressCallback, with_prefix
 from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.data import TrainingData
 from wakeword.training.initial_model import PretrainedEncoder, initial_model
@@ -73,16 +73,18 @@ def train(
         data, keywords, extra_data, validation_share=config.validation_share, seed=config.seed
     )
     config = replace(config, verifier=None)
-    run, description = _start_run(parts, keywords, config, gate_start, weights, progress)
+    first_progress = with_prefix(progress, "gate") if second else progress
+    run, description = _start_run(parts, keywords, config, gate_start, weights, first_progress)
     run.model.to(device)
     folder = Path(work_dir) if work_dir else storage.cache_dir() / "training"
-    history, validation = run.fit(folder, progress)
+    history, validation = run.fit(folder, first_progress)
     run.finish(history, validation)
     notes, held_out = run.notes(validation), validation.clips
     result = TrainResult(run.model, description, run.strategy, notes, tuple(history), held_out)
     if second is None:
         return replace(result, model=run.model.cpu())
-    verifier = train_verifier(run, validation, second, folder, progress)
+    verifier_progress = with_prefix(progress, "verifier")
+    verifier = train_verifier(run, validation, second, folder, verifier_progress)
     verifier.model.cpu()
     return replace(result, model=verifier.model, verifier=verifier)
 

@@ -94,8 +94,8 @@ def _missing_speakers(context: CheckContext) -> list[Finding]:
         Finding(
             "warning",
             "speakers-missing",
-            f"The speaker of {keywords} keyword and {len(clips) - keywords} negative clip(s) is "
-            "unknown: the same voice can be in two splits.",
+            f"The speaker of {_counted(keywords, len(clips) - keywords)} is unknown: the same "
+            "voice can be in two splits.",
             f"{SPEAKERS_REMEDY} A rough name, such as 'guest', is better than none.",
             tuple(context.name(clip) for clip in clips),
         )
@@ -105,3 +105,8 @@ def _missing_speakers(context: CheckContext) -> list[Finding]:
 def _clips_of(speakers: set[str], context: CheckContext) -> tuple[str, ...]:
     speech = (*context.dataset.keywords, *context.dataset.negatives)
     return tuple(context.name(clip) for clip in speech if clip.speaker in speakers)
+
+
+def _counted(keywords: int, negatives: int) -> str:
+    counts = {"keyword": keywords, "negative": negatives}
+    return " and ".join(f"{count} {role}" for role, count in counts.items() if count) + " clip(s)"
