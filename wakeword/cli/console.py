@@ -51,7 +51,8 @@ class TeachingCommand(click.Command):
         except WakewordError as error:
             _exit_with_message(str(error))
         except ModuleNotFoundError as error:
-            what = f"`wakeword {context.invoked_subcommand}`"
+            name = context.invoked_subcommand  # None where the command itself cannot be imported
+            what = f"`wakeword {name}`" if name else "this command"
             if message := missing_package_message(error, what):
                 _exit_with_message(message)
             raise

@@ -27,7 +27,7 @@ def missing_package_message(error: ModuleNotFoundError, what: str) -> str | None
     if package == "wakeword":
         return None
     return (
-        f"{what} needs the full installation; {package} is not installed here. Run it on another "
+        f"{what} needs {package}, which is not installed here. Run it on another "
         f"machine, or {_INSTALL}. Without it, listen, detect, serve and info run on a file of "
         "`wakeword export`."
     )
@@ -47,7 +47,7 @@ def load_unexported_model(file: Path) -> AnyModel:
         if package == "wakeword":
             raise
         raise ConfigError(
-            f"{file}: a model that is not exported needs the full installation; {package} is not "
+            f"{file}: a model that is not exported needs {package}, which is not "
             f"installed here. Export the model where it was trained, wakeword export {file.name}, "
             f"and use {file.with_suffix('.onnx').name} here; or {_INSTALL}."
         ) from error
