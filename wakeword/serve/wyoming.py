@@ -9,6 +9,7 @@ Source: https://github.com/OHF-Voice/wyoming, "Wake word detection".
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import ipaddress
 import json
 from collections.abc import Sequence
@@ -24,7 +25,6 @@ from wyoming.info import Attribution, Describe, Info, WakeModel, WakeProgram
 from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
-import wakeword
 from wakeword.detection import trigger
 from wakeword.errors import ConfigError
 from wakeword.serve.client_log import ClientLog
@@ -200,7 +200,7 @@ def describe(registry: ModelRegistry) -> Info:
         attribution=_ATTRIBUTION,
         installed=True,
         description="Wake words from speech recognisers",
-        version=wakeword.__version__,
+        version=importlib.metadata.version("wakeword"),
         models=models,
     )
     return Info(wake=[program])
