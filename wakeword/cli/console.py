@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -154,7 +155,9 @@ def progress_display() -> Iterator[ProgressCallback]:
             return
         console = Console(stderr=True)
         if not sys.stderr.isatty():
-            lines = ProgressLines(lambda line: console.print(line, highlight=False, markup=False))
+            lines = ProgressLines(
+                partial(console.print, highlight=False, markup=False, soft_wrap=True)
+            )
             with lines.ticking():
                 yield _Checked(lines, check)
             return

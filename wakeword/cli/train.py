@@ -223,7 +223,7 @@ def _report(made: MadeModel, gain: TransferGain | None, output: Path, as_json: b
         f"wrote {output} ({format_file_size(output.stat().st_size)})",
     ]
     for line in lines:
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _summary(made: MadeModel, gain: TransferGain | None, output: Path) -> dict[str, Any]:
