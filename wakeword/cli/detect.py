@@ -49,13 +49,12 @@ def detect(
     """
     detector = open_detector(file, threshold, verify=open_verifier(speakers))
     paths = list(dict.fromkeys(path for place in recordings for path in _recordings(place)))
-    for recording in paths:
-        audio_info(recording)  # reports an unreadable file before the first is processed
+    # reports an unreadable file before the first is processed
+    seconds = sum(audio_info(recording).seconds for recording in paths)
     if not is_quiet():
         click.echo(f"threshold: {detector.describe()}", err=True)
-    count, seconds = 0, 0.0
+    count = 0
     for recording in paths:
-        seconds += audio_info(recording).seconds
         for detection, peak in _detections(detector, recording):
             _print_detection(detection, peak, recording, as_json)
             count += 1
