@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wakeword.evaluation.metrics import Estimate
-    from wakeword.evaluation.results import CallResult
+    from wakeword.evaluation.results import CallResult, SourceResult
 
 
 def format_percent(share: float, digits: int = 1) -> str:
@@ -63,6 +63,17 @@ def format_latency(seconds: float) -> str:
 def format_count(count: int, total: int, digits: int = 1) -> str:
     """Format a count with its share of a total: "3 (12.5 %)"."""
     return f"{count} ({format_percent(count / total, digits)})"
+
+
+def format_source(source: SourceResult) -> tuple[str, str, str, str, str]:
+    """Format a source of negatives: name, clips, hours, false accepts, clips with any."""
+    return (
+        source.name,
+        str(source.clips),
+        f"{source.hours:.2f}",
+        str(source.false_accepts),
+        format_count(source.clips_with_false_accepts, source.clips),
+    )
 
 
 def format_file_size(size_bytes: float) -> str:

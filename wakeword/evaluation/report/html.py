@@ -13,6 +13,7 @@ from wakeword.evaluation.report.format import (
     format_count,
     format_percent,
     format_percent_interval,
+    format_source,
 )
 from wakeword.evaluation.report.page import html_table, write_page
 from wakeword.evaluation.report.sections import (
@@ -154,16 +155,7 @@ def _label(evaluation: Evaluation, result: KeywordResult) -> str:
 def _sources(evaluation: Evaluation) -> str:
     if not evaluation.sources:
         return ""
-    rows = (
-        (
-            source.name,
-            str(source.clips),
-            f"{source.hours:.2f}",
-            str(source.false_accepts),
-            format_count(source.clips_with_false_accepts, source.clips),
-        )
-        for source in evaluation.sources
-    )
+    rows = map(format_source, evaluation.sources)
     return f"<h2>False accepts by source</h2>\n{html_table(_SOURCE_COLUMNS, rows)}"
 
 

@@ -15,7 +15,6 @@ from wakeword.evaluation.compare import compare_evaluations
 from wakeword.evaluation.report.format import (
     format_calibration_advice,
     format_calls,
-    format_count,
     format_false_accepts,
     format_file_size,
     format_hours,
@@ -23,6 +22,7 @@ from wakeword.evaluation.report.format import (
     format_percent,
     format_percent_estimate,
     format_percent_interval,
+    format_source,
 )
 from wakeword.evaluation.report.verdict import SCALE, rate_misses, ratings, verdict
 from wakeword.evaluation.results import FALSE_ACCEPT_RATES, Evaluation, KeywordResult
@@ -246,14 +246,5 @@ def _source_table(evaluation: Evaluation) -> Table:
     return _table(
         "False accepts at the stored threshold by source",
         ("source", "clips", "hours", "false accepts", "clips with any"),
-        (
-            (
-                source.name,
-                str(source.clips),
-                f"{source.hours:.2f}",
-                str(source.false_accepts),
-                format_count(source.clips_with_false_accepts, source.clips),
-            )
-            for source in evaluation.sources
-        ),
+        map(format_source, evaluation.sources),
     )
