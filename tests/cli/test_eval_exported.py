@@ -17,7 +17,6 @@ from two_stage import tiny_two_stage
 
 import wakeword
 from wakeword import runtime
-from wakeword.audio.files import save_audio
 from wakeword.cli import main
 from wakeword.data.loader import ClipLoader
 from wakeword.data.readers import read_dataset
@@ -26,15 +25,6 @@ from wakeword.evaluation.scoring import score_streams
 from wakeword.evaluation.test_streams import positive_stream
 from wakeword.exporting.onnx import export_onnx
 from wakeword.model.file import save_model
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    for number, word in enumerate(("alexa", "computer", "negatives")):
-        for clip in range(3):
-            samples = tiny_family.synthetic_audio(2.0, seed=10 * number + clip)
-            save_audio(tmp_path / "data" / "dev" / word / f"{clip}.wav", samples)
-    return tmp_path / "data"
 
 
 @pytest.fixture(params=["one", "two"])

@@ -104,15 +104,6 @@ def test_listen_on_stdin(model: TwoStageModel, file: Path, recording: Path) -> N
 # ---------------------------------------------------------------- eval, mine
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    for number, word in enumerate(("alexa", "computer", "negatives")):
-        for clip in range(3):
-            samples = tiny_family.synthetic_audio(2.0, seed=10 * number + clip)
-            save_audio(tmp_path / "data" / "dev" / word / f"{clip}.wav", samples)
-    return tmp_path / "data"
-
-
 def test_eval_counts_the_calls_of_the_verifier(file: Path, data: Path, tmp_path: Path) -> None:
     command = ("eval", file, data, "--condition", "clean", "--condition", "talker")
     values = json.loads(succeeds(*command, "--json"))
