@@ -15,7 +15,7 @@ import wakeword
 
 PACKAGE = Path(wakeword.__file__).parent
 FLOORS = (
-    *("errors", "legacy", "storage", "progress", "parallel", "devices"),
+    *("errors", "legacy", "storage", "progress", "download", "parallel", "devices"),
     *("audio", "data", "simulate", "encoders", "heads", "model", "detection", "runtime"),
     *("evaluation", "training", "exporting", "tts", "serve", "demo", "cli"),
 )

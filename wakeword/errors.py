@@ -26,6 +26,10 @@ class ConfigError(WakewordError):
     """A setting, name or option that does not exist or has an invalid value."""
 
 
+class DownloadError(WakewordError):
+    """A file that could not be downloaded; the message is the reason alone."""
+
+
 def unknown_name_message(kind: str, name: str, known: Iterable[str]) -> str:
     """Return the error message for an unknown name: the closest known name, then all of them.
 

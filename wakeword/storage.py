@@ -20,6 +20,7 @@ _CACHED = {
     "training checkpoints": "training/run-*",
     "voices": "kokoro-voices-*.npz",
     "copies": "copies/*.json",
+    "corpora": "corpora/*",
 }
 """Kind of what is cached → its files and folders, below the cache folder."""
 
@@ -29,7 +30,8 @@ class CacheUsage:
     """What the cache holds of one kind.
 
     Attributes:
-        kind: "encoder weights", "training features", "training checkpoints", "voices" or "copies".
+        kind: "encoder weights", "training features", "training checkpoints", "voices", "copies" or
+            "corpora".
         paths: its files and folders.
         files: number of files.
         size_bytes: of all files.
@@ -59,12 +61,12 @@ def cache_usage() -> list[CacheUsage]:
     usage = []
     for kind, pattern in _CACHED.items():
         paths = tuple(sorted(cache_dir().glob(pattern)))
-        sizes = [size for path in paths for size in _file_sizes(path)]
+        sizes = [size for path in paths for size in file_sizes(path)]
         usage.append(CacheUsage(kind, paths, len(sizes), sum(sizes)))
     return usage
 
 
-def _file_sizes(path: Path) -> Iterator[int]:
+def file_sizes(path: Path) -> Iterator[int]:
     """Yield the size of a file, or of each file below a folder; those that vanish are left out."""
     for file in [path] if path.is_file() else path.rglob("*"):
         with suppress(OSError):
@@ -187,7 +189,17 @@ def cache_key(*parts: object) -> str:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content in hexadecimal."""
-    digest = hashlib.sha256()
+    return checksum(path, "sha256")
+
+
+def checksum(path: Path, algorithm: str) -> str:
+    """Return the hash of a file's content in hexadecimal.
+
+    Args:
+        path: of the file.
+        algorithm: "md5" or "sha256".
+    """
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
             digest.update(piece)

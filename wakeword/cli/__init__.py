@@ -16,6 +16,7 @@ COMMANDS = {
     "cache": "Show or clear the cache of downloads and computed features.",
     "calibrate": "Set the threshold for a rate of false accepts, from your own recordings.",
     "check": "Report problems in a data set that would harm training.",
+    "data": "List, download or delete public corpora of other speech, noise and rooms.",
     "demo": "Train, evaluate and run a detector on synthetic speech.",
     "detect": "Detect keywords in recordings.",
     "encoders": "List the pretrained encoders.",

@@ -10,6 +10,7 @@ import click
 from wakeword import storage
 from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
+from wakeword.cli.trained_on import note_trained_on
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.devices import choose_device
@@ -17,7 +18,7 @@ from wakeword.devices import choose_device
 
 @click.command()
 @options.model_argument
-@options.negatives("Recordings without the keyword: a file, or a folder of them")
+@options.negatives("Recordings without the keyword")
 @options.option(
     "--data",
     type=options.PATH,
@@ -55,6 +56,7 @@ def calibrate(
     \b
     Examples:
       wakeword calibrate alexa.wakeword --negatives evenings/ --false-accepts-per-hour 0.2
+      wakeword calibrate alexa.wakeword --negatives librispeech-dev-clean
       wakeword calibrate alexa.wakeword --data recordings/ -o calibrated.wakeword
     """
     from wakeword.evaluation.calibrate import calibrate as calibrate_model
@@ -65,6 +67,7 @@ def calibrate(
     model = load_model(file).to(choose_device(device))
     target = output or file
     storage.check_writable(target)
+    note_trained_on(model, negatives)
     with progress_display() as progress:
         calibration = calibrate_model(
             model,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("keyword")
 @click.argument("clips", nargs=-1, required=True, type=options.PATH)
 @options.output_model
-@options.negatives("Recordings without the keyword, used to set the threshold: a file, or a folder")
+@options.negatives("Recordings without the keyword, used to set the threshold")
 @options.false_accepts_per_hour("False accepts per hour to aim at, with --negatives.")
 @training_options.encoder
 @training_options.weights

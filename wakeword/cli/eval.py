@@ -13,6 +13,8 @@ from wakeword import storage
 from wakeword.cli import options
 from wakeword.cli.console import print_results, progress_display
 from wakeword.cli.detector_factory import open_model
+from wakeword.cli.trained_on import note_trained_on
+from wakeword.data.corpora.other_audio import with_other_audio
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
     type=options.SPLIT,
     help="Split to use. `train` never uses dev: the epoch and the threshold are "
     "chosen on a part of train that it holds out.",
+)
+@options.negatives(
+    "More recordings without the keyword to count false accepts on; of a corpus also its noise and "
+    "its room impulse responses"
 )
 @options.option(
     "--condition",
@@ -58,6 +64,7 @@ def eval_(
     file: Path,
     data: Path,
     split: str,
+    negatives: tuple[Path, ...],
     names: tuple[str, ...],
     by_noise: bool,
     other: Path | None,
@@ -85,6 +92,7 @@ def eval_(
     Examples:
       wakeword eval alexa.wakeword recordings/
       wakeword eval alexa.wakeword recordings/ --condition clean --condition "0 dB"
+      wakeword eval alexa.wakeword recordings/ --negatives librispeech-test-clean
       wakeword eval alexa.wakeword recordings/ --report alexa.html
       wakeword eval new.wakeword recordings/ --compare old.wakeword
       wakeword eval alexa.onnx recordings/ --compare alexa.wakeword
@@ -97,8 +105,11 @@ def eval_(
     if ray is not None and device == "auto":
         device = "cpu"  # the workers' own GPUs, if they have any, are not looked for
     models = [open_model(path, device) for path in (file, other) if path]
+    for model in models:
+        note_trained_on(model, negatives)
     with progress_display() as progress:
         dataset = assign_splits(read_dataset(data), progress=progress)
+    dataset = with_other_audio(dataset, negatives, split)
     conditions = _conditions(dataset, split, names, by_noise)
     with executor_for(ray) as executor, progress_display() as progress:
         result, *second = [

@@ -8,8 +8,8 @@ import click
 
 from wakeword.cli import options
 from wakeword.cli.console import print_note, print_results, progress_display
+from wakeword.data.corpora.other_audio import read_recordings
 from wakeword.data.loader import check_broken
-from wakeword.data.readers import find_recordings
 from wakeword.parallel import executor_for
 
 
@@ -44,6 +44,8 @@ def mine(
 ) -> None:
     """Collect the highest scores of a model in recordings without the keyword, as hard negatives.
 
+    RECORDINGS are files, folders, or corpora of `wakeword data list` by their names.
+
     Writes four seconds around each score peak as FLAC, and a manifest of them; `wakeword train
     --negatives` takes the folder.
 
@@ -55,6 +57,7 @@ def mine(
     Examples:
       wakeword mine alexa.wakeword evenings/ -o mined/
       wakeword train recordings/ --negatives mined/ -o better.wakeword
+      wakeword mine alexa.wakeword librispeech-train-clean-100 -o mined/
       wakeword mine enrolled.wakeword meetings/ -o found/ --to-review
     """
     from wakeword.evaluation.mine import (
@@ -67,7 +70,8 @@ def mine(
 
     model = load_model(file)
     check_output_folder(output)
-    paths = [path for place in recordings for path in find_recordings(place)]
+    keywords = () if to_review else model.keywords
+    paths = [clip.path for clip in read_recordings(recordings, keywords)]
     with executor_for(ray) as executor, progress_display() as progress:
         clips, broken = mine_recordings(
             model, paths, score=min_score, most=max_clips, progress=progress, executor=executor

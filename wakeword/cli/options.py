@@ -124,8 +124,14 @@ def keywords(default: str) -> Callable[[_Command], _Command]:
 
 
 def negatives(help_text: str) -> Callable[[_Command], _Command]:
-    """Declare --negatives: files or folders of recordings without the keyword."""
-    return option("--negatives", multiple=True, type=PATH, help=f"{help_text}; may be repeated.")
+    """Declare --negatives: files, folders or corpora without the keyword."""
+    return option(
+        "--negatives",
+        multiple=True,
+        type=PATH,
+        help=f"{help_text}: a file, a folder, or a corpus of `wakeword data list` by its name; may "
+        "be repeated.",
+    )
 
 
 def false_accepts_per_hour(help_text: str) -> Callable[[_Command], _Command]:

@@ -15,9 +15,9 @@ from rich.console import Console
 from wakeword import storage
 from wakeword.cli import options, output_file, training_options
 from wakeword.cli.console import print_note, progress_display
-from wakeword.data.clip import Clip
+from wakeword.data.corpora.other_audio import with_other_audio
 from wakeword.data.dataset import Dataset
-from wakeword.data.readers import find_recordings, read_dataset, read_datasets
+from wakeword.data.readers import read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation.report.format import format_calibration_advice, format_file_size
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 @click.argument("data", type=options.PATH)
 @options.output_model
 @options.keywords("the only label in DATA")
-@options.negatives("More recordings without the keyword, such as `wakeword mine` collects")
+@options.negatives(
+    "More recordings without the keyword, such as `wakeword mine` collects; of a corpus also its "
+    "noise and its room impulse responses"
+)
 @options.option(
     "--extra-data",
     multiple=True,
@@ -104,6 +107,7 @@ def train(
       wakeword train recordings/ -o two.wakeword --keyword alexa --keyword computer
       wakeword train manifest.jsonl -o a.wakeword --keyword alexa --verifier-strategy top:1
       wakeword train recordings/ -o alexa.wakeword --encoder whisper-tiny.en --strategy top:1
+      wakeword train recordings/ -o alexa.wakeword --negatives librispeech-dev-clean
       wakeword train recordings/ -o alexa.wakeword --compare-scratch
       torchrun --nproc-per-node 4 -m wakeword train recordings/ -o alexa.wakeword
     """
@@ -168,11 +172,10 @@ def _print_plan(
 
 
 def _read_data(data: Path, negatives: tuple[Path, ...], *, is_main: bool) -> Dataset:
-    """Read the data set with the splits that `wakeword eval` uses, and more negatives."""
+    """Read the data set with the splits that `wakeword eval` uses, and other audio to train on."""
     with _progress(is_main) as progress:
         dataset = assign_splits(read_dataset(data), progress=progress)
-    more = (Clip(path, split="train") for place in negatives for path in find_recordings(place))
-    return replace(dataset, negatives=(*dataset.negatives, *more))
+    return with_other_audio(dataset, negatives, "train")
 
 
 def _made_by(data: Dataset, extra: Dataset | None) -> dict[str, Any]:

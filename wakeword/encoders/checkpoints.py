@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 from wakeword import storage
+from wakeword.download import Checksum, download_file
 from wakeword.encoders import formats
 from wakeword.encoders.families import FAMILIES
 from wakeword.encoders.formats import Tensors
 from wakeword.encoders.spec import EncoderSpec, Source, StripReport
-from wakeword.errors import CheckpointError
+from wakeword.errors import CheckpointError, DownloadError
 from wakeword.progress import ProgressCallback
 
 _READERS = {
@@ -22,7 +20,6 @@ _READERS = {
     "safetensors": formats.read_safetensors,
     "onnx": formats.read_onnx,
 }
-_TIMEOUT_S = 20
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,8 @@ def find_checkpoint(
             if source.kind == "url":
                 try:
                     return _verified(_download(spec, source, progress), source, source.location)
-                except (OSError, http.client.HTTPException) as error:
-                    reason = f"the download failed ({getattr(error, 'reason', error)})"
+                except DownloadError as error:
+                    reason = f"the download failed ({error})"
     raise CheckpointError(_remedies(spec, reason))
 
 
@@ -141,36 +138,8 @@ def _download(spec: EncoderSpec, source: Source, progress: ProgressCallback | No
 
 
 def _fetch(url: str, path: Path, sha256: str, name: str, progress: ProgressCallback | None) -> Path:
-    """Download into a `.part` file, resuming an earlier try; rename it once its hash is right."""
-    part = path.with_name(f"{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    received = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url)
-    if received:
-        request.add_header("Range", f"bytes={received}-")
-    try:
-        answer = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
-    except urllib.error.HTTPError as error:
-        if error.code != 416:  # range not satisfiable: the part is complete
-            raise
-    else:
-        with answer, part.open("ab" if answer.status == 206 else "wb") as file:
-            received = file.tell()
-            total = received + int(answer.headers.get("Content-Length", 0))
-            while piece := answer.read(1 << 18):
-                file.write(piece)
-                received += len(piece)
-                if progress:
-                    progress(f"downloading {name}", received, total)
-            if received < total:
-                raise OSError(f"the connection closed after {received} of {total} bytes")
-    if sha256 and storage.sha256(part) != sha256:
-        part.unlink()
-        raise CheckpointError(
-            f"{url}: the download does not have SHA-256 {sha256} and was "
-            "deleted. Run the same command again; if it persists, a proxy alters downloads."
-        )
-    part.replace(path)
+    checksum = Checksum("sha256", sha256) if sha256 else None
+    download_file(url, path, name=name, checksum=checksum, progress=progress)
     return path
 
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from wakeword import storage
 from wakeword.data.clip import Clip
+from wakeword.data.corpora.other_audio import read_recordings
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
 from wakeword.data.loader import ClipLoader, check_broken
-from wakeword.data.readers import find_recordings
 from wakeword.detection.trigger import StreamModel, Trigger, in_frames, smooth
 from wakeword.errors import ManifestError
 from wakeword.evaluation import metrics
@@ -97,7 +97,8 @@ def calibrate(
 
     Args:
         model: to calibrate.
-        negatives: recordings without the keyword: files, or folders of them.
+        negatives: recordings without the keyword: files, folders of them, or names of downloaded
+            corpora, of which clips with a keyword in the transcript are left out.
         data: a data set with splits assigned; its negatives are used too, and smoothing and
             refractory time are chosen by its keyword clips. The smoothing of a two-stage model
             stays one frame.
@@ -108,11 +109,12 @@ def calibrate(
     Raises:
         ManifestError: no recordings without the keyword, or more than a tenth of the clips cannot
             be read.
+        ConfigError: a corpus is not downloaded.
     """
     part = Dataset(Path(), "recordings")
     if data is not None:
         part = select_keywords(data, model.keywords).subset(split)
-    recordings = tuple(Clip(path) for place in negatives for path in find_recordings(Path(place)))
+    recordings = read_recordings(negatives, model.keywords)
     part = replace(part, negatives=(*part.negatives, *recordings))
     if not part.negatives:
         raise ManifestError("nothing to calibrate on: give --negatives FOLDER, --data, or both.")
@@ -133,9 +135,15 @@ def calibrate(
         false_accepts_per_hour,
         cap=positives,
         extrapolate=False,
-        source=f"{len(clips)} recordings (SHA-256 {recordings_hash(clips)}), "
+        source=f"{len(clips)} recordings{_named(recordings)} (SHA-256 {recordings_hash(clips)}), "
         f"{date.today().isoformat()}",
     )
+
+
+def _named(recordings: Iterable[Clip]) -> str:
+    """Return " with librispeech-dev-clean, musan" for clips of these corpora, "" for others."""
+    names = sorted({clip.source for clip in recordings if clip.source})
+    return f" with {', '.join(names)}" if names else ""
 
 
 def recordings_hash(clips: Iterable[Clip]) -> str:
