@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import importlib
 import pickle
 import socket
 import struct
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ import pytest
 import safetensors.torch
 import tiny as tiny_family
 import torch
+from file_server import FileServer, serving
 from hostile_files import Trap, check_rejected
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,60 +28,21 @@ from wakeword.encoders.spec import EncoderSpec, Source
 from wakeword.errors import CheckpointError
 
 
-@dataclass
-class Server:
-    """A local web server with one file, and the Range headers of its requests."""
-
-    content: bytes
-    ranges: bool = True
-    status: int = 200
-    stop_after: int | None = None
-    port: int = 0
-    asked: list[str | None] = field(default_factory=list)
+class Server(FileServer):
+    """A local web server with one file."""
 
     @property
     def source(self) -> Source:
         digest = hashlib.sha256(self.content).hexdigest()
-        return Source("url", f"http://127.0.0.1:{self.port}/models/tiny.pt", digest, "pytorch")
-
-    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
-        wanted = request.headers.get("Range")
-        self.asked.append(wanted)
-        if self.status != 200:
-            request.send_error(self.status)
-            return
-        body = self.content
-        if wanted and self.ranges:
-            first = int(wanted.removeprefix("bytes=").rstrip("-"))
-            if first >= len(body):
-                request.send_error(416)
-                return
-            body = body[first:]
-        request.send_response(206 if wanted and self.ranges else 200)
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body[: self.stop_after])
+        return Source("url", self.url("tiny.pt"), digest, "pytorch")
 
 
 @pytest.fixture
 def server(tiny: EncoderSpec, tmp_path: Path) -> Iterator[Server]:
     path = tiny_family.write("pytorch", tmp_path / "server", tiny, tiny_family.weights(tiny))
     served = Server(path.read_bytes())
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            served.answer(self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        served.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(served):
         yield served
-        server.shutdown()
-        thread.join()
 
 
 def files(folder: Path) -> list[str]:
