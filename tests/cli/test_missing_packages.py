@@ -43,6 +43,7 @@ NOT_EXPORTED = {
 """Commands that run on an exported model; here with one that is not."""
 ELSEWHERE = {
     "cache": [],
+    "data": ["list"],
     "check": ["data"],
     "record": ["word", "-o", "clips", "--speaker", "ada"],
     "review": ["captured"],
