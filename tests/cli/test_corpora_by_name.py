@@ -39,7 +39,7 @@ def test_a_corpus_is_trained_calibrated_and_evaluated_on(tiny: EncoderSpec, tmp_
     result = run("eval", file, data, "--negatives", HELD_OUT, "--condition", "clean", "--json")
     assert result.exit_code == 0, result.output
     sources = json.loads(result.stdout)["sources"]
-    assert HELD_OUT in {each["source"] for each in sources}
+    assert HELD_OUT in {each["name"] for each in sources}
     assert "was trained on" not in result.stderr
 
     result = run("calibrate", file, "--negatives", SPEECH)

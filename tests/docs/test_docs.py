@@ -20,6 +20,7 @@ import hugging_face
 import numpy as np
 import pytest
 import tiny as tiny_family
+import tiny_corpora
 import training
 from click.testing import CliRunner
 from recipe_runner import imports_from
@@ -29,6 +30,7 @@ from wakeword.audio.files import load_audio, save_audio
 from wakeword.audio.resampling import resample
 from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.cli import main
+from wakeword.data.corpora.catalogue import CORPORA
 from wakeword.detection import speaker_verification
 from wakeword.detection.speaker_verification import _Network
 from wakeword.encoders.registry import temporarily_registered
@@ -301,6 +303,8 @@ def test_page_can_be_followed(
         (place / "computer.wakeword").unlink()  # and trains a model of them
     monkeypatch.chdir(place)
     monkeypatch.setattr(speaker_verification, "_load", lambda: _Network().eval())
+    on_this_page = (ROOT / page).read_text("utf-8")
+    tiny_corpora.install(*(name for name in CORPORA if name in on_this_page))  # no download
     for on_page, line in commands():
         name, _, arguments = line.partition(" ")
         if on_page != page or name != "wakeword" or "--ray" in line:  # test_parallel has a cluster

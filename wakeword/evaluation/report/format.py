@@ -50,7 +50,8 @@ def format_calibration_advice(file: object = "MODEL") -> str:
         file: of the model.
     """
     return (
-        "The threshold is provisional. Set it from more recordings without the keyword: "
+        "The threshold is provisional. Set it from more recordings without the keyword, your own "
+        "or those of `wakeword data get`: "
         f"wakeword calibrate {file} --negatives FOLDER"
     )
 

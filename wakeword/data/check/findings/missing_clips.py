@@ -26,7 +26,8 @@ def find_missing_clips(context: CheckContext) -> list[Finding]:
                 "no-negatives",
                 "There are only keywords: a model trained on these would detect the "
                 "keyword in any audio.",
-                "Add speech without the keyword: a folder 'negatives', or rows without a label.",
+                "Add speech without the keyword: a folder 'negatives', rows without a label, or a "
+                "corpus for --negatives (wakeword data list).",
             )
         )
     return findings + _empty_splits(context)
