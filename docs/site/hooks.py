@@ -132,8 +132,12 @@ def command_reference() -> Iterator[str]:
 
 
 def command_section(command: click.Command, context: click.Context) -> Iterator[str]:
-    """One command; a paragraph that click prints as it is becomes a block of shell commands."""
-    yield f"## {context.info_name}"
+    """One command, and the commands of a group below it.
+
+    A paragraph that click prints as it is becomes a block of shell commands.
+    """
+    _, *names = context.command_path.split()
+    yield f"{'#' * (1 + len(names))} {' '.join(names)}"
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield f"```text\n{usage}\n```"
     for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(command.help or "")):
@@ -146,10 +150,11 @@ def command_section(command: click.Command, context: click.Context) -> Iterator[
         yield f"{title.strip()}\n\n```sh\n{block}\n```"
     options = [each for each in command.params if isinstance(each, click.Option)]
     records = [option.get_help_record(context) for option in options]
-    rows = [f"| `{names}` | {_cell(text)} |" for names, text in filter(None, records)]
-    if not rows:
-        return
-    yield "\n".join(["| option | meaning |", "|---|---|", *rows])
+    rows = [f"| `{spelling}` | {_cell(text)} |" for spelling, text in filter(None, records)]
+    if rows:
+        yield "\n".join(["| option | meaning |", "|---|---|", *rows])
+    for name, member in command.commands.items() if isinstance(command, click.Group) else ():
+        yield from command_section(member, click.Context(member, context, name))
 
 
 def _cell(text: str) -> str:
