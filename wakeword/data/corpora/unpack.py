@@ -7,7 +7,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -39,6 +39,9 @@ class _Member:
     name: str
     kind: str
     content: IO[bytes] | None
+
+
+_Members = Generator[_Member, None, None]
 
 
 def unpack(
@@ -84,23 +87,23 @@ def unpack(
                 progress(f"unpacking {archive.name}, files", number, 0)
 
 
-def _members(archive: Path) -> Iterator[_Member]:
+def _members(archive: Path) -> _Members:
     if zipfile.is_zipfile(archive):
         return _zip_members(archive)
     return _tar_members(archive)
 
 
-def _tar_members(archive: Path) -> Iterator[_Member]:
+def _tar_members(archive: Path) -> _Members:
     with _damage_as_error(archive), tarfile.open(archive) as tar:
         for member in tar:
             kind = "folder" if member.isdir() else "a link or device"
-            content = None
+            content: IO[bytes] | None = None
             if member.isreg():
                 kind, content = "file", tar.extractfile(member)
             yield _Member(member.name, kind, content)
 
 
-def _zip_members(archive: Path) -> Iterator[_Member]:
+def _zip_members(archive: Path) -> _Members:
     with _damage_as_error(archive), zipfile.ZipFile(archive) as container:
         for entry in container.infolist():
             if entry.is_dir():
