@@ -182,3 +182,12 @@ def test_an_evaluation_of_two_stages_counts_calls_and_candidates(data: Dataset) 
     never = evaluate(shut, data, conditions=[CLEAN])
     assert never.calls is not None and never.calls.calls == 0 == never.results[0].called
     assert evaluate(model.gate, data, conditions=[CLEAN]).calls is None
+
+
+def test_a_curve_reaches_beyond_the_highest_negative(tiny: EncoderSpec) -> None:
+    model = model_of_one_keyword()
+    keyword = KeywordSegment("alexa", 1.0, 1.5)
+    positives = replace(scored_stream(model, "clean", 4.0, {1.6: 24.0}), segments=(keyword,))
+    negatives = scored_stream(model, "negatives", 3600.0, {9.0: 20.0, 90.0: 21.0})
+    point = keyword_result(model, 0, positives, negatives).operating_points[0.5]
+    assert point and (point.misses, point.false_accepts) == (0, 0)

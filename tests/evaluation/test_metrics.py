@@ -188,6 +188,12 @@ def test_the_fewest_misses_within_a_rate(per_hour: float, threshold: float | Non
     assert (best and best.threshold) == (threshold and pytest.approx(threshold))
 
 
+def test_of_equal_points_the_middle_one_is_chosen() -> None:
+    points = curve((1, 2), (1, 1), (1, 1), (1, 1), (2, 0))
+    best = at_false_accepts(points, 10.0)
+    assert best and best.threshold == pytest.approx(points[2].threshold)
+
+
 def test_without_points_there_is_no_operating_point() -> None:
     assert at_false_accepts([], 1.0) is None
 

@@ -38,7 +38,8 @@ from wakeword.progress import ProgressCallback
 
 _log = logging.getLogger(__name__)
 
-_THRESHOLDS = 1 / (1 + np.exp(-np.linspace(-5.0, 16.0, 127)))  # evenly spaced as logits
+_LOWEST_LOGIT, _HIGHEST_LOGIT = -5.0, 16.0  # of the thresholds in a DET curve
+_CURVE_POINTS = 127
 
 
 def evaluate(
@@ -156,8 +157,13 @@ def confusable_result(
 def det_curve(
     model: StreamModel, k: int, positives: ScoredStream, negatives: ScoredStream
 ) -> list[DetPoint]:
-    """Return misses and false accepts of keyword `k` over a fixed grid of thresholds."""
-    return _det_points(model, k, positives, negatives, [float(t) for t in _THRESHOLDS])
+    """Return misses and false accepts of keyword `k` over a grid of thresholds.
+
+    They are evenly spaced as logits, and reach beyond the highest logit of the negatives.
+    """
+    highest = max(_HIGHEST_LOGIT, float(negatives.logits[:, k].max()) + 0.1)
+    grid = np.linspace(_LOWEST_LOGIT, highest, _CURVE_POINTS)
+    return _det_points(model, k, positives, negatives, (1 / (1 + np.exp(-grid))).tolist())
 
 
 def _det_points(

@@ -196,7 +196,12 @@ def merge_curves(curves: Sequence[Sequence[DetPoint]]) -> list[DetPoint]:
 def at_false_accepts(points: Sequence[DetPoint], per_hour: float) -> DetPoint | None:
     """Return the point with the fewest misses within `per_hour` false accepts per hour.
 
-    Ties go to the highest threshold. None where no point is within the rate.
+    Ties go to fewer false accepts, then to the middle of the thresholds: as far from the next miss
+    as from the next false accept. None where no point is within the rate.
     """
     within = [p for p in points if p.false_accepts_per_hour <= per_hour]
-    return min(within, key=lambda p: (p.misses, -p.threshold), default=None)
+    if not within:
+        return None
+    best = min((p.misses, p.false_accepts) for p in within)
+    tied = sorted(p.threshold for p in within if (p.misses, p.false_accepts) == best)
+    return next(p for p in within if p.threshold == tied[len(tied) // 2])
