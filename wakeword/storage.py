@@ -19,6 +19,7 @@ _CACHED = {
     "training features": "training/features-*",
     "training checkpoints": "training/run-*",
     "voices": "kokoro-voices-*.npz",
+    "synthetic speech": "speech/*",
     "copies": "copies/*.json",
 }
 """Kind of what is cached → its files and folders, below the cache folder."""
@@ -29,7 +30,8 @@ class CacheUsage:
     """What the cache holds of one kind.
 
     Attributes:
-        kind: "encoder weights", "training features", "training checkpoints", "voices" or "copies".
+        kind: "encoder weights", "training features", "training checkpoints", "voices", "synthetic
+            speech" or "copies".
         paths: its files and folders.
         files: number of files.
         size_bytes: of all files.

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "check": ["data"],
     "record": ["word", "-o", "clips", "--speaker", "ada"],
     "review": ["captured"],
+    "speak": ["hey word", "--show-phonemes"],
 }
 """Commands that need no model; a microphone or recordings may be missing, too."""
 
