@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     "to train on, of which nothing is held out; may be repeated.",
 )
 @options.option(
+    "--no-synthetic-negatives",
+    is_flag=True,
+    help="With less than an hour of other sound, do not add synthetic speech in several languages.",
+)
+@options.option(
     "--method",
     type=click.Choice(METHODS),
     default="auto",
@@ -89,6 +94,7 @@ def train(
     keywords: tuple[str, ...],
     negatives: tuple[Path, ...],
     extra_data: tuple[Path, ...],
+    no_synthetic_negatives: bool,
     method: str,
     config: TrainConfig,
     weights: Path | None,
@@ -109,6 +115,9 @@ def train(
     With --say, synthetic voices speak the phrase (see `wakeword speak`), and DATA may be left out.
     People are missed more often than synthetic voices; with 40 of their clips in DATA, people alone
     decide epoch and threshold.
+
+    With less than an hour of other sound, Kokoro's voices, where they are installed, speak a few
+    minutes in several languages, once, as further negatives (--no-synthetic-negatives).
 
     Few clips of a keyword are enrolled as well, and the better model is kept (--method).
 
@@ -131,6 +140,7 @@ def train(
       wakeword train --say "hey computer" recordings/ -o hey-computer.wakeword
       torchrun --nproc-per-node 4 -m wakeword train recordings/ -o alexa.wakeword
     """
+    from wakeword.cli.other_sound import add_languages
     from wakeword.cli.training_plan import announce_slow_strategies
     from wakeword.model.file import save_model
     from wakeword.training.distributed import process_group
@@ -149,11 +159,13 @@ def train(
     )  # fmt: skip
     if training is None:  # a dry run of clips that are not synthesised yet
         return
+    maker = _made_by(training.data, training.extra)
+    if not no_synthetic_negatives and method != "enroll":
+        training = add_languages(training, group, dry_run)
     dataset, extra, chosen = training.data, training.extra, list(training.keywords)
     if dry_run:
         _print_plan(dataset, chosen, config, extra, weights, as_json)
         return
-    maker = _made_by(dataset, extra)
     if group.is_main:
         output_file.check_replaceable(output, chosen, maker, force=force)
         announce_slow_strategies(dataset, chosen, config, extra)
