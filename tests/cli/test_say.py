@@ -17,7 +17,7 @@ from wakeword.data.readers import read_dataset
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.model.file import load_model
-from wakeword.synthetic import dataset, noises, takes
+from wakeword.synthetic import dataset, noises, plan, takes
 from wakeword.tts import kokoro
 from wakeword.tts.voices import Voice
 
@@ -40,6 +40,7 @@ def fake_engine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(takes, "synthesise", synthesise)
     monkeypatch.setattr(takes, "available_cores", lambda: 1)
     monkeypatch.setattr(dataset, "list_language_voices", lambda language, engines=(): voices)
+    monkeypatch.setattr(plan, "similar_words", lambda phrase, count: ["hey service"])
     monkeypatch.setattr(noises, "_NOISE_S", 2.0)
     monkeypatch.setattr("wakeword.tts.voices.ready_engines", lambda: {"espeak"})
     monkeypatch.setattr(kokoro, "fetch_kokoro_voices", _offline)

@@ -8,7 +8,7 @@ import training
 
 from wakeword.audio.samples import Samples
 from wakeword.data.keywords import contains_phrase
-from wakeword.synthetic import dataset, noises, takes
+from wakeword.synthetic import dataset, noises, plan, takes
 from wakeword.tts.voices import Voice
 
 PHRASE = "hey jarvis"
@@ -36,5 +36,6 @@ def fake_engine(monkeypatch: pytest.MonkeyPatch, voices: list[Voice]) -> list[st
     monkeypatch.setattr(takes, "synthesise", synthesise)
     monkeypatch.setattr(takes, "available_cores", lambda: 1)
     monkeypatch.setattr(dataset, "list_language_voices", lambda language, engines=(): voices)
+    monkeypatch.setattr(plan, "similar_words", lambda phrase, count: ["hey service"])
     monkeypatch.setattr(noises, "_NOISE_S", 2.0)
     return spoken

@@ -16,8 +16,12 @@ SYNTHETIC = Dataset(
     Path("spoken"),
     "JSONL manifest",
     keywords=(Clip(Path("k.flac"), PHRASE, split="train"),),
-    negatives=(Clip(Path("n.flac"), split="train"),),
+    negatives=(
+        Clip(Path("n.flac"), split="train"),
+        Clip(Path("c.flac"), split="train", source="confusable/espeak"),
+    ),
 )
+PLAIN, CONFUSABLES = SYNTHETIC.split_confusables()
 
 
 def people(clips: int, negatives: int = 1) -> Dataset:
@@ -33,7 +37,8 @@ def people(clips: int, negatives: int = 1) -> Dataset:
 
 def test_without_people_the_note_says_so() -> None:
     training = join_people(SYNTHETIC, None, PHRASE)
-    assert (training.data, training.extra, training.keywords) == (SYNTHETIC, None, (PHRASE,))
+    assert (training.data, training.keywords) == (PLAIN, (PHRASE,))
+    assert training.extra is not None and training.extra.negatives == CONFUSABLES
     assert "synthetic voices only" in training.notes[0]
     no_clips = join_people(SYNTHETIC, people(0), PHRASE)
     assert "synthetic voices only" in no_clips.notes[0]
@@ -42,7 +47,9 @@ def test_without_people_the_note_says_so() -> None:
 
 def test_few_people_and_synthetic_voices_are_one_data_set() -> None:
     training = join_people(SYNTHETIC, people(ENOUGH_PEOPLE - 1), PHRASE)
-    assert training.extra is None and len(training.data.keywords) == ENOUGH_PEOPLE
+    assert training.extra is not None and training.extra.negatives == CONFUSABLES
+    assert len(training.data.keywords) == ENOUGH_PEOPLE
+    assert not set(training.data.negatives) & set(CONFUSABLES)
     assert f"{ENOUGH_PEOPLE - 1} clips" in training.notes[0]
 
 
@@ -54,8 +61,8 @@ def test_enough_people_alone_are_held_out() -> None:
 
 def test_people_without_other_speech_get_the_synthetic_one() -> None:
     training = join_people(SYNTHETIC, people(ENOUGH_PEOPLE, negatives=0), PHRASE)
-    assert training.data.negatives == SYNTHETIC.negatives
-    assert training.extra == replace(SYNTHETIC, negatives=())
+    assert training.data.negatives == PLAIN.negatives
+    assert training.extra == replace(SYNTHETIC, negatives=CONFUSABLES)
     assert "false accepts are counted in synthetic voices" in training.notes[0]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import click
-
+from wakeword.cli.console import print_note
 from wakeword.cli.speech import describe_plan, fetch_voices, make_speech
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import read_dataset
@@ -45,10 +44,10 @@ def spoken_training(
         fetch_voices()
     plan = plan_speech(phrase, seed=seed)
     if dry_run:
-        click.echo(describe_plan(plan, folder))
+        print_note(describe_plan(plan, folder))
         manifest = manifest_of(folder, phrase)
         if plan.missing(folder) or not manifest.is_file():
-            click.echo(
+            print_note(
                 "the time of the training is estimated once these clips are there; nothing was "
                 "written (--dry-run)"
             )

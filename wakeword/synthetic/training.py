@@ -41,30 +41,35 @@ def join_people(synthetic: Dataset, people: Dataset | None, phrase: str) -> Trai
     """Join the synthetic clips of a phrase with recordings of people.
 
     With `ENOUGH_PEOPLE` clips of the phrase by people, synthetic clips are extra data, of which
-    nothing is held out. With fewer, both are one data set.
+    nothing is held out. With fewer, both are one data set, and the synthetic confusable phrases
+    alone are extra data: held out, the most confusable of them would set the threshold.
 
     Args:
         synthetic: from `make_dataset`.
         people: recordings with splits assigned; None without any.
         phrase: the keyword.
     """
+    plain, confusables = synthetic.split_confusables()
+    extra = Dataset(synthetic.root, synthetic.layout, negatives=confusables)
     if people is None:
-        return TrainingInput(synthetic, (phrase,), None, (_synthetic_only(phrase),))
+        return TrainingInput(plain, (phrase,), extra, (_synthetic_only(phrase),))
     by_people = select_keywords(people, [phrase], allow_missing=True).subset("train")
     clips = len(by_people.keywords)
     if clips < ENOUGH_PEOPLE:
-        joined = replace(synthetic.with_clips_of(people), notes=people.notes)
+        joined = replace(plain.with_clips_of(people), notes=people.notes)
         note = (
             f"{clips} clips of '{phrase}' by people are too few to hold out people alone "
             f"({ENOUGH_PEOPLE} are enough): epoch and threshold are chosen on synthetic voices "
             "too, which are missed less often than people."
         )
-        return TrainingInput(joined, (phrase,), None, (note if clips else _synthetic_only(phrase),))
+        return TrainingInput(
+            joined, (phrase,), extra, (note if clips else _synthetic_only(phrase),)
+        )
     if by_people.negatives:
         return TrainingInput(people, (phrase,), synthetic)
-    own = replace(people, negatives=synthetic.negatives)
+    own = replace(people, negatives=plain.negatives)
     note = "there is no other speech by people: false accepts are counted in synthetic voices."
-    return TrainingInput(own, (phrase,), replace(synthetic, negatives=()), (note,))
+    return TrainingInput(own, (phrase,), replace(synthetic, negatives=confusables), (note,))
 
 
 def _synthetic_only(phrase: str) -> str:
