@@ -61,7 +61,7 @@ def test_speak_writes_a_data_set_once(tmp_path: Path, fake_engine: list[str]) ->
     assert "to train on: 5 clips of 'hey jarvis' and 8 of other speech, by 4 speakers" in (
         result.output
     )
-    assert "held out: 2 clips of 'hey jarvis' and 4 of other speech, by 2 speakers" in result.output
+    assert "held out: 3 clips of 'hey jarvis' and 4 of other speech, by 2 speakers" in result.output
     assert read_dataset(tmp_path / "spoken").labels() == [PHRASE]
     assert len(fake_engine) == 18
     assert "without the Kokoro voices, results will be worse" in result.output
