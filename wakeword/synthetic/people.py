@@ -54,8 +54,8 @@ def synthetic_only_note(phrase: str, measured: Sequence[MeasuredPhrase]) -> str:
     if not measured:
         return note
     rates = [
-        metrics.wilson(sum(missed), sum(clips))
-        for missed, clips in (
+        metrics.wilson(sum(misses), sum(clips))
+        for misses, clips in (
             zip(*((row.synthetic_missed, row.synthetic_clips) for row in measured), strict=True),
             zip(*((row.people_missed, row.people_clips) for row in measured), strict=True),
         )
