@@ -36,6 +36,7 @@ from wakeword.evaluation.results import Evaluation, KeywordResult
 from wakeword.legacy import streaming_mode
 from wakeword.model.file import load_model, save_model
 from wakeword.parallel import available_cores
+from wakeword.synthetic.dataset import slug
 from wakeword.training.config import TrainConfig
 from wakeword.training.train import train
 
@@ -57,7 +58,7 @@ FALSE_ACCEPTS_PER_HOUR = 0.5
     "--synthetic",
     aliases=["--spoken"],
     type=click.Path(path_type=Path),
-    help="Folder of speak.py, whose <keyword>.jsonl is trained on as well.",
+    help="Folder of `wakeword speak`, whose <keyword>.jsonl is trained on as well.",
 )
 @option(
     "--extra-data",
@@ -106,7 +107,10 @@ def main(
         with progress_display() as progress:
             if not file.exists():
                 started = time.monotonic()
-                extra = [*extra_data, *([synthetic / f"{keyword}.jsonl"] if synthetic else [])]
+                extra = [
+                    *extra_data,
+                    *([synthetic / f"{slug(keyword)}.jsonl"] if synthetic else []),
+                ]
                 trained = train(
                     data,
                     [keyword],

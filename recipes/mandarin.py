@@ -19,7 +19,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from mandarin_phonemes import random_phrase
 from synthetic_clips import (
     random_speed_and_pitch,
     require_kokoro,
@@ -32,6 +31,7 @@ from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.writer import write_manifest
 from wakeword.parallel import available_cores
+from wakeword.tts.mandarin import random_phrase
 from wakeword.tts.voices import list_voices, split_voices
 
 BATCH = 40  # phrases per job

@@ -19,6 +19,7 @@ _CACHED = {
     "training features": "training/features-*",
     "training checkpoints": "training/run-*",
     "voices": "kokoro-voices-*.npz",
+    "synthetic speech": "speech/*",
     "copies": "copies/*.json",
     "corpora": "corpora/*",
 }
@@ -30,8 +31,8 @@ class CacheUsage:
     """What the cache holds of one kind.
 
     Attributes:
-        kind: "encoder weights", "training features", "training checkpoints", "voices", "copies" or
-            "corpora".
+        kind: "encoder weights", "training features", "training checkpoints", "voices", "synthetic
+            speech", "copies" or "corpora".
         paths: its files and folders.
         files: number of files.
         size_bytes: of all files.

@@ -46,6 +46,7 @@ from wakeword.data.splits import assign_splits
 from wakeword.encoders.registry import streaming_modes
 from wakeword.legacy import streaming_mode
 from wakeword.parallel import available_cores
+from wakeword.synthetic.dataset import slug
 from wakeword.training import strategy_table
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
@@ -74,7 +75,7 @@ from wakeword.training.examples import ExampleConfig
     aliases=["--spoken"],
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Folder of speak.py, whose <keyword>.jsonl is trained on as well. Repeatable.",
+    help="Folder of `wakeword speak`, whose <keyword>.jsonl is trained on as well. Repeatable.",
 )
 @option(
     "--extra-data",
@@ -126,7 +127,7 @@ def main(
     ):
         futures = []
         for keyword in keywords:
-            extra = [*extra_data, *(folder / f"{keyword}.jsonl" for folder in synthetic)]
+            extra = [*extra_data, *(folder / f"{slug(keyword)}.jsonl" for folder in synthetic)]
             futures.append(pool.submit(run_keyword, grid, keyword, extra))
         for done, future in enumerate(as_completed(futures), 1):
             future.result()

@@ -47,6 +47,7 @@ ELSEWHERE = {
     "check": ["data"],
     "record": ["word", "-o", "clips", "--speaker", "ada"],
     "review": ["captured"],
+    "speak": ["hey word", "--show-phonemes"],
 }
 """Commands that need no model; a microphone or recordings may be missing, too."""
 

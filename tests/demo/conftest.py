@@ -17,6 +17,7 @@ from wakeword.demo import dataset
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.model.provenance import Origin
+from wakeword.synthetic import noises, takes
 from wakeword.tts.voices import Voice, all_voices
 
 KEYWORD = "hey jarvis"
@@ -80,7 +81,7 @@ def fake_synthesise() -> FakeSynthesise:
 @pytest.fixture
 def fake_voices(monkeypatch: pytest.MonkeyPatch, fake_synthesise: FakeSynthesise) -> None:
     """All voices are installed, and speak in tones."""
-    monkeypatch.setattr(dataset, "synthesise", fake_synthesise)
+    monkeypatch.setattr(takes, "synthesise", fake_synthesise)
     monkeypatch.setattr(dataset, "list_voices", lambda: list(all_voices()))
 
 
@@ -91,10 +92,10 @@ def few_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "_HELD_OUT_CLIPS", {"kokoro": 6, "joe": 2, "espeak": 12})
     monkeypatch.setattr(dataset, "_HELD_OUT_CONFUSABLES", {"kokoro": 6, "joe": 2, "espeak": 12})
     monkeypatch.setattr(dataset, "_HELD_OUT_SPEECH", {"kokoro": 6, "espeak": 24})
-    monkeypatch.setattr(dataset, "_NOISE_S", 3.0)
+    monkeypatch.setattr(noises, "_NOISE_S", 3.0)
 
 
 @pytest.fixture
 def data(tmp_path: Path, fake_voices: None, few_clips: None) -> Dataset:
     """The demo's data set, of few clips."""
-    return dataset.make_dataset(tmp_path / "data", KEYWORD, workers=1)
+    return dataset.make_demo_dataset(tmp_path / "data", KEYWORD, workers=1)

@@ -15,15 +15,13 @@ from click.testing import CliRunner, Result
 from wakeword.cli import demo_steps as steps
 from wakeword.cli.demo import demo
 from wakeword.data.dataset import Dataset
-from wakeword.demo.dataset import make_dataset
+from wakeword.demo.dataset import make_demo_dataset
 from wakeword.demo.report import WARNING
 from wakeword.encoders.spec import EncoderSpec
-from wakeword.errors import ConfigError
 from wakeword.model.network import WakeWordModel
 from wakeword.training.config import TrainConfig
 from wakeword.training.result import TrainResult
 from wakeword.training.strategy import Strategy
-from wakeword.tts.voices import all_voices
 
 KEYWORD = "hey jarvis"
 ToneModel = Callable[[float], WakeWordModel]
@@ -47,9 +45,8 @@ def quick(
     tone_model: ToneModel,
 ) -> None:
     """The command with fake voices and training, without processes or downloads."""
-    monkeypatch.setattr(steps, "make_dataset", partial(make_dataset, workers=1))
-    monkeypatch.setattr(steps, "list_voices", all_voices)
-    monkeypatch.setattr(steps, "fetch_kokoro_voices", lambda: None)
+    monkeypatch.setattr(steps, "make_demo_dataset", partial(make_demo_dataset, workers=1))
+    monkeypatch.setattr(steps, "fetch_voices", lambda: None)
     monkeypatch.setattr(steps, "train", fake_train)
     monkeypatch.setattr(steps, "load_model", lambda file: tone_model(0.9))
 
@@ -91,23 +88,3 @@ def test_without_any_detection_the_command_fails(
     assert "Nothing was detected" in result.output
     assert "100.0 %" in result.output
     assert (tmp_path / "demo" / "report.html").is_file()
-
-
-@pytest.mark.usefixtures("quick")
-def test_without_the_download_the_command_continues_with_a_note(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def offline() -> None:
-        raise ConfigError("no network")
-
-    class Stop(Exception):
-        pass
-
-    def stop(*_: object, **__: object) -> None:
-        raise Stop
-
-    monkeypatch.setattr(steps, "fetch_kokoro_voices", offline)
-    monkeypatch.setattr(steps, "make_dataset", stop)
-    result = run("-k", KEYWORD, "-o", str(tmp_path / "demo"))
-    assert isinstance(result.exception, Stop)
-    assert "no network" in result.output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,24 +11,32 @@ import pytest
 from wakeword.audio.files import audio_info
 from wakeword.audio.samples import Samples
 from wakeword.data.keywords import contains_phrase
+from wakeword.data.readers import read_dataset
 from wakeword.demo import dataset
 from wakeword.demo.dataset import (
     _HELD_OUT_CLIPS,
     _TRAIN_CLIPS,
-    Take,
-    is_natural,
-    make_dataset,
-    plan_takes,
+    make_demo_dataset,
+    plan_demo,
 )
 from wakeword.errors import ConfigError
+from wakeword.synthetic import takes as takes_module
+from wakeword.synthetic.dataset import is_natural
+from wakeword.synthetic.takes import Take
 from wakeword.tts.voices import Voice, all_voices
 
 KEYWORD = "hey jarvis"
 
 
-@pytest.fixture(scope="module")
-def takes() -> list[Take]:
-    return plan_takes(KEYWORD, all_voices(), 0)
+@pytest.fixture
+def takes(monkeypatch: pytest.MonkeyPatch) -> list[Take]:
+    return plan(KEYWORD, 0, monkeypatch)
+
+
+def plan(keyword: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> list[Take]:
+    """The demo's takes where all engines are installed."""
+    monkeypatch.setattr(dataset, "list_voices", lambda: list(all_voices()))
+    return list(plan_demo(keyword, seed).takes)
 
 
 def count_engines(takes: list[Take], *, split: str, keyword: bool) -> Counter[str]:
@@ -68,9 +75,9 @@ def test_takes_vary_and_each_has_its_own_file(takes: list[Take]) -> None:
     assert len({take.pitch for take in keyword_takes}) > 50
 
 
-def test_the_seed_decides_the_plan(takes: list[Take]) -> None:
-    assert plan_takes(KEYWORD, all_voices(), 0) == takes
-    assert plan_takes(KEYWORD, all_voices(), 1) != takes
+def test_the_seed_decides_the_plan(takes: list[Take], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plan(KEYWORD, 0, monkeypatch) == takes
+    assert plan(KEYWORD, 1, monkeypatch) != takes
 
 
 def test_clips_of_earlier_versions_are_used_again() -> None:
@@ -94,15 +101,15 @@ def test_held_out_confusable_phrases_are_not_in_training(takes: list[Take]) -> N
 @pytest.mark.parametrize(
     "keyword", ["hey jarvis", "computer", "Okay Nova", "hey there buddy", "go"]
 )
-def test_no_negative_contains_the_keyword(keyword: str) -> None:
-    negatives = [take for take in plan_takes(keyword, all_voices(), 0) if take.kind != "keyword"]
+def test_no_negative_contains_the_keyword(keyword: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    negatives = [take for take in plan(keyword, 0, monkeypatch) if take.kind != "keyword"]
     assert negatives
     assert not [take.text for take in negatives if contains_phrase(keyword, take.text)]
 
 
 @pytest.mark.usefixtures("fake_voices", "few_clips")
 def test_the_data_set_is_read_like_a_users_own(tmp_path: Path) -> None:
-    data = make_dataset(tmp_path, KEYWORD, workers=1)
+    data = make_demo_dataset(tmp_path, KEYWORD, workers=1)
     assert data.labels() == [KEYWORD]
     assert {clip.split for clip in (*data.keywords, *data.negatives)} == {"train", "dev"}
     assert all(clip.path.is_file() and clip.speaker and clip.text for clip in data.keywords)
@@ -110,15 +117,19 @@ def test_the_data_set_is_read_like_a_users_own(tmp_path: Path) -> None:
     assert {clip.is_confusable for clip in data.negatives} == {True, False}
     assert {clip.split for clip in data.noises} == {"train", "dev"}
     assert all(2.9 < audio_info(clip.path).seconds < 3.1 for clip in data.noises)
-    with (tmp_path / "keywords.csv").open(newline="") as table:
-        assert next(csv.reader(table)) == ["file", "label", "source", "speaker", "split", "text"]
+    read = read_dataset(tmp_path)
+    assert (read.keywords, read.negatives, read.noises) == (
+        data.keywords,
+        data.negatives,
+        data.noises,
+    )
 
 
 @pytest.mark.usefixtures("fake_voices", "few_clips")
 def test_clips_are_synthesised_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_synthesise: Callable[..., Samples]
 ) -> None:
-    first = make_dataset(tmp_path, KEYWORD, workers=1)
+    first = make_demo_dataset(tmp_path, KEYWORD, workers=1)
     times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.flac")}
     deleted = first.keywords[0].path
     deleted.unlink()
@@ -128,8 +139,8 @@ def test_clips_are_synthesised_once(
         spoken.append(text)
         return fake_synthesise(text, voice, speed=arguments["speed"])
 
-    monkeypatch.setattr(dataset, "synthesise", count)
-    assert make_dataset(tmp_path, KEYWORD, workers=1) == first
+    monkeypatch.setattr(takes_module, "synthesise", count)
+    assert make_demo_dataset(tmp_path, KEYWORD, workers=1) == first
     assert len(spoken) == 1
     del times[deleted]
     assert {path: path.stat().st_mtime_ns for path in times} == times
@@ -137,5 +148,5 @@ def test_clips_are_synthesised_once(
 
 @pytest.mark.usefixtures("fake_voices")
 def test_a_keyword_without_letters_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="English letters"):
-        make_dataset(tmp_path, "!?", workers=1)
+    with pytest.raises(ConfigError, match="nothing to speak"):
+        make_demo_dataset(tmp_path, "!?", workers=1)

@@ -52,7 +52,6 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "serve_load.py",
         "silence_gate.py",
         "soak.py",
-        "speak.py",  # in test_synthetic_speech.py
         "speaker_verification.py",
         "stand_in.py",
         "threshold_holds.py",

@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny as tiny_family
-from recipe_runner import RECIPES, imports_from, run_recipe
+import training
+from recipe_runner import run_recipe
 
+from wakeword.audio.files import save_audio
 from wakeword.audio.samples import Samples
-from wakeword.data.keywords import contains_phrase
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
 from wakeword.data.readers import read_dataset
+from wakeword.data.writer import write_manifest
 from wakeword.model.file import load_model
+from wakeword.synthetic.dataset import manifest_of
+from wakeword.synthetic.plan import Phrase
 from wakeword.tts.kokoro import phoneme_ids
+from wakeword.tts.mandarin import random_phrase
 from wakeword.tts.voices import Voice
 
 
-def test_speak_and_train_on_it(
-    small_trainings: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_four_words_trains_on_a_folder_of_speak(
+    small_trainings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    voices = [Voice("espeak", "en-us+f3", "f3")]
-    monkeypatch.setattr("wakeword.tts.voices.list_voices", lambda: voices)
-    synthetic = tmp_path / "synthetic"
-    few = ("--keyword", "ping", "--takes", "3", "--others", "4", "--engine", "espeak")
-    run_recipe("speak.py", synthetic, *few, monkeypatch=monkeypatch)
-    printed = capsys.readouterr().out
-    assert "ping: 3 clips with the keyword and 4 without, in 1 voices" in printed
-    data = read_dataset(synthetic / "ping.jsonl")
-    assert {clip.label for clip in data.keywords} == {"ping"}
-    assert {clip.split for clip in (*data.keywords, *data.negatives)} == {"train"}
-    assert (
-        len({clip.identity().content for clip in data.keywords}) == 3
-    )  # three takes, all different
-    assert not any(contains_phrase("ping", clip.text or "") for clip in data.negatives)
-
+    clips = [Clip(tmp_path / f"{i}.wav", "ping", "voice", "train") for i in range(3)]
+    for number, clip in enumerate(clips):
+        save_audio(clip.path, training.word(900 + number))
+    data = Dataset(tmp_path, "JSONL manifest", keywords=tuple(clips))
+    write_manifest(data, manifest_of(tmp_path, Phrase("ping")))
     out = tmp_path / "out"
-    options = ("--hours", "0.02", "--synthetic", synthetic)
+    options = ("--hours", "0.02", "--synthetic", tmp_path)
     run_recipe("four_words.py", small_trainings, out, *options, monkeypatch=monkeypatch)
     summary = load_model(out / "ping.wakeword").origin.training
     assert summary["keyword_clips"] == 8 + 3  # of the twelve for training, four are held out
@@ -132,8 +125,6 @@ def test_known_keywords_are_measured_on_other_voices(
 
 def test_mandarin_is_written_in_phonemes_that_the_voices_know() -> None:
     pytest.importorskip("hibari")
-    with imports_from(RECIPES):
-        random_phrase = importlib.import_module("mandarin_phonemes").random_phrase
     phrases = [random_phrase(np.random.default_rng(seed)) for seed in range(300)]
     assert set("".join(phrases)) <= set(phoneme_ids())
     assert len(set(phrases)) > 290

@@ -30,7 +30,8 @@ COMMANDS = {
     "record": "Record clips of a keyword into a data set.",
     "review": "Label the clips that a listening model saved, one key per clip.",
     "serve": "Run a Wyoming and WebSocket server.",
-    "train": "Train a model from recordings.",
+    "speak": "Make a data set of a phrase in many synthetic voices.",
+    "train": "Train a model from recordings, or from a typed phrase.",
     "verify-export": "Compare an exported file with its model on the same audio.",
 }
 

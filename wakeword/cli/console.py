@@ -34,7 +34,7 @@ from wakeword.progress import DetailedProgress, ProgressCallback
 _log = logging.getLogger(__name__)
 _PIPE_WIDTH = 160
 _INTERRUPTED = 130  # exit code after Ctrl-C, as of a shell
-_RESUMING = ("data", "demo", "improve", "train")
+_RESUMING = ("data", "demo", "improve", "speak", "train")
 """Commands that continue where they stopped when they are given again."""
 
 

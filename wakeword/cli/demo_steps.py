@@ -12,14 +12,14 @@ import wakeword
 from wakeword import storage
 from wakeword.audio.files import save_audio
 from wakeword.cli.console import print_note, progress_display
+from wakeword.cli.speech import fetch_voices
 from wakeword.data.dataset import Dataset
-from wakeword.demo.dataset import make_dataset
+from wakeword.demo.dataset import make_demo_dataset
 from wakeword.demo.pipeline import (
     Measurement,
     Outcome,
     measure,
     next_commands,
-    slug,
     train_config,
 )
 from wakeword.demo.recording import Recording, RecordingEvent, held_out_recording, listen
@@ -30,14 +30,12 @@ from wakeword.demo.report import (
     write_demo_report,
 )
 from wakeword.detection.detector import Detector
-from wakeword.errors import ConfigError
 from wakeword.evaluation.report.plots import save_det_plot
 from wakeword.evaluation.report.subject import describe_subject
 from wakeword.model.file import load_model, save_model
 from wakeword.model.two_stage import AnyModel
+from wakeword.synthetic.dataset import slug
 from wakeword.training.train import train
-from wakeword.tts.kokoro import fetch_kokoro_voices
-from wakeword.tts.voices import list_voices
 
 
 def run_demo(output: Path, keyword: str, seed: int) -> Outcome:
@@ -53,10 +51,10 @@ def run_demo(output: Path, keyword: str, seed: int) -> Outcome:
     start = time.monotonic()
     file = output / f"{slug(keyword)}.wakeword"
     storage.check_writable(file)
-    _fetch_voices()
+    fetch_voices()
     _heading(1, f"synthesise a data set for '{keyword}'", start)
     with progress_display() as progress:
-        data = make_dataset(output / "data", keyword, seed=seed, progress=progress)
+        data = make_demo_dataset(output / "data", keyword, seed=seed, progress=progress)
     _show_data(data)
     _heading(2, "train on some of the voices", start)
     model = _train(data, keyword, seed, output, file)
@@ -85,15 +83,6 @@ def _heading(number: int, step: str, start: float) -> None:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
-
-
-def _fetch_voices() -> None:
-    """Fetch the most natural voices once; without them the demo continues with the others."""
-    list_voices()  # raises ConfigError where no engine is installed, before a download
-    try:
-        fetch_kokoro_voices()
-    except ConfigError as error:
-        print_note(f"without the Kokoro voices, results will be worse: {error}")
 
 
 def _show_data(data: Dataset) -> None:

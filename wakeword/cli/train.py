@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from wakeword import storage
-from wakeword.cli import options, output_file, training_options
+from wakeword.cli import options, output_file, speech, training_options
 from wakeword.cli.console import print_note, progress_display
 from wakeword.data.corpora.other_audio import with_other_audio
 from wakeword.data.dataset import Dataset
@@ -25,13 +25,27 @@ from wakeword.progress import ProgressCallback
 from wakeword.training.config import FEW_CLIPS, METHODS, TrainConfig
 
 if TYPE_CHECKING:
+    from wakeword.synthetic.training import TrainingInput
+    from wakeword.training.distributed import ProcessGroup
     from wakeword.training.method import MadeModel
     from wakeword.training.result import TrainResult, TransferGain
 
 
 @click.command()
-@click.argument("data", type=options.PATH)
+@click.argument("data", required=False, type=options.PATH)
 @options.output_model
+@options.option(
+    "--say",
+    metavar="PHRASE",
+    help="Train on this phrase in synthetic voices, and on DATA if given; needs the extra 'demo'.",
+)
+@speech.language
+@speech.phonemes
+@options.option(
+    "--speak-dir",
+    type=options.PATH,
+    help="Folder of the synthetic clips for --say.  [default: a folder in the cache]",
+)
 @options.keywords("the only label in DATA")
 @options.negatives(
     "More recordings without the keyword, such as `wakeword mine` collects; of a corpus also its "
@@ -43,6 +57,11 @@ if TYPE_CHECKING:
     type=options.PATH,
     help="More clips with or without the keyword, such as synthetic voices: a manifest or folder "
     "to train on, of which nothing is held out; may be repeated.",
+)
+@options.option(
+    "--no-synthetic-negatives",
+    is_flag=True,
+    help="With less than an hour of other sound, do not add synthetic speech in several languages.",
 )
 @options.option(
     "--method",
@@ -69,11 +88,16 @@ if TYPE_CHECKING:
 )
 @options.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 def train(
-    data: Path,
+    data: Path | None,
     output: Path,
+    say: str | None,
+    language: str,
+    phonemes: str,
+    speak_dir: Path | None,
     keywords: tuple[str, ...],
     negatives: tuple[Path, ...],
     extra_data: tuple[Path, ...],
+    no_synthetic_negatives: bool,
     method: str,
     config: TrainConfig,
     weights: Path | None,
@@ -83,13 +107,20 @@ def train(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train a model from recordings.
+    """Train a model from recordings, or from a typed phrase.
 
     DATA is a data set: a folder with one folder per keyword, or a manifest (JSONL, CSV, Kaldi).
 
     The model has two stages: a small gate, which always runs, and a verifier, which computes the
     last seconds of audio where the gate's score is high. With --verifier none, or with another
     --encoder than the gate's, it has one.
+
+    With --say, synthetic voices speak the phrase (see `wakeword speak`), and DATA may be left out.
+    People are missed more often than synthetic voices; with 40 of their clips in DATA, people alone
+    decide epoch and threshold.
+
+    With less than an hour of other sound, Kokoro's voices, where they are installed, speak a few
+    minutes in several languages, once, as further negatives (--no-synthetic-negatives).
 
     Few clips of a keyword are enrolled as well, and the better model is kept (--method).
 
@@ -109,8 +140,11 @@ def train(
       wakeword train recordings/ -o alexa.wakeword --encoder whisper-tiny.en --strategy top:1
       wakeword train recordings/ -o alexa.wakeword --negatives librispeech-dev-clean
       wakeword train recordings/ -o alexa.wakeword --compare-scratch
+      wakeword train --say "hey computer" -o hey-computer.wakeword
+      wakeword train --say "hey computer" recordings/ -o hey-computer.wakeword
       torchrun --nproc-per-node 4 -m wakeword train recordings/ -o alexa.wakeword
     """
+    from wakeword.cli.other_sound import add_languages
     from wakeword.cli.training_plan import announce_slow_strategies
     from wakeword.model.file import save_model
     from wakeword.training.distributed import process_group
@@ -121,13 +155,21 @@ def train(
     group = click.get_current_context().with_resource(process_group())
     if group.is_main:
         _check_options(output, method, compare_scratch)
-    dataset = _read_data(data, negatives, is_main=group.is_main)
-    chosen = list(keywords) or _only_keyword(dataset, data)
-    extra, gain = read_datasets(extra_data), None
+    gain = None
+    training = _training_data(
+        data, negatives, extra_data, keywords, group, dry_run,
+        say=None if say is None else (say, language, phonemes),
+        speak_dir=speak_dir, seed=config.seed,
+    )  # fmt: skip
+    if training is None:  # a dry run of clips that are not synthesised yet
+        return
+    maker = _made_by(training.data, training.extra)
+    if not no_synthetic_negatives and method != "enroll":
+        training = add_languages(training, group, dry_run)
+    dataset, extra, chosen = training.data, training.extra, list(training.keywords)
     if dry_run:
         _print_plan(dataset, chosen, config, extra, weights, as_json)
         return
-    maker = _made_by(dataset, extra)
     if group.is_main:
         output_file.check_replaceable(output, chosen, maker, force=force)
         announce_slow_strategies(dataset, chosen, config, extra)
@@ -140,7 +182,43 @@ def train(
             scratch = replace(config, strategy="scratch", verifier=None)
             gain = TransferGain.of(made.trained, run_training(dataset, chosen, scratch, **given))
     if group.is_main:
-        _report(made, gain, output, as_json)
+        _report(made, gain, output, training.notes, as_json)
+
+
+def _training_data(
+    data: Path | None,
+    negatives: tuple[Path, ...],
+    extra_data: tuple[Path, ...],
+    keywords: tuple[str, ...],
+    group: ProcessGroup,
+    dry_run: bool,
+    *,
+    say: tuple[str, str, str] | None,
+    speak_dir: Path | None,
+    seed: int,
+) -> TrainingInput | None:
+    """Return what to train on; None for a dry run of clips that are not synthesised yet.
+
+    Args:
+        say: the phrase of --say, its language and phonemes; all others are options of the command.
+    """
+    from wakeword.cli.say import spoken_training
+    from wakeword.synthetic.plan import Phrase
+    from wakeword.synthetic.training import TrainingInput
+
+    if say and keywords:
+        raise ConfigError("--say trains a model of its phrase alone: leave --keyword out.")
+    if not say and data is None:
+        raise ConfigError("nothing to train on. Give DATA, a folder or manifest, or --say PHRASE.")
+    extra = read_datasets(extra_data)
+    recordings = _read_data(data, negatives, is_main=group.is_main)
+    if say:
+        text, language, phonemes = say
+        phrase = Phrase(" ".join(text.split()), language, phonemes)
+        return spoken_training(phrase, speak_dir, recordings, extra, seed, group, dry_run)
+    assert recordings is not None and data is not None
+    chosen = keywords or tuple(_only_keyword(recordings, data))
+    return TrainingInput(recordings, chosen, extra)
 
 
 def _check_options(output: Path, method: str, compare_scratch: bool) -> None:
@@ -171,10 +249,14 @@ def _print_plan(
         click.echo(line)
 
 
-def _read_data(data: Path, negatives: tuple[Path, ...], *, is_main: bool) -> Dataset:
+def _read_data(data: Path | None, negatives: tuple[Path, ...], *, is_main: bool) -> Dataset | None:
     """Read the data set with the splits that `wakeword eval` uses, and other audio to train on."""
-    with _progress(is_main) as progress:
-        dataset = assign_splits(read_dataset(data), progress=progress)
+    if data is None and not negatives:
+        return None
+    dataset = Dataset(Path(), "recordings")
+    if data is not None:
+        with _progress(is_main) as progress:
+            dataset = assign_splits(read_dataset(data), progress=progress)
     return with_other_audio(dataset, negatives, "train")
 
 
@@ -205,11 +287,17 @@ def _progress(is_main: bool) -> AbstractContextManager[ProgressCallback | None]:
     return progress_display() if is_main else nullcontext()
 
 
-def _report(made: MadeModel, gain: TransferGain | None, output: Path, as_json: bool) -> None:
-    for note in made.trained.notes if made.trained else ():
+def _report(
+    made: MadeModel,
+    gain: TransferGain | None,
+    output: Path,
+    notes: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    for note in (*(made.trained.notes if made.trained else ()), *notes):
         print_note(note)
     if as_json:
-        click.echo(json.dumps(_summary(made, gain, output), indent=2))
+        click.echo(json.dumps({**_summary(made, gain, output), "notes": notes}, indent=2))
         return
     console, point = Console(stderr=True), made.model.operating_point
     two_stages = made.trained is not None and made.trained.verifier is not None

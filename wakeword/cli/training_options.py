@@ -17,7 +17,14 @@ from wakeword.devices import choose_device
 from wakeword.encoders.defaults import DEFAULT_ENCODER, EMBEDDED_ENCODER
 from wakeword.errors import ConfigError
 from wakeword.legacy import streaming_mode
-from wakeword.training.config import HEAD_NAMES, LOSS_NAMES, STRATEGIES, TrainConfig, VerifierConfig
+from wakeword.training.config import (
+    HEAD_NAMES,
+    LOSS_NAMES,
+    SAY_HOURS,
+    STRATEGIES,
+    TrainConfig,
+    VerifierConfig,
+)
 from wakeword.training.examples import ExampleConfig
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -69,7 +76,8 @@ hours = option(
     "--hours",
     type=click.FloatRange(0.05, 1000),
     help="Hours of training audio to make from the clips.  "
-    f"[default: {_TWO_STAGE_HOURS:g} with a verifier, {ExampleConfig().hours:g} without]",
+    f"[default: {_TWO_STAGE_HOURS:g} with a verifier, {ExampleConfig().hours:g} without, "
+    f"{SAY_HOURS:g} with --say]",
 )
 work_dir = option("--work-dir", type=PATH, help="Folder for features and checkpoints.")
 
@@ -190,7 +198,10 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
             seed=seed,
             epochs=epochs,
             false_accepts_per_hour=false_accepts_per_hour,
-            examples=examples_of(hours, two_stages=second is not None),
+            examples=examples_of(
+                SAY_HOURS if others.get("say") and hours is None else hours,
+                two_stages=second is not None,
+            ),
             device=device,
         )
         from wakeword.encoders.registry import resolve_encoder

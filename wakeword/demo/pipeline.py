@@ -9,7 +9,6 @@ from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import normalised_words, select_keywords
 from wakeword.data.loader import ClipLoader
-from wakeword.demo.dataset import is_natural
 from wakeword.demo.recording import RecordingEvent
 from wakeword.encoders.registry import locate_weights
 from wakeword.evaluation.conditions import CLEAN, Condition, noisy
@@ -24,6 +23,7 @@ from wakeword.evaluation.test_streams import (
 )
 from wakeword.model.two_stage import AnyModel
 from wakeword.progress import ProgressCallback
+from wakeword.synthetic.dataset import is_natural, slug
 from wakeword.training.config import TrainConfig, VerifierConfig
 from wakeword.training.examples import ExampleConfig
 
@@ -136,11 +136,6 @@ class Outcome:
     def false_accepts(self) -> int:
         """Detections where the keyword was not spoken."""
         return sum(event.keyword is None for event in self.events)
-
-
-def slug(keyword: str) -> str:
-    """Return a keyword as a file name: "hey jarvis" → "hey-jarvis"."""
-    return "-".join(normalised_words(keyword)) or "keyword"
 
 
 def next_commands(keyword: str, model_file: Path) -> tuple[tuple[str, str], ...]:

@@ -13,11 +13,12 @@ from wakeword.audio.levels import rms, set_level
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.clip import Clip, KeywordSegment
 from wakeword.data.dataset import Dataset
-from wakeword.demo.dataset import SPEECH_LEVEL_DB, is_natural
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 from wakeword.evaluation.results import HIT_TOLERANCE_S
 from wakeword.simulate.effects import coloured_noise
+from wakeword.synthetic.dataset import is_natural
+from wakeword.synthetic.noises import SPEECH_LEVEL_DB
 
 _BLOCK = SAMPLE_RATE * 80 // 1000  # samples that a live microphone delivers at once
 _MAX_DELAY_S = 2.0  # from the time of a detection to the audio that the detector needs for it

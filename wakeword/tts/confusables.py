@@ -3,6 +3,7 @@
 - `partial_phrases`: a part of the keyword, by spelling.
 - `confusable_phrases`: the keyword with one word replaced, by spelling; needs nothing else.
 - `similar_words`: the nearest words of an English lexicon, by pronunciation; needs hibari.
+- `confusable_phonemes`: one sound replaced, or one half, of a keyword in Kokoro's phonemes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import importlib
 import importlib.resources
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from wakeword.data.keywords import contains_phrase
 from wakeword.errors import ConfigError
@@ -36,6 +37,8 @@ _OBSTRUENT_CLASSES = {1, 2, 3}
 _DELETION_COST = 0.8
 _SAME_WORD = 0.1  # words this near are hardly another word, such as "alexia" for "alexa"
 _MAX_LENGTH_DIFFERENCE = 3  # phonemes
+_MIN_SOUNDS_TO_HALVE = 6
+_FAR_VOWELS = "aiu"
 
 
 def partial_phrases(keyword: str) -> list[str]:
@@ -51,14 +54,25 @@ def partial_phrases(keyword: str) -> list[str]:
     return [" ".join(span) for span in spans if len(span) < len(words)]
 
 
-def confusable_phrases(keyword: str) -> list[str]:
-    """List phrases in which one word of the keyword is another word or has other consonants."""
+def confusable_phrases(
+    keyword: str,
+    *,
+    first_words: Sequence[str] = _FIRST_WORDS,
+    last_words: Sequence[str] = _LAST_WORDS,
+) -> list[str]:
+    """List phrases in which one word of the keyword is another word or has other consonants.
+
+    Args:
+        keyword: one or more words.
+        first_words: that replace the first of several words; the default is English.
+        last_words: that replace the last of them.
+    """
     words = keyword.lower().split()
     phrases: list[str] = []
     for i, word in enumerate(words):
         replacements = list(_consonant_variants(word))
         if len(words) > 1:
-            replacements += _FIRST_WORDS if i == 0 else _LAST_WORDS if i == len(words) - 1 else ()
+            replacements += first_words if i == 0 else last_words if i == len(words) - 1 else ()
         phrases += _replace_word(words, i, replacements)
     return [phrase for phrase in dict.fromkeys(phrases) if not contains_phrase(keyword, phrase)]
 
@@ -87,6 +101,33 @@ def similar_words(keyword: str, count: int = 60) -> list[str]:
         for i, word in enumerate(words)
         for phrase in _replace_word(words, i, _neighbours(word)[:count_per_word])
     ]
+
+
+def confusable_phonemes(phonemes: str) -> list[str]:
+    """List strings of Kokoro's phonemes that differ from a keyword's in one sound, and its halves.
+
+    A consonant is replaced by clearly different ones, a vowel by the three that are farthest apart.
+    """
+    changed = [
+        phonemes[:i] + other + phonemes[i + 1 :]
+        for i, phoneme in enumerate(phonemes)
+        for other in _different_phonemes(phoneme)
+    ]
+    sounds = [i for i, phoneme in enumerate(phonemes) if phoneme in _CLASSES]
+    if len(sounds) < _MIN_SOUNDS_TO_HALVE:
+        return changed
+    middle = sounds[len(sounds) // 2]
+    return [*changed, phonemes[:middle], phonemes[middle:]]
+
+
+def _different_phonemes(phoneme: str) -> str:
+    """Phonemes to put in the place of one; "" for marks and tones."""
+    number = _CLASSES.get(phoneme)
+    if number is None:
+        return ""
+    if number == _VOWEL_CLASS:
+        return "".join(other for other in _FAR_VOWELS if other != phoneme)
+    return "".join(other for other in _SUBSTITUTES if _CLASSES[other] != number)
 
 
 def _replace_word(words: list[str], i: int, replacements: list[str]) -> Iterator[str]:

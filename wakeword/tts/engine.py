@@ -27,6 +27,7 @@ class Engine:
         packages: modules that must be installed; none is imported before it is used.
         speakers: voice name → speaker, in the order in which voices are listed.
         speak: (text, voice name, speed, seed) → samples in [-1, 1] and their rate in Hz.
+        seconds: of one core that a phrase takes, about.
         is_ready: whether everything besides the packages is there.
     """
 
@@ -34,6 +35,7 @@ class Engine:
     packages: tuple[str, ...]
     speakers: Mapping[str, str]
     speak: Callable[[str, str, float, int], tuple[Samples, int]]
+    seconds: float
     is_ready: Callable[[], bool] = lambda: True
 
     def missing_packages(self) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import itertools
 import os
 import re
 import sys
@@ -39,8 +40,34 @@ _SynthCallback = ctypes.CFUNCTYPE(
 )
 
 
+class _ListedVoice(ctypes.Structure):
+    """The beginning of espeak_VOICE in speak_lib.h."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_char_p),
+        ("identifier", ctypes.c_char_p),
+    ]
+
+
+def list_languages() -> dict[str, str]:
+    """Return the languages that eSpeak NG speaks: {code: name}, such as {"pt-br": "…"}."""
+    with _Library("en", 0) as library:
+        return library.languages()
+
+
+def language_voices(code: str) -> dict[str, str]:
+    """Return {voice name: speaker} of a language; English has several accents of each variant."""
+    accents = _ACCENTS if code == "en" else (code,)
+    return {
+        f"{accent}+{variant}": f"espeak_{variant}"
+        for variant in _VARIANTS.split(",")
+        for accent in accents
+    }
+
+
 def speak(text: str, name: str, speed: float, seed: int) -> tuple[Samples, int]:
-    """Speak English text; see `Engine.speak`."""
+    """Speak text in the language of the voice; see `Engine.speak`."""
     intonation = 50 if seed == 0 else int(np.random.default_rng(seed).integers(25, 90))
     with _Library(name, seed) as library:
         return library.speak(text, speed, intonation), library.rate
@@ -117,6 +144,18 @@ class _Library:
         self._library.espeak_Synchronize()
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
+    def languages(self) -> dict[str, str]:
+        """Code → name; the code is the name of the voice's file."""
+        list_voices = self._library.espeak_ListVoices
+        list_voices.restype = ctypes.POINTER(ctypes.POINTER(_ListedVoice))
+        voices = list_voices(None)
+        found: dict[str, str] = {}
+        for number in itertools.takewhile(lambda i: bool(voices[i]), itertools.count()):
+            voice = voices[number].contents
+            code = voice.identifier.decode().rpartition("/")[2].lower()
+            found[code] = voice.name.decode().strip()
+        return found
+
     def phonemise(self, clause: str) -> str:
         """IPA of one clause."""
         to_ipa = self._library.espeak_TextToPhonemes
@@ -134,10 +173,7 @@ class _Library:
 ENGINE = Engine(
     name="espeak",
     packages=("espeakng_loader",),
-    speakers={
-        f"{accent}+{variant}": f"espeak_{variant}"
-        for variant in _VARIANTS.split(",")
-        for accent in _ACCENTS
-    },
+    speakers=language_voices("en"),
     speak=speak,
+    seconds=0.01,
 )

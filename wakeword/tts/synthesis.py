@@ -44,8 +44,9 @@ def synthesise(
     """Speak a phrase. The same arguments give the same samples on the same machine.
 
     Args:
-        text: an English phrase, at most a sentence or two. Punctuation at its end changes the
-            melody: "hey you", "hey you!" and "hey you?" are three clips.
+        text: a phrase in the language of the voice (English, or that of an eSpeak voice such as
+            "de+f3"), at most a sentence or two. Punctuation at its end changes the melody: "hey
+            you", "hey you!" and "hey you?" are three clips.
         voice: one of `list_voices`.
         speed: of speech, 0.6 to 1.6; 1 is the voice's own.
         pitch: semitones, -4 to 4; formants move with it, as with a larger or smaller speaker.
@@ -78,7 +79,7 @@ def synthesise(
 
 def _check_arguments(text: str, voice: Voice, speed: float, pitch: float, seed: int) -> None:
     if not any(character.isalnum() for character in text):
-        raise ConfigError(f"nothing to speak in {text!r}: expected a phrase in English letters.")
+        raise ConfigError(f"nothing to speak in {text!r}: expected a phrase with letters.")
     _check_range("speed", speed, SPEED_RANGE)
     _check_range("pitch", pitch, PITCH_RANGE)
     if seed < 0:

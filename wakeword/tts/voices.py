@@ -57,13 +57,22 @@ def list_voices() -> list[Voice]:
     Raises:
         ConfigError: no engine is installed.
     """
+    ready = ready_engines()
+    return [voice for voice in all_voices() if voice.engine in ready]
+
+
+def ready_engines() -> set[str]:
+    """Return the names of the engines that can be used now.
+
+    Raises:
+        ConfigError: no engine is installed.
+    """
     installed = [engine for engine in ENGINES.values() if not engine.missing_packages()]
     if not installed:
         raise ConfigError(
             f"no speech synthesis engine is installed. Install all of them: {INSTALL_COMMAND}"
         )
-    ready = {engine.name for engine in installed if engine.is_ready()}
-    return [voice for voice in all_voices() if voice.engine in ready]
+    return {engine.name for engine in installed if engine.is_ready()}
 
 
 def split_voices(voices: Iterable[Voice]) -> tuple[list[Voice], list[Voice]]:

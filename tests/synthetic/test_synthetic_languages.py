@@ -1,0 +1,95 @@
+"""Speech in several languages for trainings with little other sound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tiny as tiny_family
+
+from wakeword.audio.samples import Samples
+from wakeword.cli import other_sound
+from wakeword.data.clip import Clip
+from wakeword.data.dataset import Dataset
+from wakeword.synthetic import languages, takes
+from wakeword.synthetic.languages import MANDARIN, plan_languages, speak_languages
+from wakeword.synthetic.training import TrainingInput
+from wakeword.training.distributed import ProcessGroup
+from wakeword.tts.voices import HELD_OUT_SPEAKERS, Voice
+
+HOURS = {MANDARIN: 0.004, "es": 0.004}
+
+
+@pytest.fixture(autouse=True)
+def fake_kokoro(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Kokoro speaks in tones. Returns what it has spoken so far."""
+    spoken: list[str] = []
+
+    def synthesise(text: str, voice: Voice, *, seed: int, phonemes: bool, **_: object) -> Samples:
+        assert phonemes and voice.engine == "kokoro"
+        spoken.append(text)
+        return tiny_family.synthetic_audio(1.0, seed=seed)
+
+    monkeypatch.setattr(takes, "synthesise", synthesise)
+    monkeypatch.setattr(takes, "available_cores", lambda: 1)
+    monkeypatch.setattr(languages, "to_phonemes", lambda text, language: text)
+    monkeypatch.setattr(languages, "why_no_languages", lambda: "")
+    monkeypatch.setattr(other_sound, "why_no_languages", lambda: "")
+    monkeypatch.setattr(other_sound, "plan_languages", lambda: plan_languages(HOURS))
+    return spoken
+
+
+def training_input(hours: float) -> TrainingInput:
+    negatives = (Clip(Path("other.wav"), split="train", duration_s=3600 * hours),)
+    return TrainingInput(Dataset(Path(), "folders", negatives=negatives), ("hey nova",))
+
+
+def test_the_seed_decides_what_is_spoken_and_held_out_voices_stay_unused() -> None:
+    plan = plan_languages(HOURS)
+    assert plan == plan_languages(HOURS) != plan_languages(HOURS, seed=1)
+    assert list(plan.takes) == [MANDARIN, "es"]
+    assert not {take.voice.speaker for take in plan.all_takes()} & HELD_OUT_SPEAKERS
+    for language, initial in ((MANDARIN, "z"), ("es", "e")):
+        own = [take.voice.name.startswith(initial) for take in plan.takes[language]]
+        assert len(own) > 3 and any(own)
+
+
+def test_clips_are_negatives_by_language_and_made_once(
+    tmp_path: Path, fake_kokoro: list[str]
+) -> None:
+    plan = plan_languages(HOURS)
+    data = speak_languages(plan, tmp_path)
+    count = len(fake_kokoro)
+    assert count == len(data.negatives) and not data.keywords
+    assert {clip.source for clip in data.negatives} == {f"synthetic/{MANDARIN}", "synthetic/es"}
+    assert {clip.split for clip in data.negatives} == {"train"}
+    assert speak_languages(plan, tmp_path) == data and len(fake_kokoro) == count
+
+
+def test_little_other_sound_gets_more_and_the_summary_names_it(tmp_path: Path) -> None:
+    group = ProcessGroup.current()
+    training = other_sound.add_languages(training_input(0.5), group, False)
+    assert training.extra is not None and len(training.extra.negatives) > 6
+    assert f"synthetic speech in {MANDARIN}, es added" in training.notes[0]
+    again = other_sound.add_languages(replace(training, notes=()), group, False)
+    assert again.extra is not None
+    assert len(again.extra.negatives) == 2 * len(training.extra.negatives)
+
+
+def test_nothing_is_added_to_an_hour_or_in_a_dry_run_or_where_it_is_off(
+    monkeypatch: pytest.MonkeyPatch, fake_kokoro: list[str]
+) -> None:
+    group, little, enough = ProcessGroup.current(), training_input(0.5), training_input(1.0)
+    assert other_sound.add_languages(enough, group, False) is enough
+    assert other_sound.add_languages(little, group, True) is little
+    monkeypatch.setattr(other_sound, "HOURS_PER_LANGUAGE", 0.0)
+    assert other_sound.add_languages(little, group, False) is little
+    assert fake_kokoro == []
+
+
+def test_without_natural_voices_there_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other_sound, "why_no_languages", lambda: "x not installed. Run: pip …")
+    training = other_sound.add_languages(training_input(0.5), ProcessGroup.current(), False)
+    assert training.extra is None
+    assert "no natural voice for other languages: x not installed" in training.notes[0]
