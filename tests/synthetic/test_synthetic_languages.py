@@ -1,4 +1,4 @@
-"""Speech in several languages for trainings with little other sound."""
+"""Speech in several languages as further negatives."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 import tiny as tiny_family
 
 from wakeword.audio.samples import Samples
-from wakeword.cli import other_sound
+from wakeword.cli import synthetic_negatives
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
+from wakeword.errors import ConfigError
 from wakeword.synthetic import languages, takes
 from wakeword.synthetic.languages import MANDARIN, plan_languages, speak_languages
 from wakeword.synthetic.training import TrainingInput
@@ -35,14 +36,18 @@ def fake_kokoro(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(takes, "available_cores", lambda: 1)
     monkeypatch.setattr(languages, "to_phonemes", lambda text, language: text)
     monkeypatch.setattr(languages, "why_no_languages", lambda: "")
-    monkeypatch.setattr(other_sound, "why_no_languages", lambda: "")
-    monkeypatch.setattr(other_sound, "plan_languages", lambda: plan_languages(HOURS))
+    monkeypatch.setattr(synthetic_negatives, "why_no_languages", lambda: "")
+    monkeypatch.setattr(synthetic_negatives, "plan_languages", lambda: plan_languages(HOURS))
     return spoken
 
 
-def training_input(hours: float) -> TrainingInput:
-    negatives = (Clip(Path("other.wav"), split="train", duration_s=3600 * hours),)
+def training_input() -> TrainingInput:
+    negatives = (Clip(Path("other.wav"), split="train", duration_s=1800),)
     return TrainingInput(Dataset(Path(), "folders", negatives=negatives), ("hey nova",))
+
+
+def test_every_language_has_a_voice() -> None:
+    assert all(takes for takes in plan_languages().takes.values())
 
 
 def test_the_seed_decides_what_is_spoken_and_held_out_voices_stay_unused() -> None:
@@ -67,29 +72,23 @@ def test_clips_are_negatives_by_language_and_made_once(
     assert speak_languages(plan, tmp_path) == data and len(fake_kokoro) == count
 
 
-def test_little_other_sound_gets_more_and_the_summary_names_it(tmp_path: Path) -> None:
+def test_the_speech_is_added_to_extra_data_and_the_summary_names_it() -> None:
     group = ProcessGroup.current()
-    training = other_sound.add_languages(training_input(0.5), group, False)
+    training = synthetic_negatives.add_languages(training_input(), group, False)
     assert training.extra is not None and len(training.extra.negatives) > 6
     assert f"synthetic speech in {MANDARIN}, es added" in training.notes[0]
-    again = other_sound.add_languages(replace(training, notes=()), group, False)
+    again = synthetic_negatives.add_languages(replace(training, notes=()), group, False)
     assert again.extra is not None
     assert len(again.extra.negatives) == 2 * len(training.extra.negatives)
 
 
-def test_nothing_is_added_to_an_hour_or_in_a_dry_run_or_where_it_is_off(
-    monkeypatch: pytest.MonkeyPatch, fake_kokoro: list[str]
-) -> None:
-    group, little, enough = ProcessGroup.current(), training_input(0.5), training_input(1.0)
-    assert other_sound.add_languages(enough, group, False) is enough
-    assert other_sound.add_languages(little, group, True) is little
-    monkeypatch.setattr(other_sound, "HOURS_PER_LANGUAGE", 0.0)
-    assert other_sound.add_languages(little, group, False) is little
+def test_a_dry_run_speaks_nothing(fake_kokoro: list[str]) -> None:
+    training = training_input()
+    assert synthetic_negatives.add_languages(training, ProcessGroup.current(), True) is training
     assert fake_kokoro == []
 
 
-def test_without_natural_voices_there_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_sound, "why_no_languages", lambda: "x not installed. Run: pip …")
-    training = other_sound.add_languages(training_input(0.5), ProcessGroup.current(), False)
-    assert training.extra is None
-    assert "no natural voice for other languages: x not installed" in training.notes[0]
+def test_without_natural_voices_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthetic_negatives, "why_no_languages", lambda: "x not installed. Run: y")
+    with pytest.raises(ConfigError, match=r"--synthetic-negatives: x not installed\. Run: y"):
+        synthetic_negatives.add_languages(training_input(), ProcessGroup.current(), False)

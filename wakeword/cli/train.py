@@ -59,9 +59,10 @@ if TYPE_CHECKING:
     "to train on, of which nothing is held out; may be repeated.",
 )
 @options.option(
-    "--no-synthetic-negatives",
+    "--synthetic-negatives",
     is_flag=True,
-    help="With less than an hour of other sound, do not add synthetic speech in several languages.",
+    help="Add a few minutes of synthetic speech in several languages as further negatives; needs "
+    "the extra 'demo'.",
 )
 @options.option(
     "--method",
@@ -97,7 +98,7 @@ def train(
     keywords: tuple[str, ...],
     negatives: tuple[Path, ...],
     extra_data: tuple[Path, ...],
-    no_synthetic_negatives: bool,
+    synthetic_negatives: bool,
     method: str,
     config: TrainConfig,
     weights: Path | None,
@@ -118,9 +119,6 @@ def train(
     With --say, synthetic voices speak the phrase (see `wakeword speak`), and DATA may be left out.
     People are missed more often than synthetic voices; with 40 of their clips in DATA, people alone
     decide epoch and threshold.
-
-    With less than an hour of other sound, Kokoro's voices, where they are installed, speak a few
-    minutes in several languages, once, as further negatives (--no-synthetic-negatives).
 
     Few clips of a keyword are enrolled as well, and the better model is kept (--method).
 
@@ -144,7 +142,7 @@ def train(
       wakeword train --say "hey computer" recordings/ -o hey-computer.wakeword
       torchrun --nproc-per-node 4 -m wakeword train recordings/ -o alexa.wakeword
     """
-    from wakeword.cli.other_sound import add_languages
+    from wakeword.cli.synthetic_negatives import add_languages
     from wakeword.cli.training_plan import announce_slow_strategies
     from wakeword.model.file import save_model
     from wakeword.training.distributed import process_group
@@ -164,7 +162,7 @@ def train(
     if training is None:  # a dry run of clips that are not synthesised yet
         return
     maker = _made_by(training.data, training.extra)
-    if not no_synthetic_negatives and method != "enroll":
+    if synthetic_negatives:
         training = add_languages(training, group, dry_run)
     dataset, extra, chosen = training.data, training.extra, list(training.keywords)
     if dry_run:

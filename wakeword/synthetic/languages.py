@@ -1,4 +1,4 @@
-"""Speech in several languages as further negatives, for a training with little other sound."""
+"""Speech in several languages as further negatives of a training."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ from wakeword.tts.voices import ENGINES, Voice, all_voices, split_voices
 from wakeword.tts.words import random_speech
 
 HOURS_PER_LANGUAGE = 0.02
-"""Hours of speech in each language that a training adds by itself; 0 adds none."""
-ENOUGH_HOURS = 1.0
-"""With as many hours of other sound a training adds none."""
+"""Hours of speech in each language."""
 MANDARIN = "cmn"
 _SPEAKERS = {MANDARIN: "z", "es": "e", "fr": "f", "hi": "h", "it": "i", "pt-br": "p"}
 """Language → how the names of Kokoro's voices by its speakers begin."""
@@ -90,15 +88,8 @@ def speak_languages(
 
 
 def languages_folder() -> Path:
-    """Return the folder in the cache for speech that a training adds by itself."""
+    """Return the folder in the cache for this speech."""
     return storage.cache_dir() / "speech" / "_languages"
-
-
-def other_sound_hours(data: Dataset, extra: Dataset | None) -> float:
-    """Return the hours of recordings without the keyword that a training has."""
-    train = data.subset("train").negatives
-    more = extra.subset("train").negatives if extra else ()
-    return sum(clip.seconds() for clip in (*train, *more)) / 3600
 
 
 def why_no_languages() -> str:
@@ -112,7 +103,7 @@ def why_no_languages() -> str:
 def _takes(language: str, seconds: float, seed: int) -> Iterator[Take]:
     rng = np.random.default_rng((seed, zlib.crc32(language.encode())))
     voices = [voice for voice in split_voices(all_voices())[0] if voice.engine == "kokoro"]
-    own = [voice for voice in voices if voice.name.startswith(_SPEAKERS[language])]
+    own = [voice for voice in voices if voice.name.startswith(_SPEAKERS[language])] or voices
     planned_s = 0.0
     while planned_s < seconds:
         take = _take(language, own if rng.random() < _OWN_SPEAKERS_SHARE else voices, rng)
