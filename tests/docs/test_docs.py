@@ -50,7 +50,7 @@ OTHER_PROGRAMS = r"(git|pip|arecord|torchrun|apt-get|make|python3 -m venv|\. |\w
 PLACES = (ROOT, ROOT / "wakeword")
 RUN_PYTHON = ("README.md", "docs/how-to/raspberry-pi.md")  # the others show other programs
 ENGINES = (
-    "wakeword, two stages",
+    "wakeword, two stages, synthetic Mandarin negatives",
     "wakeword, `--encoder whisper-tiny.en`",
     "wakeword, `--streaming window`, synthetic Mandarin negatives",
     "Porcupine 1.9.5",
