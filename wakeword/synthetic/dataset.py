@@ -99,7 +99,13 @@ def plan_speech(
 
 
 def plan_dataset(
-    phrase: Phrase, voices: Sequence[Voice], counts: Counts, joined_share: float, seed: int
+    phrase: Phrase,
+    voices: Sequence[Voice],
+    counts: Counts,
+    joined_share: float,
+    seed: int,
+    *,
+    similar: bool = True,
 ) -> SpeechPlan:
     """Plan a data set of given size.
 
@@ -109,8 +115,9 @@ def plan_dataset(
         counts: number of clips.
         joined_share: clips of the phrase with other speech around it, relative to those without.
         seed: of all draws.
+        similar: as in `plan_takes`.
     """
-    takes = tuple(plan_takes(phrase, voices, counts, seed))
+    takes = tuple(plan_takes(phrase, voices, counts, seed, similar=similar))
     return SpeechPlan(phrase, takes, tuple(plan_joined(takes, joined_share, seed)), seed)
 
 

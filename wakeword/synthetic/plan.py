@@ -96,7 +96,9 @@ def count_clips(voices: Iterable[Voice], takes: int, others: int) -> Counts:
     return counts
 
 
-def plan_takes(phrase: Phrase, voices: Sequence[Voice], counts: Counts, seed: int) -> list[Take]:
+def plan_takes(
+    phrase: Phrase, voices: Sequence[Voice], counts: Counts, seed: int, *, similar: bool = True
+) -> list[Take]:
     """Decide what to synthesise.
 
     No speaker is in both splits. Confusable phrases of the held-out voices are other phrases than
@@ -107,10 +109,12 @@ def plan_takes(phrase: Phrase, voices: Sequence[Voice], counts: Counts, seed: in
         voices: who speaks.
         counts: number of clips.
         seed: of all draws.
+        similar: whether words of a lexicon with similar pronunciation are among the confusable
+            phrases.
     """
     train, held_out = split_voices(voices)
     partial = [] if phrase.phonemes else partial_phrases(phrase.text)
-    phrases = confusable_texts(phrase, seed)
+    phrases = confusable_texts(phrase, seed, similar=similar)
     order = np.random.default_rng(seed).permutation(len(phrases))
     phrases = [phrases[i] for i in order]
     cut = round((1 - _HELD_OUT_CONFUSABLES) * len(phrases))
@@ -136,7 +140,7 @@ def plan_takes(phrase: Phrase, voices: Sequence[Voice], counts: Counts, seed: in
     return list({take.file: take for take in plan.takes}.values())
 
 
-def confusable_texts(phrase: Phrase, seed: int) -> list[str]:
+def confusable_texts(phrase: Phrase, seed: int, *, similar: bool = True) -> list[str]:
     """List phrases that sound like a phrase and do not contain it.
 
     In English they are pronounced nearly alike, or have one other word or other consonants. In
@@ -147,7 +151,7 @@ def confusable_texts(phrase: Phrase, seed: int) -> list[str]:
         return confusable_phonemes(phrase.phonemes)
     if phrase.language == ENGLISH:
         texts = confusable_phrases(phrase.text)
-        if not ENGINES["hibari"].missing_packages():
+        if similar and not ENGINES["hibari"].missing_packages():
             texts += similar_words(phrase.text, _SIMILAR_WORDS)
     else:
         rng = np.random.default_rng((seed, zlib.crc32(phrase.language.encode())))

@@ -37,6 +37,7 @@ _OBSTRUENT_CLASSES = {1, 2, 3}
 _DELETION_COST = 0.8
 _SAME_WORD = 0.1  # words this near are hardly another word, such as "alexia" for "alexa"
 _MAX_LENGTH_DIFFERENCE = 3  # phonemes
+_REPLACED_LETTERS = 4  # of a word among several, at least
 _MIN_SOUNDS_TO_HALVE = 6
 _FAR_VOWELS = "aiu"
 
@@ -82,7 +83,8 @@ def similar_words(keyword: str, count: int = 60) -> list[str]:
 
     The distance of two words is the Levenshtein distance of their phonemes, in which a substitution
     within a phoneme class costs less than half of one across classes, divided by the length of the
-    longer word. Of a keyword of several words, each word in turn is replaced by its neighbours.
+    longer word. Of a keyword of several words, each word of four letters or more is replaced in
+    turn: with neighbours of a shorter one ("fay computer") the phrase sounds the same.
 
     Args:
         keyword: one or more English words.
@@ -99,6 +101,7 @@ def similar_words(keyword: str, count: int = 60) -> list[str]:
     return [
         phrase
         for i, word in enumerate(words)
+        if len(words) == 1 or len(word) >= _REPLACED_LETTERS
         for phrase in _replace_word(words, i, _neighbours(word)[:count_per_word])
     ]
 
