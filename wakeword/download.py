@@ -68,10 +68,12 @@ def download_file(
         path.parent.mkdir(parents=True, exist_ok=True)
         continued = part.exists()
         _transfer(url, part, name, progress)
-        if continued and checksum and not checksum.matches(part):  # changed meanwhile
+        valid = checksum is None or checksum.matches(part)
+        if continued and not valid:  # changed meanwhile
             _discard(part)
             _transfer(url, part, name, progress)
-        if checksum and not checksum.matches(part):
+            valid = checksum is None or checksum.matches(part)
+        if not valid:
             _discard(part)
             raise DownloadError(
                 f"the download does not have {checksum} and was deleted; if that persists, a proxy "
