@@ -203,5 +203,5 @@ def at_false_accepts(points: Sequence[DetPoint], per_hour: float) -> DetPoint | 
     if not within:
         return None
     best = min((p.misses, p.false_accepts) for p in within)
-    tied = sorted(p.threshold for p in within if (p.misses, p.false_accepts) == best)
-    return next(p for p in within if p.threshold == tied[len(tied) // 2])
+    tied = [p for p in within if (p.misses, p.false_accepts) == best]
+    return sorted(tied, key=lambda p: p.threshold)[len(tied) // 2]
