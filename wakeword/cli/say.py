@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from wakeword.cli.console import print_note
@@ -57,8 +56,4 @@ def spoken_training(
         made = make_speech(plan, folder) if group.is_main else None
         group.barrier()
         spoken = made or make_dataset(folder, plan, workers=1)
-    training = join_people(spoken, people, phrase.text)
-    if extra is None:
-        return training
-    both = training.extra.with_clips_of(extra) if training.extra else extra
-    return replace(training, extra=both)
+    return join_people(spoken, people, phrase.text).with_extra(extra)

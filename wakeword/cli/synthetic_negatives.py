@@ -39,13 +39,13 @@ def add_languages(training: TrainingInput, group: ProcessGroup, dry_run: bool) -
     if dry_run:
         print_note(f"speech in {languages} would be added, about {estimate}")
         return training
+    made = None
     if group.is_main:
         print_note(f"adding speech in {languages}, about {estimate} (made once)")
         with progress_display() as progress:
-            speak_languages(plan, folder, progress=progress)
+            made = speak_languages(plan, folder, progress=progress)
     group.barrier()
-    spoken = speak_languages(plan, folder, workers=1)
+    spoken = made or speak_languages(plan, folder, workers=1)
     hours = sum(clip.seconds() for clip in spoken.negatives) / 3600
     note = f"{hours:.2f} h of synthetic speech in {languages} added as negatives"
-    extra = training.extra.with_clips_of(spoken) if training.extra else spoken
-    return replace(training, extra=extra, notes=(*training.notes, note))
+    return replace(training, notes=(*training.notes, note)).with_extra(spoken)

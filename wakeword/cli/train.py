@@ -25,6 +25,7 @@ from wakeword.progress import ProgressCallback
 from wakeword.training.config import FEW_CLIPS, METHODS, TrainConfig
 
 if TYPE_CHECKING:
+    from wakeword.synthetic.plan import Phrase
     from wakeword.synthetic.training import TrainingInput
     from wakeword.training.distributed import ProcessGroup
     from wakeword.training.method import MadeModel
@@ -145,6 +146,7 @@ def train(
     from wakeword.cli.synthetic_negatives import add_languages
     from wakeword.cli.training_plan import announce_slow_strategies
     from wakeword.model.file import save_model
+    from wakeword.synthetic.plan import Phrase
     from wakeword.training.distributed import process_group
     from wakeword.training.method import train_or_enroll
     from wakeword.training.result import TransferGain
@@ -156,7 +158,7 @@ def train(
     gain = None
     training = _training_data(
         data, negatives, extra_data, keywords, group, dry_run,
-        say=None if say is None else (say, language, phonemes),
+        phrase=None if say is None else Phrase(" ".join(say.split()), language, phonemes),
         speak_dir=speak_dir, seed=config.seed,
     )  # fmt: skip
     if training is None:  # a dry run of clips that are not synthesised yet
@@ -191,28 +193,25 @@ def _training_data(
     group: ProcessGroup,
     dry_run: bool,
     *,
-    say: tuple[str, str, str] | None,
+    phrase: Phrase | None,
     speak_dir: Path | None,
     seed: int,
 ) -> TrainingInput | None:
     """Return what to train on; None for a dry run of clips that are not synthesised yet.
 
     Args:
-        say: the phrase of --say, its language and phonemes; all others are options of the command.
+        phrase: of --say; all others are options of the command.
     """
     from wakeword.cli.say import spoken_training
-    from wakeword.synthetic.plan import Phrase
     from wakeword.synthetic.training import TrainingInput
 
-    if say and keywords:
+    if phrase and keywords:
         raise ConfigError("--say trains a model of its phrase alone: leave --keyword out.")
-    if not say and data is None:
+    if not phrase and data is None:
         raise ConfigError("nothing to train on. Give DATA, a folder or manifest, or --say PHRASE.")
     extra = read_datasets(extra_data)
     recordings = _read_data(data, negatives, is_main=group.is_main)
-    if say:
-        text, language, phonemes = say
-        phrase = Phrase(" ".join(text.split()), language, phonemes)
+    if phrase:
         return spoken_training(phrase, speak_dir, recordings, extra, seed, group, dry_run)
     assert recordings is not None and data is not None
     chosen = keywords or tuple(_only_keyword(recordings, data))

@@ -118,17 +118,8 @@ def plan_takes(
     order = np.random.default_rng(seed).permutation(len(phrases))
     phrases = [phrases[i] for i in order]
     cut = round((1 - _HELD_OUT_CONFUSABLES) * len(phrases))
-    if not partial and len(phrases) < 2:  # sentences instead
-        counts = {
-            (kind, split): (
-                {}
-                if kind == "confusable"
-                else Counter(by_engine) + Counter(counts.get(("confusable", split), {}))
-                if kind == "speech"
-                else by_engine
-            )
-            for (kind, split), by_engine in counts.items()
-        }
+    if not partial and len(phrases) < 2:
+        counts = _sentences_instead(counts)
     plan = _Plan(phrase, partial, seed)
     parts: tuple[tuple[Split, list[Voice], list[str]], ...] = (
         ("train", train, phrases[:cut]),
@@ -138,6 +129,16 @@ def plan_takes(
         for kind in ("keyword", "confusable", "speech"):
             plan.add(kind, split, part, counts.get((kind, split), {}), confusables)
     return list({take.file: take for take in plan.takes}.values())
+
+
+def _sentences_instead(counts: Counts) -> Counts:
+    """Return the counts with a sentence in the place of each confusable phrase."""
+    replaced = {key: by_engine for key, by_engine in counts.items() if key[0] != "confusable"}
+    for (kind, split), by_engine in counts.items():
+        if kind == "speech":
+            confusables = counts.get(("confusable", split), {})
+            replaced[kind, split] = Counter(by_engine) + Counter(confusables)
+    return replaced
 
 
 def confusable_texts(phrase: Phrase, seed: int, *, similar: bool = True) -> list[str]:

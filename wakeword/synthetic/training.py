@@ -31,6 +31,12 @@ class TrainingInput:
     extra: Dataset | None = None
     notes: tuple[str, ...] = ()
 
+    def with_extra(self, more: Dataset | None) -> TrainingInput:
+        """Return the same with more clips that are never held out, if there are any."""
+        if more is None:
+            return self
+        return replace(self, extra=self.extra.with_clips_of(more) if self.extra else more)
+
 
 def speech_folder(phrase: str) -> Path:
     """Return the folder in the cache for the synthetic clips of a phrase."""
