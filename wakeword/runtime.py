@@ -104,7 +104,7 @@ class _Exported:
     ) -> tuple[npt.NDArray[np.float32], State]:
         """Compute logits, of the gate where there is one; see `ExportedModel`."""
         logits, *state = self._session.run(self._outputs, self._inputs(samples, state))
-        return cast(npt.NDArray[np.float32], logits[0]), state
+        return cast("npt.NDArray[np.float32]", logits[0]), state
 
 
 class ExportedModel(_Exported):

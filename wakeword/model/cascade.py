@@ -101,7 +101,7 @@ class CascadeState(NamedTuple):
 
     gate: Any  # of the gate's network
     calls: GateState | None
-    recent: Samples  # (≤ window,): the last samples
+    recent: tuple[Samples, ...]  # the last blocks; all but the first are shorter than a window
     held: Logits  # (keywords,): final logits of the last call
     hold: int  # frames for which they still count
 
@@ -113,16 +113,18 @@ class StartedBlock(NamedTuple):
         call: the call of the verifier at its end, if any.
         logits: (frames, keywords) final logits but for that call.
         state: after the block, but for that call.
+        window_size: samples that the verifier takes.
     """
 
     call: Call | None
     logits: Logits
     state: CascadeState
+    window_size: int
 
     @property
     def window(self) -> Samples:
-        """Return what the verifier takes: (window,) samples at 16 kHz."""
-        return self.state.recent
+        """Return what the verifier takes: (window_size,) samples at 16 kHz."""
+        return np.concatenate(self.state.recent)[-self.window_size :]
 
 
 class Cascade:
@@ -170,13 +172,15 @@ class Cascade:
         if state is None:
             state = GateState(np.repeat(logits[:1], self.smoothing - 1, axis=0), 0)
         past = np.concatenate([state.logits, logits])
-        smoothed = moving_mean(past, self.smoothing)
         wait = max(0, state.wait - frames)
         call = None
-        if not wait and (smoothed[-frames:] >= self._gate_logits).any():
-            highest = smoothed[-self._reach :].max(axis=0)
-            gate = np.where(highest >= self._gate_logits, highest, CLOSED_LOGIT)
-            call, wait = Call(0, frames - 1, gate), self._interval
+        # a mean is no higher than the highest logit: nearly all blocks end with this comparison
+        if not wait and (past[-(frames + self.smoothing - 1) :] >= self._gate_logits).any():
+            smoothed = moving_mean(past, self.smoothing)
+            if (smoothed[-frames:] >= self._gate_logits).any():
+                highest = smoothed[-self._reach :].max(axis=0)
+                gate = np.where(highest >= self._gate_logits, highest, CLOSED_LOGIT)
+                call, wait = Call(0, frames - 1, gate), self._interval
         return call, GateState(past[-(self.smoothing - 1 + self._reach) :], wait)
 
     def calls(self, logits: Logits, frames_per_block: Fraction) -> Iterator[Call]:
@@ -257,13 +261,16 @@ class Cascade:
         frames, keywords = gate_logits.shape
         if state is None:
             silence = np.zeros(window, dtype=np.float32)
-            state = CascadeState(None, None, silence, np.full(keywords, CLOSED_LOGIT), 0)
+            state = CascadeState(None, None, (silence,), np.full(keywords, CLOSED_LOGIT), 0)
         call, calls = self.call(gate_logits, state.calls)
-        recent = np.concatenate([state.recent, block])[-window:]
+        recent = (*state.recent, block.copy())  # the caller may use its memory again
+        while sum(map(len, recent[1:])) >= window:
+            recent = recent[1:]
         logits = np.full((frames, keywords), CLOSED_LOGIT)
         logits[: state.hold] = state.held
         hold = max(0, state.hold - frames)
-        return StartedBlock(call, logits, CascadeState(gate_state, calls, recent, state.held, hold))
+        state = CascadeState(gate_state, calls, recent, state.held, hold)
+        return StartedBlock(call, logits, state, window)
 
     def finish(
         self, started: StartedBlock, verifier: Logits | None = None
@@ -278,7 +285,7 @@ class Cascade:
         Returns:
             Logits (frames, keywords), and the state for the next block.
         """
-        call, logits, state = started
+        call, logits, state = started.call, started.logits, started.state
         if call is None or verifier is None:
             return logits, state
         held = self.fuse(call.gate, self.highest(verifier))
