@@ -26,3 +26,9 @@ def test_every_renamed_name_is_read() -> None:
         "origin": {"encoder": "x", "streaming": "chunked"},
     }
     assert old["origin"] == {"encoder": "x", "streaming": "exact"}
+
+
+def test_a_cascade_of_before_calls_at_its_interval_alone() -> None:
+    before, now = ({"cascade": {"interval_s": 0.32, **more}} for more in ({}, {"rise": 2.0}))
+    assert upgrade_metadata(before)["cascade"] == {"interval_s": 0.32, "rise": 1000.0}
+    assert upgrade_metadata(now) == now

@@ -1,7 +1,8 @@
 """Names in files that earlier versions wrote, and what they are called today.
 
 Files are read under either name and written under the new one. This module is the one list of
-every renamed persisted key and value: of model files, exported files, captured clips and manifests.
+every renamed or added persisted key and value: of model files, exported files, captured clips and
+manifests.
 Old spellings of command-line options are in `cli.options.HIDDEN_ALIASES`.
 """
 
@@ -20,6 +21,9 @@ RENAMED_KEYS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Section of a model's metadata ("" is its top level) → {old key: new key}."""
+
+ADDED_VALUES: Mapping[str, Mapping[str, Any]] = {"cascade": {"rise": 1000.0}}
+"""Section → {key that earlier versions did not have: value with which they agree}."""
 
 RENAMED_CLIP_KEYS: Mapping[str, str] = {"heard": "detected"}
 """The same for the JSON file of a captured clip (`detection.capture`)."""
@@ -45,6 +49,9 @@ def upgrade_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     for section, names in RENAMED_KEYS.items():
         if isinstance(upgraded.get(section), Mapping):
             upgraded[section] = _renamed(upgraded[section], names)
+    for section, values in ADDED_VALUES.items():
+        if isinstance(upgraded.get(section), Mapping):
+            upgraded[section] = {**values, **upgraded[section]}
     origin = upgraded.get("origin")
     if isinstance(origin, Mapping) and isinstance(origin.get("streaming"), str):
         upgraded["origin"] = {**origin, "streaming": streaming_mode(origin["streaming"])}

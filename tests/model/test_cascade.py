@@ -41,6 +41,29 @@ def test_calls_keep_their_distance(interval_s: float, blocks: list[int]) -> None
     assert [call.block for call in calls] == blocks
 
 
+@pytest.mark.parametrize(
+    ("levels", "blocks"),
+    [
+        ((1.0, 2.0, 2.0, 2.0), [1, 2, 5]),  # after a rise at once, then after the interval
+        ((1.0, 1.9, 2.0, 2.0), [1, 3]),  # in two steps
+        ((3.0, 1.0, 2.0, 3.0), [1, 4]),  # from the last call on, not from the last block
+    ],
+)
+def test_a_rising_score_calls_again_at_once(levels: tuple[float, ...], blocks: list[int]) -> None:
+    logits = gate_logits(24)
+    logits[4:20, 0] = np.repeat(levels, 4)
+    logits[20:, 0] = levels[-1]
+    calls = cascade(interval_s=0.48, rise=1.0).calls(logits, Fraction(4))
+    assert [call.block for call in calls] == blocks
+
+
+def test_another_keyword_calls_at_once() -> None:
+    logits = gate_logits(24, *range(4, 24))
+    logits[8:, 1] = 2.0
+    calls = cascade(interval_s=0.48).calls(logits, Fraction(4))
+    assert [call.block for call in calls][:2] == [1, 2]
+
+
 def test_the_gate_counts_with_its_highest_logit_within_reach() -> None:
     logits = gate_logits(60, 8, keyword=1)
     logits[8:20, 0] = 1.0

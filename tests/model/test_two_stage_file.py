@@ -19,6 +19,7 @@ from two_stage import WINDOW, tiny_two_stage
 from wakeword.detection.detector import Detector
 from wakeword.errors import CheckpointError
 from wakeword.evaluation.scoring import model_logits
+from wakeword.legacy import ADDED_VALUES
 from wakeword.model.cascade import CascadeConfig
 from wakeword.model.file import load_model, save_model
 from wakeword.model.network import WakeWordModel
@@ -110,7 +111,11 @@ CHANGES: dict[str, Callable[[About], None]] = {
         for key in ("keywords", "encoder_settings", "operating_point", "origin")
     },
     **{f"{stage} that is none": put(stage, value=3) for stage in ("gate", "verifier", "cascade")},
-    **{f"no {name}": drop("cascade", name) for name in CascadeConfig.__dataclass_fields__},
+    **{
+        f"no {name}": drop("cascade", name)
+        for name in CascadeConfig.__dataclass_fields__
+        if name not in ADDED_VALUES["cascade"]
+    },
     **{
         f"{name} {kind}": put("cascade", name, value=value)
         for name in CascadeConfig.__dataclass_fields__
@@ -122,7 +127,7 @@ CHANGES: dict[str, Callable[[About], None]] = {
     },
     **{
         f"{name} of 0 s": put("cascade", name, value=0)
-        for name in ("smoothing_s", "reach_s", "interval_s")
+        for name in ("smoothing_s", "reach_s", "interval_s", "rise")
     },
     "negative reach": put("cascade", "reach_s", value=-0.1),
     "smoothing beyond the window": put("cascade", "smoothing_s", value=2.0),

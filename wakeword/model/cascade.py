@@ -2,9 +2,10 @@
 
 The gate is a small model with a state; it gives logits for every frame. When its score reaches the
 gate threshold of a keyword, the verifier computes the last seconds of audio once, and a weighted
-sum of both logits is the final one. While the gate's score stays up, the verifier is called again,
-no more often than `interval_s` allows. All of this is counted in frames and samples, so that
-detections do not depend on the pieces in which the audio comes.
+sum of both logits is the final one. While the gate's score stays up, the verifier is called again:
+at the next block where the score is still rising, because the first call often comes before the
+keyword ends, and otherwise after `interval_s`. All of this is counted in frames and samples, so
+that detections do not depend on the pieces in which the audio comes.
 
 Numpy alone: `model.two_stage` and `runtime` run the same code over different networks.
 """
@@ -40,8 +41,10 @@ class CascadeConfig:
         bias: added to the sum.
         smoothing_s: seconds over which the logits of each stage are averaged.
         reach_s: seconds before a call in which the highest logit counts.
-        interval_s: seconds between two calls, at least. The final logit of a call counts for as
-            long, or until the next call.
+        interval_s: seconds after which the verifier is called again while the gate's score stays
+            up. The final logit of a call counts for as long, or until the next call.
+        rise: the verifier is called earlier, at the end of any block, if the gate's logit of a
+            keyword is higher by so much than it was at the last call.
     """
 
     gate_thresholds: Mapping[str, float]
@@ -50,7 +53,8 @@ class CascadeConfig:
     bias: float = 0.0
     smoothing_s: float = 0.12
     reach_s: float = 0.64
-    interval_s: float = 0.32
+    interval_s: float = 0.48
+    rise: float = 1.0
 
 
 def validate_cascade(config: CascadeConfig, keywords: tuple[str, ...]) -> None:
@@ -72,6 +76,8 @@ def validate_cascade(config: CascadeConfig, keywords: tuple[str, ...]) -> None:
         abs(value) <= 1000 for value in (config.gate_weight, config.verifier_weight, config.bias)
     ):
         raise ValueError("a weight of the cascade beyond 1000")
+    if not 0 < config.rise <= 1000:
+        raise ValueError("a rise of the gate's logit that is not 0 to 1000")
 
 
 class Call(NamedTuple):
@@ -93,7 +99,8 @@ class GateState(NamedTuple):
     """What later blocks need to know of the gate's earlier logits."""
 
     logits: Logits  # (< smoothing + reach, keywords): before smoothing
-    wait: int  # frames before the verifier may be called again
+    wait: int  # frames before the verifier is called again if the score does not rise
+    called: Logits  # (keywords,): of the last call, as `Call.gate` has them
 
 
 class CascadeState(NamedTuple):
@@ -170,18 +177,20 @@ class Cascade:
         if not frames:
             return None, state
         if state is None:
-            state = GateState(np.repeat(logits[:1], self.smoothing - 1, axis=0), 0)
+            closed = np.full(logits.shape[1], CLOSED_LOGIT)
+            state = GateState(np.repeat(logits[:1], self.smoothing - 1, axis=0), 0, closed)
         past = np.concatenate([state.logits, logits])
-        wait = max(0, state.wait - frames)
+        wait, called = max(0, state.wait - frames), state.called
         call = None
         # a mean is no higher than the highest logit: nearly all blocks end with this comparison
-        if not wait and (past[-(frames + self.smoothing - 1) :] >= self._gate_logits).any():
+        if (past[-(frames + self.smoothing - 1) :] >= self._gate_logits).any():
             smoothed = moving_mean(past, self.smoothing)
             if (smoothed[-frames:] >= self._gate_logits).any():
                 highest = smoothed[-self._reach :].max(axis=0)
                 gate = np.where(highest >= self._gate_logits, highest, CLOSED_LOGIT)
-                call, wait = Call(0, frames - 1, gate), self._interval
-        return call, GateState(past[-(self.smoothing - 1 + self._reach) :], wait)
+                if not wait or (gate >= called + self.config.rise).any():
+                    call, wait, called = Call(0, frames - 1, gate), self._interval, gate
+        return call, GateState(past[-(self.smoothing - 1 + self._reach) :], wait, called)
 
     def calls(self, logits: Logits, frames_per_block: Fraction) -> Iterator[Call]:
         """Yield every call in the logits of a whole stream.
