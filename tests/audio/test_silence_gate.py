@@ -96,7 +96,11 @@ def test_a_gated_detector_detects_the_same_and_computes_less(
         begins = np.arange(0, start_s, net.block / SAMPLE_RATE)
         anew = [
             [
-                Detection(d.keyword, d.score, pytest.approx(d.time + begin))
+                Detection(
+                    d.keyword,
+                    d.score,
+                    *(pytest.approx(time_s + begin) for time_s in (d.time, d.start, d.end)),
+                )
                 for d in detect(Detector(net, threshold=0.0), samples[round(begin * SAMPLE_RATE) :])
                 if start_s < d.time + begin < start_s + 2.0
             ]

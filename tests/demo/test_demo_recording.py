@@ -41,10 +41,10 @@ class ScriptedDetector(Detector):
         self.fed += len(samples)
         now = [time_s for time_s in self.times_s if time_s <= self.fed / SAMPLE_RATE]
         self.times_s = self.times_s[len(now) :]
-        return [Detection(KEYWORD, 0.9, time_s) for time_s in now]
+        return [Detection(KEYWORD, 0.9, time_s, time_s, time_s) for time_s in now]
 
     def flush(self) -> list[Detection]:
-        return [Detection(KEYWORD, 0.9, time_s) for time_s in self.times_s]
+        return [Detection(KEYWORD, 0.9, time_s, time_s, time_s) for time_s in self.times_s]
 
 
 def spoken(start_s: float, end_s: float, speaker: str) -> SpokenKeyword:

@@ -36,9 +36,9 @@ def outcome(keyword: str = KEYWORD) -> Outcome:
     joe = SpokenKeyword(KeywordSegment(keyword, 1.75, 2.5), "joe")
     ann = SpokenKeyword(KeywordSegment(keyword, 8.25, 9.0), "<b>ann</b>")
     events = (
-        RecordingEvent(2.61, joe, Detection(keyword, 0.987, 2.61)),
+        RecordingEvent(2.61, joe, Detection(keyword, 0.987, 2.61, 1.8, 2.5)),
         RecordingEvent(9.0, ann, None),
-        RecordingEvent(12.34, None, Detection(keyword, 0.876, 12.34)),
+        RecordingEvent(12.34, None, Detection(keyword, 0.876, 12.34, 11.5, 12.2)),
     )
     return Outcome(keyword, Path("out") / "m.wakeword", measurement, 40.0, 2, events)
 

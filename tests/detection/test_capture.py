@@ -27,7 +27,8 @@ def feed(
     for i in range(blocks):
         block = np.full(RATE // 10, i / 1000, dtype=np.float32)
         score = moments.get(i, 0.0)
-        found = [Detection("ping", score, (i + 1) / 10)] if i in detected_blocks else []
+        end_s = (i + 1) / 10
+        found = [Detection("ping", score, end_s, i / 10, end_s)] if i in detected_blocks else []
         keeper.feed(block, found, {"ping": score})
     keeper.finish()
 

@@ -1,9 +1,10 @@
 """Endpointing: cut one utterance out of a live stream, and judge the recording.
 
-This is the detector for `wakeword record`. It learns the room's noise from the first moments,
-ignores clicks, and ends an utterance after a pause; so it lags behind the stream and keeps a
-margin. For the exact place of a word within a finished clip see `wakeword.audio.activity`; to save
-computation on a stream without end see `wakeword.audio.silence_gate`.
+This is the detector for `wakeword record`, and for the speech after a keyword
+(`wakeword.detection.following_speech`). It learns the room's noise from the first moments or is
+given a level, ignores clicks, and ends an utterance after a pause; so it lags behind the stream and
+keeps a margin. For the exact place of a word within a finished clip see `wakeword.audio.activity`;
+to save computation on a stream without end see `wakeword.audio.silence_gate`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from wakeword.audio.levels import SILENCE_POWER, frame_power, power_to_db
 from wakeword.audio.samples import Samples
@@ -29,12 +31,33 @@ _QUIET_DB = -45.0
 _CLIPPING_PEAK = 0.99
 
 
-class _Utterance(NamedTuple):
-    """Frames `first` to `last` - 1; `ended` once the pause after it is long enough."""
+class Utterance(NamedTuple):
+    """An utterance in samples that may go on.
+
+    Attributes:
+        first: its first frame of 20 ms.
+        last: the frame after its last one.
+        ended: whether the pause after it is long enough.
+    """
 
     first: int
     last: int
     ended: bool
+
+    def first_sample(self, rate: int) -> int:
+        """Return its first sample at a rate in Hz."""
+        return self.first * round(_FRAME_S * rate)
+
+    def cut(self, samples: Samples, rate: int) -> Samples:
+        """Return the utterance with a margin before and after it.
+
+        Args:
+            samples: (n,) in which it was found.
+            rate: of the samples, in Hz.
+        """
+        frame_length = round(_FRAME_S * rate)
+        start = max(0, self.first - _MARGIN_FRAMES)
+        return samples[start * frame_length : (self.last + _MARGIN_FRAMES) * frame_length]
 
 
 def next_utterance(
@@ -53,18 +76,50 @@ def next_utterance(
     Returns:
         (n,) at `rate`; None where nothing is spoken within `wait_s` or before the stream ends.
     """
-    frame_length = round(_FRAME_S * rate)
     samples = np.zeros(0, dtype=np.float32)
     for block in blocks:
         samples = np.concatenate([samples, block])
-        utterance = _find_utterance(_levels_db(samples, frame_length), round(longest_s / _FRAME_S))
+        utterance = find_utterance(samples, rate, longest_s=longest_s)
         if utterance is None:
             if len(samples) > wait_s * rate:
                 return None
         elif utterance.ended:
-            start = max(0, utterance.first - _MARGIN_FRAMES)
-            return samples[start * frame_length : (utterance.last + _MARGIN_FRAMES) * frame_length]
+            return utterance.cut(samples, rate)
     return None
+
+
+def find_utterance(
+    samples: Samples, rate: int, *, longest_s: float, speech_db: float | None = None
+) -> Utterance | None:
+    """Return the first utterance in the samples so far; None before it begins.
+
+    What begins within the first 0.3 s is not searched, but may be part of the margin.
+
+    Args:
+        samples: (n,) of a stream.
+        rate: of the samples, in Hz.
+        longest_s: cut the utterance off after so long.
+        speech_db: level of speech, at least, in dBFS; None is 12 dB over the first 0.3 s.
+    """
+    level_db = levels_db(samples, rate)
+    if len(level_db) <= _NOISE_FRAMES:
+        return None
+    if speech_db is None:
+        speech_db = float(np.median(level_db[:_NOISE_FRAMES])) + OVER_FLOOR_DB
+    active = level_db > speech_db
+    active[:_NOISE_FRAMES] = False
+    return _first_utterance(active, round(longest_s / _FRAME_S))
+
+
+def levels_db(samples: Samples, rate: int) -> Samples:
+    """Return the level of each whole frame of 20 ms, in dBFS; at least -100.
+
+    Args:
+        samples: (n,).
+        rate: of the samples, in Hz.
+    """
+    # adding the power of silence keeps a muted room from -∞ upwards
+    return power_to_db(frame_power(samples, round(_FRAME_S * rate)) + SILENCE_POWER)
 
 
 def recording_problems(samples: Samples) -> list[str]:
@@ -84,29 +139,21 @@ def recording_problems(samples: Samples) -> list[str]:
     return problems
 
 
-def _levels_db(samples: Samples, frame_length: int) -> Samples:
-    """dBFS of each whole frame. Adding the power of silence keeps a muted room from -∞ upwards."""
-    return power_to_db(frame_power(samples, frame_length) + SILENCE_POWER)
-
-
-def _find_utterance(level_db: Samples, longest: int) -> _Utterance | None:
-    """The first utterance in the levels so far; None before it begins. `longest` in frames."""
-    if len(level_db) <= _NOISE_FRAMES:
-        return None
-    active = level_db > np.median(level_db[:_NOISE_FRAMES]) + OVER_FLOOR_DB
-    active[:_NOISE_FRAMES] = False
+def _first_utterance(active: npt.NDArray[np.bool_], longest: int) -> Utterance | None:
+    """The first utterance in (n,) frames so far; None before it begins. `longest` in frames."""
     first: int | None = None
-    last = 0
+    last = latest = 0
     for i in np.flatnonzero(active):
         if first is not None and i - last >= _PAUSE_FRAMES:
             if last - first >= _SHORTEST_S / _FRAME_S:
-                return _Utterance(first, last, ended=True)
+                return Utterance(first, min(last, latest), ended=True)
             first = None  # a click
-        first = int(i) if first is None else first
+        if first is None:
+            first, latest = int(i), int(i) + longest - _MARGIN_FRAMES
         last = int(i) + 1
     if first is None:
         return None
-    ended = len(level_db) - last >= _PAUSE_FRAMES or len(level_db) - first >= longest
+    ended = len(active) - last >= _PAUSE_FRAMES or len(active) - first >= longest
     if ended and last - first < _SHORTEST_S / _FRAME_S:
         return None
-    return _Utterance(first, last, ended)
+    return Utterance(first, min(last, latest), ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,13 @@ def save_audio(path: Path | str, samples: Samples, rate: int = SAMPLE_RATE) -> N
     container = path.suffix.lstrip(".").upper() or "WAV"
     with atomic_write(path) as part:
         soundfile.write(part, np.clip(samples, -1.0, 1.0), rate, "PCM_16", format=container)
+
+
+def wav_bytes(samples: Samples, rate: int = SAMPLE_RATE) -> bytes:
+    """Return (n,) mono samples as a WAV file of 16-bit PCM; values beyond [-1, 1] are clipped."""
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(samples, -1.0, 1.0), rate, "PCM_16", format="WAV")
+    return file.getvalue()
 
 
 def _open(path: Path) -> soundfile.SoundFile:

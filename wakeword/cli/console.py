@@ -109,6 +109,11 @@ def is_quiet() -> bool:
     return context is not None and bool(context.find_root().params.get("quiet"))
 
 
+def print_line(console: Console, text: str) -> None:
+    """Print a line as it is: without markup, colours or line breaks of its own."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def print_note(text: str) -> None:
     """Print a note to stderr, unless `--quiet` is given."""
     if not is_quiet():

@@ -94,6 +94,8 @@ def _print_detection(detection: Detection, peak: float, recording: Path, as_json
             "file": str(recording),
             "keyword": detection.keyword,
             "time": detection.time,
+            "start": detection.start,
+            "end": detection.end,
             "score": detection.score,
             "peak": peak,
         }

@@ -25,6 +25,7 @@ def open_detector(
     rate: int = SAMPLE_RATE,
     gate: SilenceGate | None = None,
     verify: Verifier | None = None,
+    keep_s: float = 0.0,
 ) -> Detector:
     """Open a model, or an exported one (.onnx), as a detector.
 
@@ -34,14 +35,15 @@ def open_detector(
         rate: sample rate of the stream, in Hz.
         gate: silence gate before the model; None scores all audio.
         verify: second stage, called at each detection.
+        keep_s: seconds of audio before each detection that the detector keeps.
     """
-    detector = open_detector_factory(file, threshold, verify)(rate)
+    detector = open_detector_factory(file, threshold, verify, keep_s)(rate)
     detector.gate = gate
     return detector
 
 
 def open_detector_factory(
-    file: Path, threshold: float | None, verify: Verifier | None = None
+    file: Path, threshold: float | None, verify: Verifier | None = None, keep_s: float = 0.0
 ) -> Callable[[int], Detector]:
     """Open a model once; returns a function that makes a detector for each stream.
 
@@ -49,6 +51,7 @@ def open_detector_factory(
         file: model file.
         threshold: for every keyword; None uses the thresholds in the file.
         verify: second stage, called at each detection.
+        keep_s: seconds of audio before each detection that each detector keeps.
 
     Returns:
         A function from the sample rate of a stream, in Hz, to its detector.
@@ -58,7 +61,9 @@ def open_detector_factory(
         import torch
 
         torch.set_num_threads(1)  # blocks are too short to gain from more threads
-    return lambda rate: Detector(model, threshold=threshold, rate=rate, verify=verify)
+    return lambda rate: Detector(
+        model, threshold=threshold, rate=rate, verify=verify, keep_s=keep_s
+    )
 
 
 def open_model(file: Path, device: str = "cpu") -> ScorableModel:

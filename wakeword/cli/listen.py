@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
-import subprocess
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -25,16 +20,19 @@ from wakeword.audio.pcm import RawPcm
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.audio.silence_gate import SilenceGate
 from wakeword.cli import options
-from wakeword.cli.console import is_quiet
+from wakeword.cli.command_runner import Runner, SpeechRunner
+from wakeword.cli.console import is_quiet, print_line
 from wakeword.cli.detector_factory import open_detector, open_verifier
 from wakeword.cli.level_meter import LOWEST_DB, level_line
 from wakeword.detection.capture import TriggerCapture
 from wakeword.detection.detector import Detector
+from wakeword.detection.following_speech import SpeechCollector
 from wakeword.detection.trigger import Detection
 from wakeword.errors import ConfigError
 
 _ZEROS_S = 5.0  # exact zeros for this long: muted, or no permission
 _EXEC_GRACE_S = 5.0  # time that running commands get to finish at the end
+_THEN_GRACE_S = 60.0  # the same for those that take speech, where the audio ends by itself
 
 
 def _print_devices(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -61,6 +59,18 @@ def _print_devices(context: click.Context, _option: click.Parameter, wanted: boo
 @options.option("--silence-gate", is_flag=True, help="Do not run the model during silence.")
 @options.speakers
 @options.option("--exec", "command", metavar="CMD", help="Run CMD at each detection.")
+@options.option(
+    "--then",
+    metavar="CMD",
+    help="Run CMD with what is said after each keyword, a WAV file on its stdin or named {wav}.",
+)
+@options.option(
+    "--max-speech",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(1.0, 60.0),
+    help="Seconds of speech for --then, at most.",
+)
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON object per detection.")
 @options.option(
     "--save-triggers",
@@ -94,6 +104,8 @@ def listen(
     silence_gate: bool,
     speakers: Path | None,
     command: str | None,
+    then: str | None,
+    max_speech: float,
     as_json: bool,
     save_triggers: Path | None,
     keep: int,
@@ -107,10 +119,15 @@ def listen(
     environment variables WAKEWORD_KEYWORD, WAKEWORD_SCORE and WAKEWORD_TIME (seconds) are set for
     it.
 
+    With --then, the audio from shortly before the end of the keyword until a pause of 0.6 s is
+    handed over as WAV, 16 kHz mono: on the standard input of CMD or, where CMD contains {wav}, as a
+    temporary file of that name. Nothing is run where nothing is said within 5 s.
+
     \b
     Examples:
       wakeword listen alexa.wakeword
       wakeword listen alexa.wakeword --exec "aplay ding.wav"
+      wakeword listen alexa.wakeword --then "whisper {wav} --model tiny.en"
       arecord -t raw -f S16_LE -r 16000 | wakeword listen alexa.onnx - --json
     """
     console = Console(stderr=True)
@@ -118,11 +135,16 @@ def listen(
     audio = open_source(source, device, channel, channels, rate)
     verify = open_verifier(speakers)
     gate = SilenceGate() if silence_gate else None
-    detector = open_detector(file, threshold, audio.rate, gate, verify)
+    then_runner = None if then is None else Runner(then, console, "--then")
+    keep_s = 0.0 if then is None else SpeechCollector.keep_s(max_speech)
+    detector = open_detector(file, threshold, audio.rate, gate, verify, keep_s)
     capture = None
     if save_triggers is not None:
         capture = TriggerCapture(save_triggers, audio.rate, detector.thresholds, keep)
-    session = Session(detector, audio, console, runner, as_json, capture)
+    speech_runner = None
+    if then_runner is not None:
+        speech_runner = SpeechRunner(SpeechCollector(detector, max_speech), then_runner)
+    session = Session(detector, audio, console, runner, as_json, capture, speech_runner)
     with audio if isinstance(audio, Microphone) else nullcontext():
         session.run()
 
@@ -177,6 +199,7 @@ class Session:
         runner: runs a command at each detection; None runs nothing.
         as_json: print JSON lines.
         capture: saves clips; None saves nothing.
+        speech_runner: runs a command with what is said after each keyword; None runs nothing.
     """
 
     def __init__(
@@ -187,6 +210,7 @@ class Session:
         runner: Runner | None,
         as_json: bool,
         capture: TriggerCapture | None = None,
+        speech_runner: SpeechRunner | None = None,
     ) -> None:
         self.detector = detector
         self.audio = audio
@@ -194,6 +218,7 @@ class Session:
         self.runner = runner
         self.as_json = as_json
         self.capture = capture
+        self.speech_runner = speech_runner
         self.meter = Meter(detector)
         self.detections: Counter[str] = Counter()
         self.samples = 0
@@ -210,6 +235,8 @@ class Session:
         finally:
             if self.runner is not None:
                 self.runner.wait(_EXEC_GRACE_S)
+            if self.speech_runner is not None:
+                self.speech_runner.wait(_EXEC_GRACE_S)
             if self.capture is not None:
                 self.capture.finish()
             self._summarise()
@@ -219,7 +246,7 @@ class Session:
         name = f"microphone {audio.device.name}" if isinstance(audio, Microphone) else "stdin"
         channel = "" if audio.channel is None else f", channel {audio.channel}"
         if not is_quiet():
-            _print_line(
+            print_line(
                 self.console,
                 f"listening to {name} at {audio.rate} Hz{channel}; threshold: "
                 f"{self.detector.describe()}. Ctrl-C ends.",
@@ -231,16 +258,25 @@ class Session:
             self.meter.level_db = level_db(block)
             self._report(block, self.detector.feed(block), self.detector.scores)
             self._warn_of_zeros(block)
-        self._report(np.zeros(0, dtype=np.float32), self.detector.flush(), {})
+        self._report(np.zeros(0, dtype=np.float32), self.detector.flush(), {}, is_end=True)
+        if self.speech_runner is not None:
+            self.speech_runner.wait(_THEN_GRACE_S)
 
     def _report(
-        self, block: Samples, detections: list[Detection], scores: Mapping[str, float]
+        self,
+        block: Samples,
+        detections: list[Detection],
+        scores: Mapping[str, float],
+        *,
+        is_end: bool = False,
     ) -> None:
         for detection in detections:
             self.detections[detection.keyword] += 1
             print(_as_json(detection) if self.as_json else _as_text(detection), flush=True)
             if self.runner is not None:
                 self.runner.start(detection)
+        if self.speech_runner is not None:
+            self.speech_runner.feed(detections, is_end=is_end)
         if self.capture is not None:
             self.capture.feed(block, detections, scores)
 
@@ -250,7 +286,7 @@ class Session:
             return
         self._zeros_s = -1.0 if block.any() else self._zeros_s + block.size / self.audio.rate
         if self._zeros_s >= _ZEROS_S:
-            _print_line(
+            print_line(
                 self.console,
                 "only digital silence so far: is the microphone muted, or does this program lack "
                 "the permission to use it?",
@@ -263,7 +299,7 @@ class Session:
         overflows = self.audio.overflows if isinstance(self.audio, Microphone) else 0
         lost = f"; {overflows} buffer overflow(s): the machine is too slow" if overflows else ""
         saved = f"; {self.capture.saved} clip(s) saved" if self.capture else ""
-        _print_line(
+        print_line(
             self.console,
             f"listened for {self.samples / self.audio.rate:.1f} s, "
             f"{self.detections.total()} detection(s){': ' + counts if counts else ''}{saved}{lost}",
@@ -295,67 +331,6 @@ class Meter:
         return level_line(self.level_db, f"{best} {scores[best]:.2f}" if best else "")
 
 
-class Runner:
-    """Runs the command of --exec once per detection, each time in a thread of its own.
-
-    Raises:
-        ConfigError: the command is empty or cannot be split into arguments.
-    """
-
-    def __init__(self, command: str, console: Console) -> None:
-        self.arguments = split_command(command)
-        self.console = console
-        self._threads: list[threading.Thread] = []
-
-    def start(self, detection: Detection) -> None:
-        """Start the command for a detection."""
-        environment = {
-            **os.environ,
-            "WAKEWORD_KEYWORD": detection.keyword,
-            "WAKEWORD_SCORE": f"{detection.score:.4f}",
-            "WAKEWORD_TIME": f"{detection.time:.3f}",
-        }
-        thread = threading.Thread(target=self._run, args=(environment,), daemon=True)
-        self._threads = [old for old in self._threads if old.is_alive()] + [thread]
-        thread.start()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for running commands, so that their failures are still reported."""
-        deadline = time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _run(self, environment: dict[str, str]) -> None:
-        try:
-            done = subprocess.run(
-                self.arguments,
-                env=environment,
-                stdin=subprocess.DEVNULL,  # ours may carry the audio
-                stdout=2,  # ours carries detections only
-                check=False,
-            )
-        except OSError as error:
-            _print_line(self.console, f"--exec could not run: {error}")
-            return
-        if done.returncode:
-            _print_line(self.console, f"--exec {self.arguments!r} ended with {done.returncode}")
-
-
-def split_command(command: str) -> list[str] | str:
-    """Split a command into arguments as a shell does; Windows takes it unsplit.
-
-    Raises:
-        ConfigError: the command is empty or cannot be split.
-    """
-    try:
-        arguments = shlex.split(command)
-    except ValueError as error:
-        raise ConfigError(f"--exec {command!r} cannot be split into arguments: {error}.") from error
-    if not arguments:
-        raise ConfigError("--exec is empty: expected a command, such as 'aplay ding.wav'.")
-    return command if os.name == "nt" else arguments
-
-
 def _as_text(detection: Detection) -> str:
     return f"{detection.time:.2f} s  {detection.keyword}  {detection.score:.2f}"
 
@@ -366,9 +341,7 @@ def _as_json(detection: Detection) -> str:
             "keyword": detection.keyword,
             "score": round(detection.score, 4),
             "time": round(detection.time, 3),
+            "start": round(detection.start, 3),
+            "end": round(detection.end, 3),
         }
     )
-
-
-def _print_line(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from wakeword.audio.resampling import StreamResampler
 from wakeword.audio.samples import SAMPLE_RATE, Samples, as_float32
 from wakeword.audio.silence_gate import SilenceGate
+from wakeword.detection.history import AudioHistory
 from wakeword.detection.trigger import StreamModel
 from wakeword.errors import ConfigError
 
@@ -50,12 +51,14 @@ class BlockBuffer:
     Args:
         model: whose blocks are collected.
         rate: of the stream, in Hz; samples are resampled to 16 kHz.
+        keep_s: seconds before each detection that the history holds; 0 keeps none.
 
     Attributes:
+        history: the last samples at 16 kHz, also those that a gate drops.
         in_silence: whether the gate was closed at the end of the last piece.
     """
 
-    def __init__(self, model: StreamModel, rate: int) -> None:
+    def __init__(self, model: StreamModel, rate: int, keep_s: float = 0.0) -> None:
         self._rate = rate
         self._first_block, self._block = model.first_block, model.block
         # after a gap, blocks begin where they would begin without one
@@ -65,6 +68,9 @@ class BlockBuffer:
         self._position = 0  # samples of the stream before `_pending`
         self._next_is_first = True
         self.in_silence = False
+        # a detection is at most this long before what the model has taken
+        delay = model.first_block + self._grid
+        self.history = AudioHistory(round(keep_s * SAMPLE_RATE) + delay if keep_s else 0)
 
     def push(self, piece: AudioPiece) -> None:
         """Append the next samples of the stream.
@@ -110,11 +116,11 @@ class BlockBuffer:
     def finish(self, gate: SilenceGate | None = None) -> None:
         """End the stream: append what resampler and gate hold, and silence to fill the blocks."""
         tail = self._resampler.feed(np.zeros(0, dtype=np.float32), last=True)
-        if gate:
-            tail = np.concatenate([gate.rest(), tail])
         silence = np.zeros(self._first_block + self._block, dtype=np.float32)
+        tail = np.concatenate([tail, silence])
+        self.history.append(tail, self._position)
         self._resampler = StreamResampler(self._rate)
-        self._append(np.concatenate([tail, silence]))
+        self._append(np.concatenate([gate.rest(), tail]) if gate else tail)
 
     def _append(self, samples: Samples) -> None:
         self._pending = np.concatenate([self._pending, samples])
@@ -132,7 +138,9 @@ class BlockBuffer:
                 f"samples of shape {samples.shape}: expected one channel, (n,). "
                 f"Take one channel, {first}, or the mean of all."
             )
-        return self._resampler.feed(samples)
+        resampled = self._resampler.feed(samples)
+        self.history.append(resampled, self._position)
+        return resampled
 
     def _drop_silence(self, keep: int) -> Gap | None:
         """Drop all but the last `keep` samples once they are a second longer.

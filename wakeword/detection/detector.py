@@ -28,6 +28,8 @@ seconds before the detection."""
 RunVerifier = Callable[[TwoStageStreamModel, Samples], Scores]
 """Returns `model.verify(samples)`, computed on any thread."""
 
+MAX_KEEP_S = 3600.0
+"""Seconds of audio that a detector keeps, at most."""
 _VERIFIED_S = 2.0
 _SILENCE_LOGIT = -20.0
 
@@ -45,6 +47,7 @@ class Detector:
         rate: of the samples, in Hz; they are resampled to 16 kHz.
         gate: while it is closed nothing is computed or detected; None computes everything.
         verify: second stage, called at each detection; those that it rejects are dropped.
+        keep_s: seconds of audio before each detection that `audio` can return; 0 keeps none.
 
     Attributes:
         thresholds: by keyword.
@@ -53,7 +56,8 @@ class Detector:
             `feed`. A server sets it, to run verifiers on threads of their own.
 
     Raises:
-        ConfigError: no model, an unknown keyword, or a threshold that is not 0 to 1.
+        ConfigError: no model, an unknown keyword, a threshold that is not 0 to 1, or a `keep_s`
+            that is not 0 to `MAX_KEEP_S`.
         AudioError: a sample rate that no device has.
     """
 
@@ -65,12 +69,16 @@ class Detector:
         rate: int = SAMPLE_RATE,
         gate: SilenceGate | None = None,
         verify: Verifier | None = None,
+        keep_s: float = 0.0,
     ) -> None:
         check_model(model, type(self).__name__)
+        if not 0.0 <= keep_s <= MAX_KEEP_S:
+            raise ConfigError(f"keep_s={keep_s}: expected 0 to {MAX_KEEP_S:.0f} seconds.")
         self.model = model
         self.rate = rate
         self.gate = gate
         self.verify = verify
+        self.keep_s = keep_s
         self.run_verifier: RunVerifier | None = None
         self._two_stage = model if isinstance(model, TwoStageStreamModel) else None
         self._trigger = StreamTrigger(model, threshold)
@@ -78,7 +86,7 @@ class Detector:
 
     def reset(self) -> None:
         """Start a new stream: what follows gives the detections of a new detector."""
-        self._blocks = BlockBuffer(self.model, self.rate)
+        self._blocks = BlockBuffer(self.model, self.rate, self.keep_s)
         self._state: Any = None
         self._recent: Samples = np.zeros(0, dtype=np.float32)  # the last samples, for `verify`
         self._trigger.reset()
@@ -118,6 +126,27 @@ class Detector:
         self._trigger.finish()
         self._collect_peaks()
         return detections
+
+    def audio(self, start_s: float, end_s: float | None = None) -> Samples:
+        """Return the audio between two times of the stream, such as those of a `Detection`.
+
+        When `feed` returns a detection, the `keep_s` seconds before its time are there, and all
+        that follows them. They are counted in samples at 16 kHz and are the same however the
+        stream is cut into pieces. While a silence gate is closed, audio is kept as usual: there is
+        no gap in it. At another rate than 16 kHz, the last milliseconds wait in the resampling
+        filter until more is fed. `flush` appends the silence that it assumes.
+
+        Args:
+            start_s: in seconds since the start of the stream.
+            end_s: in seconds since the start of the stream; None is the end of what is there.
+
+        Returns:
+            (samples,) float32 in [-1, 1] at 16 kHz.
+
+        Raises:
+            AudioError: the audio is not there any more or not yet, or none is kept.
+        """
+        return self._blocks.history.between(start_s, end_s)
 
     def logits(self, samples: AudioPiece) -> Scores:
         """Return raw logits of shape (frames, keywords); the trigger is not applied.

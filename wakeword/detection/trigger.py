@@ -26,12 +26,18 @@ class Detection:
         keyword: which one.
         score: from 0 to 1, at the time of the detection: the first score that reached the
             threshold, not the highest one, which is not known yet; see `Detector.peaks`.
-        time: seconds since the start of the stream.
+        time: when the score reached the threshold, in seconds since the start of the stream.
+        start: of the keyword, in seconds since the start of the stream: an estimate, `end` minus
+            the typical duration of the keyword.
+        end: of the keyword, in seconds since the start of the stream: an estimate, `time` minus the
+            typical latency of the model; see `OperatingPoint.keyword_bounds`.
     """
 
     keyword: str
     score: float
     time: float
+    start: float
+    end: float
 
 
 class StreamModel(Protocol):
@@ -299,10 +305,12 @@ def in_frames(point: OperatingPoint, frame_s: float) -> tuple[int, int]:
 
 def to_detections(events: Iterable[Event], model: StreamModel) -> list[Detection]:
     """Return events as detections; the time is the end of the frame."""
-    return [
-        Detection(model.keywords[e.keyword], e.score, round((e.frame + 1) * model.frame_s, 6))
-        for e in events
-    ]
+    detections = []
+    for event in events:
+        keyword, time_s = model.keywords[event.keyword], round((event.frame + 1) * model.frame_s, 6)
+        bounds = model.operating_point.keyword_bounds(keyword, time_s)
+        detections.append(Detection(keyword, event.score, time_s, *(round(t, 6) for t in bounds)))
+    return detections
 
 
 def _peaks(scores: Scores, past: Scores, first_frame: int, keyword: int) -> list[Event]:

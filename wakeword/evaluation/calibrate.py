@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from wakeword import storage
@@ -175,7 +177,8 @@ def calibrate_scores(
             both stay as they are; so does the smoothing of two stages, which smooth their own.
         per_hour: false accepts per hour to aim at.
         cap: streams of keyword clips that cap extrapolated thresholds; see
-            `cap_extrapolated_threshold`.
+            `cap_extrapolated_threshold`. Latencies and durations of the keywords are measured in
+            them or in `positives`; without both they stay as they are.
         extrapolate: whether a provisional threshold without `cap` may be above the highest event;
             else it is just above it at most.
         source: of the negatives, for the provenance: "3 recordings".
@@ -203,6 +206,7 @@ def calibrate_scores(
     false_accepts = sum(len(times) for _, times in _event_times(model, negatives, point))
     provenance = threshold_provenance(per_hour, negatives.hours, source, false_accepts)
     point = replace(point, provenance=provenance + lowered, provisional=provisional)
+    point = _with_keyword_times(model, point, positives or cap)
     before = model.operating_point
     return Calibration(point, thresholds, before, _miss_changes(model, positives, before, point))
 
@@ -336,6 +340,28 @@ def _event_times(
     events, _ = Trigger(thresholds, *in_frames(point, model.frame_s)).run(stream.logits)
     for k, keyword in enumerate(model.keywords):
         yield keyword, [(e.frame + 1) * model.frame_s for e in events if e.keyword == k]
+
+
+def _with_keyword_times(
+    model: StreamModel, point: OperatingPoint, positives: Sequence[ScoredStream]
+) -> OperatingPoint:
+    """Return an operating point with the median latency and duration of each keyword."""
+    latencies, durations = defaultdict(list), defaultdict(list)
+    for stream in positives:
+        for keyword, times in _event_times(model, stream, point):
+            segments = stream.segments_of(keyword)
+            durations[keyword] += [each.end_s - each.start_s for each in segments]
+            found = metrics.latencies(times, segments, HIT_TOLERANCE_S)
+            latencies[keyword] += [each for each in found if each is not None]
+    return replace(
+        point,
+        latency_s={**point.latency_s, **_medians(latencies)},
+        duration_s={**point.duration_s, **_medians(durations)},
+    )
+
+
+def _medians(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: round(median(each), 3) for name, each in values.items() if each}
 
 
 def _misses(model: StreamModel, stream: ScoredStream, point: OperatingPoint) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple, cast
 
 import torch
@@ -97,6 +98,9 @@ def enroll(
         "trainable": 0,
     }
     model.origin = replace(model.origin, training=record)
+    bounds = [word_bounds(samples) for samples in used]
+    duration_s = round(median(end_s - start_s for start_s, end_s in bounds), 3)
+    model.operating_point = replace(model.operating_point, duration_s={keyword: duration_s})
     return model.cpu()
 
 
