@@ -319,8 +319,8 @@ def test_json_lines_rate_channels_and_threshold_reach_the_detector(detector):
     result = invoke("m", "-", "--json", *options, data=data)
     (line,) = result.stdout.splitlines()
     found = json.loads(line)
-    assert found.keys() == {"keyword", "score", "time"}
-    assert (found["keyword"], found["time"]) == ("loud", 1.01)
+    assert found.keys() == {"keyword", "score", "time", "start", "end"}
+    assert (found["keyword"], found["time"], found["start"]) == ("loud", 1.01, 1.0)
     assert 0.4 < found["score"] <= 0.5
     assert "at 8000 Hz, channel 1; threshold: loud 0.4" in result.stderr
 
@@ -344,6 +344,8 @@ def test_nothing_heard_is_no_error(detector):
         (["--channels", "2"], "describes audio on stdin"),
         (["-", "--exec", "'"], "cannot be split"),
         (["-", "--exec", " "], "--exec is empty"),
+        (["-", "--then", "'"], "--then.*cannot be split"),
+        (["-", "--then", " "], "--then is empty"),
     ],
 )
 def test_options_that_do_not_fit_teach(detector, sd, arguments, said):
@@ -454,6 +456,51 @@ def test_exec_does_not_hold_up_the_sound_or_print_into_the_detections(detector, 
     out, err = capfd.readouterr()
     assert len([json.loads(line) for line in out.splitlines()]) == 3
     assert err.count("from the command") == 3
+
+
+@pytest.mark.parametrize("wav", ["sys.stdin.buffer", "sys.argv[1]"])
+def test_then_gets_what_is_said_after_the_keyword(detector, tmp_path, wav):
+    script, told = tmp_path / "tell.py", tmp_path / "told"
+    script.write_text(
+        "import os, sys, wave\n"
+        f"with wave.open({wav}) as file:\n"
+        "    told = [file.getframerate(), file.getnchannels(), file.getnframes()]\n"
+        f"path = sys.argv[1] if 'argv' in {wav!r} else ''\n"
+        f"print(os.environ['WAKEWORD_KEYWORD'], *told, path, file=open({str(told)!r}, 'a'))\n"
+    )
+    command = f'"{Path(sys.executable).as_posix()}" "{script.as_posix()}"'
+    if "argv" in wav:
+        command += " {wav}"
+    result = invoke("m", "-", "--then", command, data=pcm(1, 1.5, 1.2, 0.9))
+    assert result.exit_code == 0 and "--then" not in result.stderr
+    ended, cut_short = sorted((line.split() for line in told.read_text().splitlines()), reverse=True)
+    assert ended[:3] == cut_short[:3] == ["loud", "16000", "1"]
+    assert int(ended[3]) == pytest.approx((0.1 + 1.49 + 0.3) * 16_000, abs=640)
+    assert int(cut_short[3]) == pytest.approx((0.1 + 0.89) * 16_000, abs=640)
+    assert not any(Path(path).exists() for path in ended[4:] + cut_short[4:])
+
+
+def test_then_is_no_shell_and_a_command_that_fails_is_a_message(detector, tmp_path):
+    code = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(' '.join(sys.argv[2:]))"
+    told = (tmp_path / "told").as_posix()
+    speech = pcm(1, 1.5, 1)
+    invoke("m", "-", "--then", f"{python(code)} {told} $HOME; echo `id` > x", data=speech)
+    assert Path(told).read_text() == "$HOME; echo `id` > x"
+    for command, said in (
+        ("no-such-command-at-all {wav}", "--then could not run"),
+        (python("raise SystemExit(3)"), "--then .* ended with 3"),
+    ):
+        result = invoke("m", "-", "--then", command, data=pcm(1, 1.5, 1, 1.5, 1))
+        assert result.exit_code == 0 and len(result.stdout.splitlines()) == 2
+        assert len(re.findall(said, result.stderr)) == 2
+
+
+def test_then_does_not_run_where_nothing_is_said(detector, tmp_path):
+    told = (tmp_path / "told").as_posix()
+    command = python(f"open('{told}', 'w')")
+    result = invoke("m", "-", "--then", command, data=pcm(1, 0.2, 6))
+    assert "nothing was said within 5 s of 'loud' at 1.01 s; --then did not run" in result.stderr
+    assert not Path(told).exists()
 
 
 def test_the_meter_shows_level_and_best_score():
