@@ -473,7 +473,8 @@ def test_then_gets_what_is_said_after_the_keyword(detector, tmp_path, wav):
         command += " {wav}"
     result = invoke("m", "-", "--then", command, data=pcm(1, 1.5, 1.2, 0.9))
     assert result.exit_code == 0 and "--then" not in result.stderr
-    ended, cut_short = sorted((line.split() for line in told.read_text().splitlines()), reverse=True)
+    lines = sorted(told.read_text().splitlines(), key=lambda line: int(line.split()[3]))
+    cut_short, ended = (line.split() for line in lines)
     assert ended[:3] == cut_short[:3] == ["loud", "16000", "1"]
     assert int(ended[3]) == pytest.approx((0.1 + 1.49 + 0.3) * 16_000, abs=640)
     assert int(cut_short[3]) == pytest.approx((0.1 + 0.89) * 16_000, abs=640)

@@ -54,6 +54,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "soak.py",
         "speaker_verification.py",
         "stand_in.py",
+        "then_transcribe.py",  # in test_synthetic_speech.py
         "threshold_holds.py",
     }
 

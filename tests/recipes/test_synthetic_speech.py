@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import fake_detector
 import numpy as np
 import pytest
 import tiny as tiny_family
@@ -12,7 +14,7 @@ import training
 from recipe_runner import run_recipe
 
 from wakeword.audio.files import save_audio
-from wakeword.audio.samples import Samples
+from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.data.readers import read_dataset
@@ -121,6 +123,59 @@ def test_known_keywords_are_measured_on_other_voices(
     measured = {text for text, name in spoken if name in ("joe", "af_kore")}
     trained = {text for text, name in spoken if name == "af_bella"}
     assert measured & trained == {"hey siri", "ni↗ xa↓u pa↓i tu↘"}
+
+
+@pytest.mark.parametrize("transcript", ["{first} one two", "ping {first}", "one two three four"])
+def test_what_follows_a_keyword_is_transcribed_and_measured(
+    transcript: str,
+    model_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With a made-up engine, recogniser and detector: synthesis and Whisper are no part of it."""
+    whisper = pytest.importorskip("whisper")
+    sentences: list[str] = []
+    lengths_s: list[float] = []
+
+    def synthesise(text: str, voice: Voice, **_: object) -> Samples:
+        sentences.append(text.removeprefix("ping").strip(" ,."))
+        loud = np.random.default_rng(0).normal(0.0, 0.1, 2 * SAMPLE_RATE)
+        return loud.astype(np.float32)
+
+    class Recogniser:
+        def transcribe(self, samples: Samples, **_: object) -> dict[str, str]:
+            lengths_s.append(len(samples) / SAMPLE_RATE)
+            first = sentences[-1].split()[0] if sentences else "first"
+            return {"text": f" {transcript.format(first=first)}"}
+
+    class LoudDetector(fake_detector.Detector):
+        def __init__(self, model: object, **options: object) -> None:
+            super().__init__(model, **options)
+            self.model = SimpleNamespace(keywords=("ping",))
+
+        def reset(self) -> None:
+            super().__init__(None, rate=self.rate, keep_s=self.keep_s)
+
+    monkeypatch.setattr("wakeword.tts.synthesis.synthesise", synthesise)
+    monkeypatch.setattr("wakeword.tts.voices.list_voices", lambda: [Voice("joe", "joe", "joe")])
+    monkeypatch.setattr("wakeword.detection.detector.Detector", LoudDetector)
+    monkeypatch.setattr(whisper, "load_model", lambda *_, **__: Recogniser())
+    (tmp_path / "tiny.en.pt").write_bytes(b"weights")
+    save_audio(tmp_path / "evening.wav", np.pad(synthesise("ping", Voice("", "", "")), 48_000))
+    sentences.clear()
+    command = ("then_transcribe.py", model_file)
+    weights = ("--weights", tmp_path / "tiny.en.pt")
+    run_recipe(*command, tmp_path / "evening.wav", *weights, monkeypatch=monkeypatch)
+    assert f"loud: {transcript.format(first='first')}" in capsys.readouterr().out
+    assert lengths_s == pytest.approx([0.1 + 2.0 + 0.3], abs=0.05)
+    run_recipe(*command, "--measure", "4", *weights, monkeypatch=monkeypatch)
+    rows = [row.split(" | ") for row in capsys.readouterr().out.splitlines()[-2:]]
+    lost = 2 * (transcript == "one two three four")
+    for row, way in zip(rows, ("| at once", "| after a comma"), strict=True):
+        assert row[:3] == [way, "2 of 2", "2"]
+        assert row[3] == f"{lost}, of which {lost} in the whole utterance, too"
+        assert row[4] == f"{2 * ('ping' in transcript)} |"
 
 
 def test_mandarin_is_written_in_phonemes_that_the_voices_know() -> None:

@@ -18,6 +18,7 @@ WAIT_S = 5.0
 """Seconds after the keyword within which speech begins."""
 _BEFORE_KEYWORD_S = 2.0  # of the stream, to learn the room's noise
 _FLOOR_PERCENTILE = 10
+_LEAST_DB = 3.0  # of speech, over the room's noise
 _LONGEST_KEYWORD_S = 5.0
 
 
@@ -89,7 +90,7 @@ class SpeechCollector:
         )
         floor_db = float(np.percentile(before, _FLOOR_PERCENTILE)) if len(before) else -100.0
         above_db = float(keyword.max(initial=floor_db)) - floor_db
-        self._speech_db = floor_db + min(OVER_FLOOR_DB, above_db / 2)
+        self._speech_db = floor_db + min(OVER_FLOOR_DB, max(_LEAST_DB, above_db / 2))
         self._start_s = max(0.0, end_s - PRE_ROLL_S)
         self._detection = detection
 

@@ -4,8 +4,9 @@ A client of `/ws` first sends, in JSON, its sample rate in Hz and the keywords t
 `{"rate": 48000, "names": ["alexa"]}` (without names: all). The server answers
 `{"hearing": ["alexa"]}`. The client then sends binary messages of mono 16-bit little-endian PCM,
 each of which is answered by
-`{"scores": {"alexa": 0.01}, "detections": [{"keyword": …, "score": …, "time": …}]}`, with times in
-seconds since the first sample. A client that sends faster than the server computes waits for these
+`{"scores": {"alexa": 0.01}, "detections": [{"keyword": …, "score": …, "time": …, "start": …,
+"end": …}]}`, as `detection.trigger.Detection` has them: times in seconds since the first sample,
+the last two an estimate of where the keyword is. A client that sends faster than the server computes waits for these
 answers. After an invalid message the server answers `{"error": …}` and closes the connection.
 """
 

@@ -92,7 +92,9 @@ class WyomingSession:
 
     Describe is answered by info. A stream is detect (with names), audio-start, audio-chunk, …,
     audio-stop: every detection is answered at once, audio-stop by not-detected where there was
-    none. Home Assistant requests one keyword, sends timestamps with the chunks alone, and
+    none. The timestamp of a detection is when the score reached the threshold, in milliseconds on
+    the clock of the client's timestamps; the protocol has no field for start and end of the
+    keyword. Home Assistant requests one keyword, sends timestamps with the chunks alone, and
     disconnects at the first detection.
 
     Args:

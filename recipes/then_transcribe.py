@@ -1,0 +1,165 @@
+"""Transcribe what is said after a wake word, and measure what a transcript loses or has too much.
+
+    python recipes/then_transcribe.py MODEL
+    python recipes/then_transcribe.py MODEL evening.flac
+    python recipes/then_transcribe.py MODEL --measure 100
+
+Needs openai-whisper and the weights of tiny.en in OpenAI's own format, decoder included
+(`--weights tiny.en.pt`, or the cache after a download). MODEL is a model or an exported one (.onnx);
+the first command listens to the microphone until Ctrl-C. The third needs a model of an English
+keyword and synthetic voices (`make demo` installs them). It plays keyword and sentence, spoken in
+one go by voices that are held out of synthetic training data, after three seconds of faint noise.
+
+A first word counts as lost where it is not among the first three words of the transcript. Whisper
+errs, too: the table says how many of them are not in the transcript of the whole utterance either.
+Duration: about two seconds an utterance on one core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+import whisper
+
+from wakeword.audio.files import iter_audio
+from wakeword.audio.levels import rms, set_level
+from wakeword.audio.microphone import Microphone
+from wakeword.audio.samples import SAMPLE_RATE, Samples
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.detector_factory import open_model
+from wakeword.data.keywords import contains_phrase, normalised_words
+from wakeword.detection.detector import Detector
+from wakeword.detection.following_speech import FollowingSpeech, SpeechCollector
+from wakeword.encoders import checkpoints
+from wakeword.encoders.registry import encoder_spec
+from wakeword.tts.phrases import random_sentence
+from wakeword.tts.synthesis import synthesise
+from wakeword.tts.voices import Voice, list_voices, split_voices
+
+LONGEST_S = 10.0
+BLOCK = 1280  # samples
+NOISE_DB, SPEECH_DB = -60.0, -23.0
+FIRST_WORDS = 3  # of a transcript
+WAYS = {"at once": " ", "after a comma": ", "}  # how the sentence follows the keyword
+Transcribe = Callable[[Samples], str]
+
+
+@click.command(cls=TeachingCommand)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("recording", required=False, type=click.Path(path_type=Path))
+@click.option("--weights", type=click.Path(path_type=Path), help="OpenAI's tiny.en.pt.")
+@click.option("--measure", type=int, help="Utterances to synthesise and measure on.")
+def main(file: Path, recording: Path | None, weights: Path | None, measure: int | None) -> None:
+    """Transcribe what follows the keyword of the model in FILE, in RECORDING or live."""
+    model = open_model(file)
+    transcribe = open_recogniser(weights)
+    microphone = None if recording or measure else Microphone()
+    detector = Detector(
+        model,
+        rate=microphone.rate if microphone else SAMPLE_RATE,
+        keep_s=SpeechCollector.keep_s(LONGEST_S),
+    )
+    if measure:
+        print_measurement(measure_utterances(detector, transcribe, measure))
+        return
+    with microphone or nullcontext():
+        for speech in speeches(detector, microphone or iter_audio(recording or "", 1.0)):
+            text = transcribe(speech.samples) if len(speech.samples) else "(nothing was said)"
+            print(f"{speech.detection.end:8.2f} s  {speech.detection.keyword}: {text}", flush=True)
+
+
+def open_recogniser(weights: Path | None) -> Transcribe:
+    """Return a function from (samples,) at 16 kHz to Whisper's transcript."""
+    checkpoint = checkpoints.find_checkpoint(encoder_spec("whisper-tiny.en"), weights)
+    if checkpoint.format != "pytorch":
+        raise click.UsageError(f"{checkpoint.path}: the encoder only. Give OpenAI's .pt: --weights")
+    recogniser = whisper.load_model(str(checkpoint.path), device="cpu")
+    settings = {"fp16": False, "temperature": 0.0, "condition_on_previous_text": False}
+
+    def transcribe(samples: Samples) -> str:
+        text: str = recogniser.transcribe(samples, language="en", **settings)["text"]
+        return text.strip()
+
+    return transcribe
+
+
+def speeches(detector: Detector, pieces: Iterable[Samples]) -> Iterator[FollowingSpeech]:
+    """Yield what is said after each keyword of a new stream."""
+    detector.reset()
+    collector = SpeechCollector(detector, LONGEST_S)
+    for piece in pieces:
+        yield from collector.feed(detector.feed(piece))
+    yield from collector.feed(detector.flush())
+    yield from collector.finish()
+
+
+class Utterance(NamedTuple):
+    """What became of keyword and sentence, spoken in one go."""
+
+    way: str
+    detected: bool
+    transcribed: bool
+    lost_first_word: bool = False
+    lost_in_whole: bool = False
+    has_keyword: bool = False
+
+
+def measure_utterances(
+    detector: Detector, transcribe: Transcribe, count: int
+) -> Iterator[Utterance]:
+    """Synthesise utterances, each by another voice and with another sentence, and detect them."""
+    keyword = detector.model.keywords[0]
+    voices = [voice for voice in split_voices(list_voices())[1] if is_english(voice)]
+    with progress_display() as progress:
+        for number in range(count):
+            progress("measuring", number, count)
+            rng = np.random.default_rng(number)
+            way = list(WAYS)[number % len(WAYS)]
+            sentence = random_sentence(keyword, rng)
+            text = f"{keyword}{WAYS[way]}{sentence}."
+            voice = voices[number // len(WAYS) % len(voices)]
+            spoken = synthesise(text, voice, seed=number)
+            spoken = set_level(spoken, SPEECH_DB, rms(spoken))
+            stream = np.pad(spoken, (3 * SAMPLE_RATE, 2 * SAMPLE_RATE))
+            noise = rng.normal(0.0, 10 ** (NOISE_DB / 20), len(stream))
+            stream = (stream + noise).astype(np.float32)
+            found = list(speeches(detector, np.split(stream, range(BLOCK, len(stream), BLOCK))))
+            if not found or not len(found[0].samples):
+                yield Utterance(way, bool(found), False)
+                continue
+            first, *_ = normalised_words(sentence)
+            after, whole = transcribe(found[0].samples), transcribe(spoken)
+            is_lost = first not in normalised_words(after)[:FIRST_WORDS]
+            in_whole = is_lost and first not in normalised_words(whole)
+            yield Utterance(way, True, True, is_lost, in_whole, contains_phrase(keyword, after))
+
+
+def is_english(voice: Voice) -> bool:
+    """Whether a natural voice speaks English: Kokoro's American and British ones, and others."""
+    return voice.natural and (voice.engine != "kokoro" or voice.name[0] in "ab")
+
+
+def print_measurement(utterances: Iterable[Utterance]) -> None:
+    """Print a row for each way in which the sentence follows the keyword."""
+    results = list(utterances)
+    print("| the sentence follows | detected | transcribed | first word lost | keyword in it |")
+    print("|---|---|---|---|---|")
+    for way in WAYS:
+        rows = [each for each in results if each.way == way]
+        transcribed = [each for each in rows if each.transcribed]
+        lost = sum(each.lost_first_word for each in transcribed)
+        in_whole = sum(each.lost_in_whole for each in transcribed)
+        print(
+            f"| {way} | {sum(each.detected for each in rows)} of {len(rows)} | {len(transcribed)} "
+            f"| {lost}, of which {in_whole} in the whole utterance, too "
+            f"| {sum(each.has_keyword for each in transcribed)} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
