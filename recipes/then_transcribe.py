@@ -5,10 +5,10 @@
     python recipes/then_transcribe.py MODEL --measure 100
 
 Needs openai-whisper and the weights of tiny.en in OpenAI's own format, decoder included
-(`--weights tiny.en.pt`, or the cache after a download). MODEL is a model or an exported one (.onnx);
-the first command listens to the microphone until Ctrl-C. The third needs a model of an English
-keyword and synthetic voices (`make demo` installs them). It plays keyword and sentence, spoken in
-one go by voices that are held out of synthetic training data, after three seconds of faint noise.
+(`--weights tiny.en.pt`, or the cache after a download). MODEL may be an exported one (.onnx); the
+first command listens to the microphone until Ctrl-C. The third needs a model of an English keyword
+and synthetic voices (`make demo` installs them). It plays keyword and sentence, spoken in one go by
+voices that are held out of synthetic training data, after three seconds of faint noise.
 
 A first word counts as lost where it is not among the first three words of the transcript. Whisper
 errs, too: the table says how many of them are not in the transcript of the whole utterance either.

@@ -125,6 +125,7 @@ def test_detect_as_json(model_file: Path, recording: Path, threshold: tuple[str,
         peaks |= detector.peaks
         expected += [
             {"file": str(path), "keyword": found.keyword, "time": found.time}
+            | {"start": found.start, "end": found.end}
             | {"score": found.score, "peak": peaks[found]}
             for found in detections
         ]

@@ -91,7 +91,9 @@ def test_the_end_of_a_stream_is_there_with_the_silence_that_follows(tiny: Encode
     detector.feed(samples)
     last = detector.flush()[-1]
     whole = resample(samples, 44_100, SAMPLE_RATE)
-    np.testing.assert_allclose(detector.audio(2.5)[: len(SOUND) - 40_000], whole[40_000:], atol=1e-6)
+    np.testing.assert_allclose(
+        detector.audio(2.5)[: len(SOUND) - 40_000], whole[40_000:], atol=1e-6
+    )
     assert len(detector.audio(last.end, last.time)) > 0
 
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wakeword.detection.trigger import Event, EventPeaks, Trigger, smooth
+from wakeword.detection.trigger import (
+    Detection,
+    Event,
+    EventPeaks,
+    Trigger,
+    smooth,
+    to_detections,
+)
+from wakeword.model.operating_point import (
+    DEFAULT_DURATION_S,
+    DEFAULT_LATENCY_S,
+    OperatingPoint,
+)
 
 # ---------------------------------------------------------------- by example
 
@@ -35,6 +49,27 @@ def event_frames(scores: list[float], threshold: float = 0.5, refractory: int = 
 )
 def test_refractory_and_rearm(scores: list[float], refractory: int, frames: list[int]) -> None:
     assert event_frames(scores, refractory=refractory) == frames
+
+
+def test_the_bounds_of_a_keyword_are_estimated_from_its_latency_and_duration() -> None:
+    point = OperatingPoint(
+        dict.fromkeys(("alexa", "computer"), 0.5),
+        latency_s={"alexa": 0.06},
+        duration_s={"alexa": 0.5},
+    )
+    model = SimpleNamespace(keywords=("alexa", "computer"), operating_point=point, frame_s=0.04)
+    found = to_detections([Event(49, 0, 0.9), Event(49, 1, 0.8), Event(1, 0, 0.7)], model)  # type: ignore[arg-type]
+    assert found == [
+        Detection("alexa", 0.9, time=2.0, start=1.44, end=1.94),
+        Detection(
+            "computer",
+            0.8,
+            time=2.0,
+            start=pytest.approx(2.0 - DEFAULT_LATENCY_S - DEFAULT_DURATION_S),
+            end=pytest.approx(2.0 - DEFAULT_LATENCY_S),
+        ),
+        Detection("alexa", 0.7, time=0.08, start=0.0, end=0.02),  # the stream begins within it
+    ]
 
 
 def test_threshold_0_gives_every_local_peak() -> None:

@@ -159,6 +159,32 @@ def test_calibrating_leaves_the_model_to_the_caller(file: Path) -> None:
     assert load_model(file).operating_point == point
 
 
+def test_keyword_clips_measure_latency_and_duration(tiny: EncoderSpec) -> None:
+    model = tiny_family.model(keywords=("alexa", "computer"))
+    model.operating_point = replace(
+        model.operating_point, smoothing_s=model.frame_s, latency_s={"computer": 0.3}
+    )
+    frame_s, logits = model.frame_s, np.full((2000, 2), -10.0)
+    ends = (100, 200, 300, 400)  # frames
+    for end, delay in zip(ends, (1, 2, 6, -1), strict=True):
+        logits[end + delay - 1 : end + 10, 0] = 8.0
+    logits[500:505, 0] = 8.0  # at no clip
+    segments = tuple(
+        KeywordSegment("alexa", end * frame_s - duration_s, end * frame_s)
+        for end, duration_s in zip((*ends, 600), (0.5, 0.6, 0.7, 0.8, 0.9), strict=True)
+    )
+    positives = ScoredStream("clean", logits, segments, 0.1)
+    negatives = ScoredStream("negatives", np.full((9000, 2), -10.0), (), 10.0)
+    for given in ({"cap": [positives]}, {"positives": [positives, positives]}):
+        point = calibrate_scores(model, negatives, **given).operating_point
+        assert point.duration_s == {"alexa": pytest.approx(0.7)}
+        late_s = 1.5 * frame_s + point.smoothing_s - frame_s  # the last clip is missed
+        assert point.latency_s["alexa"] == pytest.approx(late_s, abs=frame_s + 1e-3)
+        assert point.latency_s["computer"] == 0.3  # no clips of it
+    point = calibrate_scores(model, negatives).operating_point
+    assert (point.latency_s, point.duration_s) == ({"computer": 0.3}, {})
+
+
 def test_keyword_clips_choose_smoothing_and_refractory_time(file: Path) -> None:
     model = load_model(file)
     for number, word in enumerate((*model.keywords, "negatives")):

@@ -40,6 +40,8 @@ def test_round_trip(
     tiny: EncoderSpec, tmp_path: Path, streaming: str, given: dict[str, Any], head: str
 ) -> None:
     model = tiny_family.model(streaming, head, ("a", "b", "ключ"), **given)
+    times = {"latency_s": {"a": -0.02, "ключ": 0.12}, "duration_s": {"b": 0.7}}
+    model.operating_point = replace(model.operating_point, **times)
     path = tmp_path / "some.wakeword"
     save_model(model, path)
     loaded = load_model(path)
@@ -92,7 +94,8 @@ def test_a_file_of_an_earlier_version_gives_the_same(
     tensors, about = contents(new)
     point, settings = about.pop("operating_point"), about["encoder_settings"]
     point["evidence"] = point.pop("provenance")
-    assert not point.pop("provisional")  # which earlier versions do not state
+    for name in ("provisional", "latency_s", "duration_s"):
+        assert not point.pop(name)  # which earlier versions do not state
     settings["taps"] = settings.pop("output_layers")
     about |= {"format": "wakeword/1", "point": point}
     if streaming == "chunked":
@@ -219,6 +222,15 @@ CHANGES = {
     "thresholds of other words": put("operating_point", "thresholds", value={"jarvis": 0.5}),
     "endless smoothing": put("operating_point", "smoothing_s", value=float("inf")),
     "long refractory": put("operating_point", "refractory_s", value=1e9),
+    "latency that is none": put("operating_point", "latency_s", value=None),
+    "latencies that are a list": put("operating_point", "latency_s", value=[]),
+    "latency in words": put("operating_point", "latency_s", value={"alexa": "short"}),
+    "latency of another word": put("operating_point", "latency_s", value={"jarvis": 0.1}),
+    "endless latency": put("operating_point", "latency_s", value={"alexa": float("-inf")}),
+    "negative duration": put("operating_point", "duration_s", value={"alexa": -0.1}),
+    "duration that is no number": put(
+        "operating_point", "duration_s", value={"alexa": float("nan")}
+    ),
     "no keywords": put("keywords", value=[]),
     "keywords that are none": put("keywords", value=7),
     "a keyword too many": put("keywords", value=["alexa", "computer", "jarvis"]),
@@ -314,6 +326,8 @@ PLACES = [
     ("operating_point", "thresholds"),
     ("operating_point", "thresholds", "alexa"),
     ("operating_point", "smoothing_s"),
+    ("operating_point", "latency_s"),
+    ("operating_point", "duration_s"),
     ("encoder_settings",),
     ("encoder_settings", "chunk"),
     ("encoder_settings", "left"),

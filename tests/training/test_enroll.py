@@ -68,6 +68,9 @@ def test_the_keyword_is_detected_in_another_voice_and_other_speech_is_not(
     (detection,) = wakeword.Detector(model, threshold=0.5).feed(samples)
     ends_s = (len(words[0]) + len(quiet) + len(words[1])) / 16_000
     assert detection.time == pytest.approx(ends_s, abs=0.4)
+    duration_s = model.operating_point.duration_s["computer"]
+    assert 0.2 < duration_s < 1.2
+    assert detection.end - detection.start == pytest.approx(duration_s, abs=1e-5)
     assert stream_difference(model, samples) < 1e-3
 
 
