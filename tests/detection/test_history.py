@@ -90,10 +90,8 @@ def test_the_end_of_a_stream_is_there_with_the_silence_that_follows(tiny: Encode
     samples = soxr.resample(SOUND, SAMPLE_RATE, 44_100).astype(np.float32)
     detector.feed(samples)
     last = detector.flush()[-1]
-    whole = resample(samples, 44_100, SAMPLE_RATE)
-    np.testing.assert_allclose(
-        detector.audio(2.5)[: len(SOUND) - 40_000], whole[40_000:], atol=1e-6
-    )
+    expected = resample(samples, 44_100, SAMPLE_RATE)[40_000:]
+    np.testing.assert_allclose(detector.audio(2.5)[: len(expected)], expected, atol=1e-6)
     assert len(detector.audio(last.end, last.time)) > 0
 
 
@@ -106,5 +104,5 @@ def test_a_wrong_time_to_keep_raises(tiny: EncoderSpec, keep_s: float) -> None:
 def test_a_detector_that_keeps_nothing_says_so(tiny: EncoderSpec) -> None:
     detector = Detector(tiny_family.model())
     detector.feed(SOUND)
-    with pytest.raises(AudioError, match="keeps no audio. Give it keep_s"):
+    with pytest.raises(AudioError, match=r"keeps no audio\. Give it keep_s"):
         detector.audio(1.0)

@@ -171,16 +171,15 @@ def test_keyword_clips_measure_latency_and_duration(tiny: EncoderSpec) -> None:
     logits[500:505, 0] = 8.0  # at no clip
     segments = tuple(
         KeywordSegment("alexa", end * frame_s - duration_s, end * frame_s)
-        for end, duration_s in zip((*ends, 600), (0.5, 0.6, 0.7, 0.8, 0.9), strict=True)
+        for end, duration_s in zip(ends, (0.5, 0.6, 0.7, 0.8), strict=True)
     )
     positives = ScoredStream("clean", logits, segments, 0.1)
     negatives = ScoredStream("negatives", np.full((9000, 2), -10.0), (), 10.0)
     for given in ({"cap": [positives]}, {"positives": [positives, positives]}):
         point = calibrate_scores(model, negatives, **given).operating_point
-        assert point.duration_s == {"alexa": pytest.approx(0.7)}
-        late_s = 1.5 * frame_s + point.smoothing_s - frame_s  # the last clip is missed
-        assert point.latency_s["alexa"] == pytest.approx(late_s, abs=frame_s + 1e-3)
-        assert point.latency_s["computer"] == 0.3  # no clips of it
+        assert point.duration_s == {"alexa": pytest.approx(0.65)}
+        # of the second there are no clips
+        assert point.latency_s == {"alexa": pytest.approx(1.5 * frame_s), "computer": 0.3}
     point = calibrate_scores(model, negatives).operating_point
     assert (point.latency_s, point.duration_s) == ({"computer": 0.3}, {})
 

@@ -6,8 +6,8 @@ A client of `/ws` first sends, in JSON, its sample rate in Hz and the keywords t
 each of which is answered by
 `{"scores": {"alexa": 0.01}, "detections": [{"keyword": …, "score": …, "time": …, "start": …,
 "end": …}]}`, as `detection.trigger.Detection` has them: times in seconds since the first sample,
-the last two an estimate of where the keyword is. A client that sends faster than the server computes waits for these
-answers. After an invalid message the server answers `{"error": …}` and closes the connection.
+the last two an estimate of where the keyword is. A client that sends faster than the server
+computes waits for these answers. After an invalid message the server answers `{"error": …}` and closes the connection.
 """
 
 from __future__ import annotations
