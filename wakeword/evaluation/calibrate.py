@@ -346,7 +346,8 @@ def _with_keyword_times(
     model: StreamModel, point: OperatingPoint, positives: Sequence[ScoredStream]
 ) -> OperatingPoint:
     """Return an operating point with the median latency and duration of each keyword."""
-    latencies, durations = defaultdict(list), defaultdict(list)
+    latencies: dict[str, list[float]] = defaultdict(list)
+    durations: dict[str, list[float]] = defaultdict(list)
     for stream in positives:
         for keyword, times in _event_times(model, stream, point):
             segments = stream.segments_of(keyword)

@@ -7,7 +7,8 @@ each of which is answered by
 `{"scores": {"alexa": 0.01}, "detections": [{"keyword": …, "score": …, "time": …, "start": …,
 "end": …}]}`, as `detection.trigger.Detection` has them: times in seconds since the first sample,
 the last two an estimate of where the keyword is. A client that sends faster than the server
-computes waits for these answers. After an invalid message the server answers `{"error": …}` and closes the connection.
+computes waits for these answers. After an invalid message the server answers `{"error": …}` and
+closes the connection.
 """
 
 from __future__ import annotations
