@@ -17,7 +17,7 @@ from rich.console import Console
 from wakeword.audio.files import save_audio, wav_bytes
 from wakeword.audio.samples import Samples
 from wakeword.cli.console import is_quiet, print_line
-from wakeword.detection.following_speech import WAIT_S, SpeechCollector
+from wakeword.detection.following_speech import SpeechCollector
 from wakeword.detection.trigger import Detection
 from wakeword.errors import ConfigError, WakewordError
 
@@ -118,8 +118,8 @@ class SpeechRunner:
             elif not is_quiet():
                 print_line(
                     self._runner.console,
-                    f"nothing was said within {WAIT_S:g} s of '{detection.keyword}' at "
-                    f"{detection.time:.2f} s; --then did not run",
+                    f"nothing was said after '{detection.keyword}' at {detection.time:.2f} s; "
+                    "--then did not run",
                 )
 
     def wait(self, seconds: float) -> None:
