@@ -82,13 +82,13 @@ class SpeechCollector:
 
     def _begin(self, detection: Detection) -> None:
         """Start to collect after a keyword, and settle which level is speech."""
-        before_s = max(0.0, min(detection.start, detection.time) - _BEFORE_KEYWORD_S)
         end_s = min(detection.end, detection.time)  # what follows may not be there yet
-        before, keyword = (
-            levels_db(self._detector.audio(start_s, end_s), SAMPLE_RATE)
-            for start_s in (before_s, min(detection.start, end_s))
+        start_s = max(min(detection.start, end_s), end_s - _LONGEST_KEYWORD_S)
+        room, keyword = (
+            levels_db(self._detector.audio(first_s, end_s), SAMPLE_RATE)
+            for first_s in (max(0.0, start_s - _BEFORE_KEYWORD_S), start_s)
         )
-        floor_db = float(np.percentile(before, _FLOOR_PERCENTILE)) if len(before) else -100.0
+        floor_db = float(np.percentile(room, _FLOOR_PERCENTILE)) if len(room) else -100.0
         above_db = float(keyword.max(initial=floor_db)) - floor_db
         self._speech_db = floor_db + min(OVER_FLOOR_DB, max(_LEAST_DB, above_db / 2))
         self._start_s = max(0.0, end_s - PRE_ROLL_S)
