@@ -18,21 +18,22 @@ from wakeword.progress import ProgressCallback
 
 _TIMEOUT_S = 20
 _PIECE_BYTES = 1 << 18
+_HASH_NAMES = {"md5": "MD5", "sha256": "SHA-256", "sha512": "SHA-512"}
 
 
 class Checksum(NamedTuple):
     """The hash that a publisher states for a file.
 
     Attributes:
-        algorithm: "md5" or "sha256".
+        algorithm: "md5", "sha256" or "sha512".
         digest: in hexadecimal.
     """
 
-    algorithm: Literal["md5", "sha256"]
+    algorithm: Literal["md5", "sha256", "sha512"]
     digest: str
 
     def __str__(self) -> str:
-        return f"{'MD5' if self.algorithm == 'md5' else 'SHA-256'} {self.digest}"
+        return f"{_HASH_NAMES[self.algorithm]} {self.digest}"
 
     def matches(self, path: Path) -> bool:
         """Whether a file has this hash."""

@@ -22,6 +22,7 @@ _CACHED = {
     "synthetic speech": "speech/*",
     "copies": "copies/*.json",
     "corpora": "corpora/*",
+    "onnxruntime-web": "onnxruntime-web/*",
 }
 """Kind of what is cached → its files and folders, below the cache folder."""
 
@@ -32,7 +33,7 @@ class CacheUsage:
 
     Attributes:
         kind: "encoder weights", "training features", "training checkpoints", "voices", "synthetic
-            speech", "copies" or "corpora".
+            speech", "copies", "corpora" or "onnxruntime-web".
         paths: its files and folders.
         files: number of files.
         size_bytes: of all files.
@@ -198,7 +199,7 @@ def checksum(path: Path, algorithm: str) -> str:
 
     Args:
         path: of the file.
-        algorithm: "md5" or "sha256".
+        algorithm: "md5", "sha256" or "sha512".
     """
     digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,38 +11,97 @@ from wakeword import storage
 from wakeword.cli import options
 from wakeword.cli.console import progress_display
 from wakeword.cli.verify_export import print_comparison, recordings_option
+from wakeword.errors import ConfigError
+from wakeword.progress import ProgressCallback
+
+if TYPE_CHECKING:
+    from wakeword.exporting.compare import ExportComparison
 
 
 @click.command()
 @options.model_argument
 @options.option(
-    "-o", "--output", type=options.PATH, help="ONNX file.  [default: FILE with the suffix .onnx]"
+    "-o",
+    "--output",
+    type=options.PATH,
+    help="ONNX file.  [default: FILE with the suffix .onnx; with --web, model.onnx in DIR]",
 )
 @options.option("--int8", is_flag=True, help="Quantise weights to 8 bits: smaller and faster.")
+@options.option(
+    "--web",
+    metavar="DIR",
+    type=options.PATH,
+    help="Also write a folder with a page that detects in the browser.",
+)
+@options.option(
+    "--onnxruntime-web",
+    metavar="PATH",
+    type=options.PATH,
+    help="With --web: folder or archive of the npm package onnxruntime-web, which is downloaded "
+    "otherwise.",
+)
 @recordings_option
-def export(file: Path, output: Path | None, int8: bool, recordings: tuple[Path, ...]) -> None:
+def export(
+    file: Path,
+    output: Path | None,
+    int8: bool,
+    web: Path | None,
+    onnxruntime_web: Path | None,
+    recordings: tuple[Path, ...],
+) -> None:
     """Export a model as one ONNX file that runs without torch.
 
     The file holds front end, encoder, head and operating point, and those of the verifier where the
     model has one; `wakeword.runtime` runs it with numpy and onnxruntime alone. The exported file is
     then compared with the model on the same audio (see `wakeword verify-export`).
 
+    With --web, a static folder runs the file in a browser, which no audio leaves. FILE may then be
+    an exported file, too.
+
     \b
     Examples:
       wakeword export alexa.wakeword
       wakeword export alexa.wakeword -o alexa-int8.onnx --int8 --audio evening.flac
+      wakeword export alexa.wakeword --web site
     """
+    from wakeword.exporting.onnxruntime_web import load_onnxruntime_web
+    from wakeword.exporting.web_folder import MODEL_NAME, write_web_folder
+
+    is_exported = file.suffix.lower() == ".onnx"
+    if is_exported and (not web or output or int8 or recordings):
+        raise ConfigError(
+            f"{file}: exported already. Give --web DIR alone to make a page of it, or the "
+            ".wakeword file that it was exported from."
+        )
+    if onnxruntime_web and not web:
+        raise ConfigError("--onnxruntime-web is for the page of --web DIR. Give both.")
+    output = output or (web / MODEL_NAME if web else file.with_suffix(".onnx"))
+    comparison = package = None
+    with progress_display() as progress:
+        if web:  # what can fail soon comes first
+            storage.check_writable(web / "index.html")
+            package = load_onnxruntime_web(onnxruntime_web, progress)
+        if not is_exported:
+            comparison = _export(file, output, int8, recordings, progress)
+        if web and package:
+            write_web_folder(file if is_exported else output, web, package)
+            click.echo(f"wrote {web}; to try it: python3 -m http.server --directory {web}")
+    if comparison:
+        print_comparison(comparison, file, output, recordings)
+
+
+def _export(
+    file: Path, output: Path, int8: bool, recordings: tuple[Path, ...], progress: ProgressCallback
+) -> ExportComparison:
+    """Write the ONNX file, and compare it with the model."""
     from wakeword.exporting.compare import check_recordings, compare_exported_file
     from wakeword.exporting.onnx import export_onnx
     from wakeword.model.file import load_model
 
-    output = output or file.with_suffix(".onnx")
     check_recordings(recordings)
     model = load_model(file)
     storage.check_writable(output)
-    with progress_display() as progress:
-        progress("exporting (a minute for an encoder like Whisper's)", 0, 0)
-        export_onnx(model, output, int8=int8)
-        click.echo(f"wrote {output}")
-        comparison = compare_exported_file(model, output, recordings, progress)
-    print_comparison(comparison, file, output, recordings)
+    progress("exporting (a minute for an encoder like Whisper's)", 0, 0)
+    export_onnx(model, output, int8=int8)
+    click.echo(f"wrote {output}")
+    return compare_exported_file(model, output, recordings, progress)
