@@ -18,6 +18,7 @@ from typing import Any
 import click
 import hugging_face
 import numpy as np
+import onnxruntime_web_package
 import pytest
 import tiny as tiny_family
 import tiny_corpora
@@ -35,6 +36,7 @@ from wakeword.detection import speaker_verification
 from wakeword.detection.speaker_verification import _Network
 from wakeword.encoders.registry import temporarily_registered
 from wakeword.evaluation import metrics
+from wakeword.exporting import onnxruntime_web
 from wakeword.model.file import save_model
 from wakeword.training.examples import ExampleConfig
 
@@ -46,7 +48,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *ROOT.glob("recipes/**/*.md"),
 ]
-OTHER_PROGRAMS = r"(git|pip|arecord|torchrun|apt-get|make|python3 -m venv|\. |\w+ =) ?"
+OTHER_PROGRAMS = r"(git|pip|npm|arecord|torchrun|apt-get|make|python3 -m (venv|http)|\. |\w+ =) ?"
 PLACES = (ROOT, ROOT / "wakeword")
 RUN_PYTHON = ("README.md", "docs/how-to/raspberry-pi.md")  # the others show other programs
 ENGINES = (
@@ -244,6 +246,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for copy in ("word.wakeword", "other.wakeword"):
         shutil.copy(place / "computer.wakeword", place / copy)
     hugging_face.write(place / "facebook" / "hubert-base-ls960", "hubert")
+    onnxruntime_web_package.write_archive(place / f"onnxruntime-web-{onnxruntime_web.VERSION}.tgz")
     return place
 
 
@@ -304,6 +307,8 @@ def test_page_can_be_followed(
         (place / "computer.wakeword").unlink()  # and trains a model of them
     monkeypatch.chdir(place)
     monkeypatch.setattr(speaker_verification, "_load", lambda: _Network().eval())
+    (archive,) = place.glob("onnxruntime-web-*.tgz")
+    monkeypatch.setattr(onnxruntime_web, "_downloaded", lambda _: archive)
     on_this_page = (ROOT / page).read_text("utf-8")
     tiny_corpora.install(*(name for name in CORPORA if name in on_this_page))  # no download
     for on_page, line in commands():

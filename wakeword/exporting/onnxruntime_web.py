@@ -97,7 +97,7 @@ def _downloaded(progress: ProgressCallback | None) -> Path:
     """Return the archive in the cache, which is downloaded if it is not there."""
     digest = base64.b64decode(_INTEGRITY.removeprefix("sha512-")).hex()
     checksum = Checksum("sha512", digest)
-    path = storage.cache_dir() / NAME / f"{NAME}-{VERSION}.tgz"
+    path = storage.cache_dir() / "onnxruntime-web" / f"{NAME}-{VERSION}.tgz"
     if path.is_file() and checksum.matches(path):
         return path
     url = f"{_registry().rstrip('/')}/{NAME}/-/{path.name}"
