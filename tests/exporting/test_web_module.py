@@ -106,9 +106,9 @@ def test_another_rate_is_resampled(exported: Path, tmp_path: Path) -> None:
     """The filters differ from those of Python, and so do scores, a little."""
     model = runtime.load(exported)
     detector = runtime.Detector(model, threshold=0.0, rate=44100)
-    sound = resample(SOUND, SAMPLE_RATE, 44100)
-    expected = detector.feed(sound) + detector.flush()
-    (run,) = detect(exported, sound, tmp_path, [[3528]], threshold=0.0, rate=44100)
+    samples = resample(SOUND, SAMPLE_RATE, 44100)
+    expected = detector.feed(samples) + detector.flush()
+    (run,) = detect(exported, samples, tmp_path, [[3528]], threshold=0.0, rate=44100)
     times = {(each["keyword"], each["time"]): each["score"] for each in run["detections"]}
     same = [each for each in expected if (each.keyword, each.time) in times]
     assert len(same) > 0.9 * len(expected) > 3
@@ -222,14 +222,14 @@ def test_the_cascade_equals_that_of_python(block_frames: int) -> None:
 
 @pytest.mark.parametrize("sizes", [[10_000], [7, 300, 1]])
 def test_blocks_equal_those_of_python(tmp_path: Path, sizes: list[int]) -> None:
-    sound = SOUND[:5000]
+    samples = SOUND[:5000]
     model: Any = SimpleNamespace(first_block=700, block=320, frame_s=0.02)
     buffer = BlockBuffer(model, SAMPLE_RATE)
-    buffer.push(sound)
+    buffer.push(samples)
     buffer.finish()
     expected = [block.samples for block in buffer.pop_all()]
     job = {"model": {"firstBlock": 700, "block": 320}, "sizes": sizes}
-    found = web_module.run("blocks", {**job, **web_module.audio(tmp_path, sound)})
+    found = web_module.run("blocks", {**job, **web_module.audio(tmp_path, samples)})
     assert [len(block) for block in found] == [len(block) for block in expected]
     np.testing.assert_array_equal(np.concatenate(found), np.concatenate(expected))
 
@@ -243,15 +243,15 @@ def test_samples_of_another_type_are_explained(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
 def test_the_resampler_is_close_to_soxr_and_ignores_pieces(tmp_path: Path, rate: int) -> None:
-    sound = tiny_family.synthetic_audio(0.5, rate=rate)
-    job = {"rate": rate, **web_module.audio(tmp_path, sound)}
-    whole = web_module.run("resample", {**job, "sizes": [len(sound)]})
+    samples = tiny_family.synthetic_audio(0.5, rate=rate)
+    job = {"rate": rate, **web_module.audio(tmp_path, samples)}
+    whole = web_module.run("resample", {**job, "sizes": [len(samples)]})
     assert whole == web_module.run("resample", {**job, "sizes": [1, 1000, 333]})
-    expected = resample(sound, rate, SAMPLE_RATE)
+    expected = resample(samples, rate, SAMPLE_RATE)
     assert abs(len(whole) - len(expected)) <= 1
     size = min(len(whole), len(expected)) - 200  # the ends differ
     difference = np.array(whole[200:size]) - expected[200:size]
-    assert np.sqrt(np.mean(difference**2)) < 0.01 * np.sqrt(np.mean(sound**2))
+    assert np.sqrt(np.mean(difference**2)) < 0.01 * np.sqrt(np.mean(samples**2))
 
 
 def test_the_resampler_keeps_what_is_below_and_removes_what_is_above_half_the_rate(

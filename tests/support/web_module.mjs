@@ -95,5 +95,4 @@ try {
 } catch (error) {
   answer = { error: `${error.name}: ${error.message}` };
 }
-process.stdout.write(JSON.stringify(answer));
-process.exit();
+process.stdout.write(JSON.stringify(answer), () => process.exit());

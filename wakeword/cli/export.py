@@ -16,6 +16,7 @@ from wakeword.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from wakeword.exporting.compare import ExportComparison
+    from wakeword.exporting.onnxruntime_web import OnnxruntimeWeb
 
 
 @click.command()
@@ -76,7 +77,8 @@ def export(
     if onnxruntime_web and not web:
         raise ConfigError("--onnxruntime-web is for the page of --web DIR. Give both.")
     output = output or (web / MODEL_NAME if web else file.with_suffix(".onnx"))
-    comparison = package = None
+    package: OnnxruntimeWeb | None = None
+    comparison: ExportComparison | None = None
     with progress_display() as progress:
         if web:  # what can fail soon comes first
             storage.check_writable(web / "index.html")

@@ -1,0 +1,150 @@
+"""A headless Chromium without a network, controlled by its DevTools protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-gpu",
+    "--disable-extensions",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--autoplay-policy=no-user-gesture-required",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--remote-debugging-port=0",
+)
+_PATIENCE_S = 120
+
+
+def executable() -> str | None:
+    """The path of Chromium, or None where it is not installed."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+def microphone(recording: Path) -> tuple[str, ...]:
+    """Flags by which a WAV file is the microphone, over and over, without a question."""
+    return (
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={recording}",
+    )
+
+
+class Page:
+    """A page of a running Chromium.
+
+    Attributes:
+        requests: addresses that the page asked for.
+        errors: what the page logged as errors.
+    """
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._numbers = itertools.count()
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+
+    async def send(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call a method of the protocol and return its result."""
+        number = next(self._numbers)
+        await self._socket.send_json({"id": number, "method": method, "params": parameters})
+        while True:
+            message = await self._socket.receive_json(timeout=_PATIENCE_S)
+            if message.get("id") == number:
+                assert "result" in message, message
+                result: dict[str, Any] = message["result"]
+                return result
+            self._note(message)
+
+    async def evaluate(self, expression: str) -> Any:
+        """Return the value of an expression in JSON's types, once its promise is resolved."""
+        answer = await self.send(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    async def wait_for(self, expression: str) -> Any:
+        """Evaluate an expression until it is true, and return its value."""
+        for _ in range(10 * _PATIENCE_S):
+            if value := await self.evaluate(expression):
+                return value
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"not true in {_PATIENCE_S} s: {expression}; errors: {self.errors}")
+
+    async def screenshot(
+        self, path: Path, width: int, height: int = 900, dark: bool = False
+    ) -> None:
+        """Write a PNG of the page at a width in CSS pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        await self.send("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.send("Emulation.setEmulatedMedia", features=[scheme])
+        answer = await self.send("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(answer["data"]))
+
+    def _note(self, message: dict[str, Any]) -> None:
+        parameters = message.get("params", {})
+        if message["method"] == "Network.requestWillBeSent":
+            self.requests.append(parameters["request"]["url"])
+        elif message["method"] == "Runtime.exceptionThrown":
+            self.errors.append(str(parameters["exceptionDetails"]))
+        elif message["method"] == "Log.entryAdded" and parameters["entry"]["level"] == "error":
+            self.errors.append(parameters["entry"]["text"])
+
+
+@asynccontextmanager
+async def opened(address: str, profile: Path, flags: Sequence[str] = ()) -> AsyncIterator[Page]:
+    """Open a page in a browser of its own.
+
+    Args:
+        address: of the page.
+        profile: folder for the browser's files.
+        flags: of the command line, in addition to the usual ones.
+    """
+    program = executable()
+    assert program
+    process = await asyncio.create_subprocess_exec(
+        *(program, *_FLAGS, f"--user-data-dir={profile}", *flags, "about:blank"),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with aiohttp.ClientSession() as session:
+            port = await _port(profile)
+            async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
+                targets = await answer.json()
+            (target,) = (each for each in targets if each["type"] == "page")
+            address_of_page = target["webSocketDebuggerUrl"]
+            async with session.ws_connect(address_of_page, max_msg_size=0) as socket:
+                page = Page(socket)
+                for domain in ("Page", "Network", "Runtime", "Log"):
+                    await page.send(f"{domain}.enable")
+                await page.send("Page.navigate", url=address)
+                yield page
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _port(profile: Path) -> str:
+    """Return the port of the protocol, which Chromium writes into a file."""
+    for _ in range(10 * _PATIENCE_S):
+        file = profile / "DevToolsActivePort"
+        if file.is_file() and (lines := file.read_text("utf-8").splitlines()):
+            return lines[0]
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"Chromium did not start within {_PATIENCE_S} s")
