@@ -189,7 +189,7 @@ element("toggle").onclick = () => {
 };
 
 try {
-  showState("Loading the model.", "It is computed in this browser.");
+  showState("Loading the model.", "It runs in this browser; nothing is sent.");
   model = await load("model.onnx");
   document.title = model.keywords.join(", ");
   setText("title", `Say “${model.keywords.join("”, “")}”`);
