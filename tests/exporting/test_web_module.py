@@ -187,7 +187,8 @@ def test_the_trigger_equals_that_of_python(
 ) -> None:
     logits = np.random.default_rng(0).normal(0, 2, (400, 2)).round(1)  # with equal neighbours
     named = dict(zip(KEYWORDS, thresholds, strict=True))
-    point = OperatingPoint({}, 0.12, 0.5)
+    times_s = {"latency_s": {KEYWORDS[0]: 0.25}, "duration_s": {KEYWORDS[1]: 0.9}}
+    point = OperatingPoint({}, 0.12, 0.5, **times_s)
     python: Any = SimpleNamespace(keywords=KEYWORDS, operating_point=point, frame_s=0.04)
     trigger = StreamTrigger(python, named)
     expected = [asdict(each) for each in trigger.run(logits)]

@@ -72,18 +72,27 @@ export class Cascade {
   /** Decide whether the verifier is called at the end of a block. */
   #call(logits, state) {
     if (!logits.length) return [null, state];
-    state ??= { logits: new Array(this.#smoothing - 1).fill(logits[0]), wait: 0 };
+    state ??= {
+      logits: new Array(this.#smoothing - 1).fill(logits[0]),
+      wait: 0,
+      called: logits[0].map(() => CLOSED_LOGIT),
+    };
     const past = [...state.logits, ...logits];
     let wait = Math.max(0, state.wait - logits.length);
+    let called = state.called;
     let call = null;
     const smoothed = movingMean(past, this.#smoothing);
-    if (!wait && smoothed.slice(-logits.length).some((row) => this.#reachesGate(row))) {
+    if (smoothed.slice(-logits.length).some((row) => this.#reachesGate(row))) {
       const highest = maxima(smoothed.slice(-this.#reach));
       const gate = highest.map((logit, k) => (logit >= this.#gateLogits[k] ? logit : CLOSED_LOGIT));
-      call = { frame: logits.length - 1, gate };
-      wait = this.#interval;
+      const isRising = gate.some((logit, k) => logit >= called[k] + this.#config.rise);
+      if (!wait || isRising) {
+        call = { frame: logits.length - 1, gate };
+        wait = this.#interval;
+        called = gate;
+      }
     }
-    return [call, { logits: past.slice(-(this.#smoothing - 1 + this.#reach)), wait }];
+    return [call, { logits: past.slice(-(this.#smoothing - 1 + this.#reach)), wait, called }];
   }
 
   #reachesGate(row) {

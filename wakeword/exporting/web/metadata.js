@@ -6,6 +6,7 @@ const READABLE_FORMATS = ["wakeword-onnx/1", "wakeword-onnx/2", "wakeword-onnx/3
 const TWO_STAGE_FORMAT = "wakeword-onnx/3";
 const KEY = "wakeword";
 const METADATA_PROPS = 14; // field of ModelProto in ONNX's protobuf schema
+const NO_RISE = 1000; // of a cascade of earlier versions, which have no rise
 const MAX_BLOCK = 60 * 16000;
 
 /**
@@ -18,6 +19,7 @@ export function readMetadata(bytes, name) {
     const about = JSON.parse(storedProperties(bytes)[KEY]);
     const point = about.operating_point ?? about.point; // its name in earlier versions
     const upgraded = { ...about, operating_point: point, twoStages: about.format === TWO_STAGE_FORMAT };
+    if (about.cascade) upgraded.cascade = { rise: NO_RISE, ...about.cascade };
     check(upgraded);
     return upgraded;
   } catch (error) {
@@ -35,6 +37,11 @@ function check(about) {
   expect(haveSameNames(point.thresholds, keywords), "keywords and thresholds do not match");
   for (const value of [...Object.values(point.thresholds), point.smoothing_s, point.refractory_s]) {
     expect(isWithin(value, 0, 60), `an operating point of ${value}`);
+  }
+  for (const times of [point.latency_s ?? {}, point.duration_s ?? {}]) {
+    for (const value of Object.values(times)) {
+      expect(isWithin(value, -60, 60), `a keyword's latency or duration of ${value} s`);
+    }
   }
   for (const field of ["first_block", "block", ...(twoStages ? ["window"] : [])]) {
     const isSize = Number.isInteger(about[field]) && isWithin(about[field], 1, MAX_BLOCK);
@@ -54,6 +61,7 @@ function checkCascade(cascade, keywords) {
   for (const field of ["smoothing_s", "reach_s", "interval_s"]) {
     expect(cascade[field] > 0 && isWithin(cascade[field], 0, 60), `${field} of ${cascade[field]}`);
   }
+  expect(cascade.rise > 0 && isWithin(cascade.rise, 0, 1000), `rise of ${cascade.rise}`);
   for (const field of ["gate_weight", "verifier_weight", "bias"]) {
     expect(isWithin(cascade[field], -1000, 1000), `${field} of ${cascade[field]}`);
   }

@@ -4,6 +4,9 @@
 import { movingMean, toFrames } from "./cascade.js";
 import { WakewordError } from "./errors.js";
 
+const LATENCY_S = 0.1; // from the end of a keyword to its detection, where the model states none
+const DURATION_S = 0.6; // of a keyword, likewise
+
 /** The trigger of one stream. */
 export class Trigger {
   #model;
@@ -45,11 +48,17 @@ export class Trigger {
     this.#logits = padded.slice(padded.length - Math.min(padded.length, this.#smoothing - 1));
     this.#scores = [...this.#scores, ...scores].slice(-2);
     this.#frame += logits.length;
-    return events.map(({ frame, k, score }) => ({
-      keyword: this.#model.keywords[k],
-      score,
-      time: Number(((frame + 1) * this.#model.frameS).toFixed(6)),
-    }));
+    return events.map((event) => this.#toDetection(event));
+  }
+
+  /** Return an event as a detection: the time is the end of the frame. */
+  #toDetection({ frame, k, score }) {
+    const { keywords, frameS, operatingPoint } = this.#model;
+    const keyword = keywords[k];
+    const time = rounded((frame + 1) * frameS);
+    const end = Math.max(0, time - (operatingPoint.latency_s?.[keyword] ?? LATENCY_S));
+    const start = Math.max(0, end - (operatingPoint.duration_s?.[keyword] ?? DURATION_S));
+    return { keyword, score, time, start: rounded(start), end: rounded(end) };
   }
 
   /** Return the frames at which a score rises to its threshold after the refractory time. */
@@ -76,6 +85,11 @@ export class Trigger {
       .map((score, i) => ({ frame: first + i, k, score }))
       .filter(({ score }, i) => score > padded[i - 1] && score >= padded[i + 1]);
   }
+}
+
+/** Return seconds rounded to a microsecond. */
+function rounded(seconds) {
+  return Number(seconds.toFixed(6));
 }
 
 /** Return scores: the sigmoid of the mean over the last `frames` logits. */

@@ -9,8 +9,12 @@ export interface Detection {
   keyword: string;
   /** From 0 to 1: the first score that reached the threshold. */
   score: number;
-  /** Seconds since the start of the stream. */
+  /** When the score reached the threshold, in seconds since the start of the stream. */
   time: number;
+  /** An estimate of where the keyword starts, in seconds since the start of the stream. */
+  start: number;
+  /** An estimate of where the keyword ends, in seconds since the start of the stream. */
+  end: number;
 }
 
 /** When a score becomes a detection. */
@@ -23,6 +27,10 @@ export interface OperatingPoint {
   refractory_s: number;
   /** How the thresholds were found, in words. */
   provenance?: string;
+  /** By keyword: median seconds from its end to its detection. */
+  latency_s?: Record<string, number>;
+  /** By keyword: median seconds that it lasts. */
+  duration_s?: Record<string, number>;
 }
 
 /** An exported model, of one stage or of two; from `load`. */
