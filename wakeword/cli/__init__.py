@@ -31,6 +31,7 @@ COMMANDS = {
     "review": "Label the clips that a listening model saved, one key per clip.",
     "serve": "Run a Wyoming and WebSocket server.",
     "speak": "Make a data set of a phrase in many synthetic voices.",
+    "status": "Ask a running Wyoming server which keywords it detects.",
     "train": "Train a model from recordings, or from a typed phrase.",
     "verify-export": "Compare an exported file with its model on the same audio.",
 }

@@ -78,9 +78,9 @@ def serve(
 ) -> None:
     """Run a Wyoming server, for Home Assistant and its satellites, and a WebSocket server.
 
-    FILES are models, or exported ones (.onnx). In Home Assistant, add the integration "Wyoming
-    Protocol" with this machine's address and port; every keyword of every file is then a wake word
-    to choose. --web adds a page that uses the browser's microphone, the WebSocket behind it (/ws:
+    FILES are models, exported ones (.onnx), or folders, which stand for the exported models in
+    them. In Home Assistant, add the integration "Wyoming Protocol" with this machine's address and
+    port; every keyword of every file is then a wake word to choose. --web adds a page that uses the browser's microphone, the WebSocket behind it (/ws:
     16-bit PCM in, JSON out), /health and /metrics. Needs the extra 'serve'.
 
     Other machines may use the Wyoming port only where --allow names them, and the web port only
@@ -106,7 +106,9 @@ def serve(
         ) from error
     _check_access(host, allow, web, token)
     verify = open_verifier(speakers)
-    models = ModelRegistry({file: open_detector_factory(file, threshold, verify) for file in files})
+    models = ModelRegistry(
+        {file: open_detector_factory(file, threshold, verify) for file in _model_files(files)}
+    )
     limits = ClientLimits(clients=max_clients, idle_s=idle_timeout)
     server = WyomingServer(models, [_network(each) for each in (*_LOOPBACK, *allow)], limits)
     site = None
@@ -115,6 +117,23 @@ def serve(
     log_activity()
     with suppress(KeyboardInterrupt):
         asyncio.run(_run_until_stopped(server, site, host, port, ", ".join(models.keywords)))
+
+
+def _model_files(given: tuple[Path, ...]) -> list[Path]:
+    """Return the files, and in place of a folder the exported models in it."""
+    files: list[Path] = []
+    for path in given:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        exported = sorted(path.glob("*.onnx"))
+        if not exported:
+            raise ConfigError(
+                f"{path}: no exported model in this folder. Expected files written by `wakeword "
+                "export` (.onnx); name models of other kinds one by one."
+            )
+        files += exported
+    return files
 
 
 def _check_access(host: str, allow: tuple[str, ...], web: int | None, token: str | None) -> None:
