@@ -12,7 +12,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: help demo docs test lint venv runtime-venv clean
+ADDON ?= out/home-assistant/wakeword
+
+.PHONY: help demo docs test lint venv runtime-venv addon clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -40,8 +42,16 @@ runtime-venv: ## A virtual environment in DIR that runs exported models, without
 	$(DIR)/bin/pip install --group runtime
 	$(DIR)/bin/pip install --no-deps .
 
+addon: ## The folder of the Home Assistant add-on, to copy to /addons; see ADDON.
+	rm -rf $(ADDON)
+	mkdir -p $(ADDON)/deploy
+	cp -r pyproject.toml LICENSE wakeword deploy/home-assistant/. $(ADDON)
+	cp deploy/run.py $(ADDON)/deploy
+	sed 's/^ARG RUN_AS=.*/ARG RUN_AS=root/' deploy/Dockerfile > $(ADDON)/Dockerfile
+	find $(ADDON) -name __pycache__ -prune -exec rm -r {} +
+
 clean: ## Remove the virtual environment, the demo's output and the site.
-	rm -rf .venv out/demo out/site
+	rm -rf .venv out/demo out/site out/home-assistant
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv

@@ -1,4 +1,4 @@
-"""The files of `deploy/`: the script that the image and the add-on run, as a module and a process."""
+"""The script that the image and the add-on run, `deploy/run.py`: as a module and a process."""
 
 from __future__ import annotations
 
