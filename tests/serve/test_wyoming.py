@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ from wakeword.model.file import save_model
 from wakeword.serve.client_log import ClientLog
 from wakeword.serve.limits import ClientLimits
 from wakeword.serve.registry import ClientError, ModelRegistry
-from wakeword.serve.wyoming import WyomingServer, WyomingSession, read_event
+from wakeword.serve.wyoming import WyomingServer, WyomingSession, describe, read_event
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 RATE = 16_000
@@ -172,6 +173,66 @@ def test_home_assistant_requests_one_keyword_and_disconnects_at_its_detection(
     detections = with_server(registry, listen_repeatedly)
     expected = 3 * [("jarvis", start_ms + first_ms)]
     assert [(each.name, each.timestamp) for each in detections] == expected
+
+
+def test_home_assistant_shows_readable_names() -> None:
+    """It shows the description, sends the name, and compares satellites by the phrase."""
+    registry = SimpleNamespace(keywords=["hey_computer", "OK Nabu", "你好百度", "_"])
+    (program,) = describe(registry).wake  # type: ignore[arg-type]
+    shown = [(model.name, model.description, model.phrase) for model in program.models]
+    assert shown == [
+        ("hey_computer", "Hey computer", "hey computer"),
+        ("OK Nabu", "OK Nabu", "OK Nabu"),
+        ("你好百度", "你好百度", "你好百度"),
+        ("_", "_", "_"),
+    ]
+    for each in (program, *program.models):
+        assert each.installed and each.attribution.name and each.attribution.url
+    assert program.version == wakeword.__version__
+    assert all(model.languages == [] for model in program.models)
+
+
+def test_each_satellite_has_keywords_of_its_own(registry: ModelRegistry) -> None:
+    choices = [["alexa"], ["jarvis"], ["alexa", "jarvis"]]
+
+    async def all_at_once(port: int) -> list[list[Event]]:
+        return await asyncio.gather(*(stream(port, pcm(), names) for names in choices))
+
+    for names, events in zip(choices, with_server(registry, all_at_once), strict=True):
+        expected = [(name, 5000 + ms) for name, ms in local_detections(registry, names, pcm())]
+        assert sorted(parse_detections(events), key=str) == sorted(expected, key=str)
+        assert {name for name, _ in expected} == set(names)
+
+
+def test_a_satellite_sends_detect_again_after_a_command(registry: ModelRegistry) -> None:
+    """It stays connected; its audio has a gap while it streams the command elsewhere."""
+    first, second = pcm(1.0), pcm(2.0, seed=1)
+    session = WyomingSession(registry)
+    session.answer(Detect(names=["alexa"]).event())
+    for chunk in chunks(first):
+        session.answer(chunk)
+    session.answer(Detect(names=["jarvis"]).event())
+    answers = [answer for chunk in chunks(second, 9000) for answer in session.answer(chunk)]
+    answers += session.answer(AudioStop().event())
+    expected = [(name, 9000 + ms) for name, ms in local_detections(registry, ["jarvis"], second)]
+    assert parse_detections(answers) == expected != []
+
+
+def test_a_satellite_that_vanishes_can_connect_again(registry: ModelRegistry) -> None:
+    async def vanish(port: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b'{"type": "detect", "data": {"names": ["jarvis"]}}\n')
+        writer.write(b'{"type": "audio-chunk", "data": {"rate": 16000, "width": 2, "chan')
+        await writer.drain()
+        writer.transport.abort()  # a reset, as of a satellite that loses its power
+
+    async def run(port: int) -> list[Event]:
+        for _ in range(3):
+            await vanish(port)
+        return await stream(port, pcm(), ["jarvis"])
+
+    events = with_server(registry, run, ClientLimits(clients=2))
+    assert len(events) == len(local_detections(registry, ["jarvis"], pcm()))
 
 
 def test_a_stream_without_the_keyword_ends_with_not_detected(registry: ModelRegistry) -> None:
@@ -475,6 +536,15 @@ def test_the_command_serves_and_logs_until_sigterm(
         bool(re.search(r"^\d{4}-\d\d-\d\d .* INFO .*detected 'alexa' for 127", log, re.M)) != quiet
     )
     assert not (quiet and log)
+
+
+def test_messages_are_logged_for_debugging(
+    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "wakeword.serve")
+    with_server(registry, lambda port: stream(port, pcm(0.1)))
+    sent = [each.rpartition(" sends ")[2] for each in caplog.messages if " sends " in each]
+    assert sent == ["detect", "audio-start", "audio-stop", "ping"]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,11 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
     help="Other machines that may connect: 192.168.1.20, 192.168.1.0/24; may be repeated.",
 )
 @options.option(
+    "--zeroconf",
+    is_flag=True,
+    help="Advertise the Wyoming server in the local network: Home Assistant discovers it.",
+)
+@options.option(
     "--web",
     type=click.IntRange(0, 65535),
     help="Port of the web server: test page, WebSocket (/ws), /health, /metrics.",
@@ -67,6 +72,7 @@ def serve(
     host: str,
     port: int,
     allow: tuple[str, ...],
+    zeroconf: bool,
     web: int | None,
     token: str | None,
     tls_cert: Path | None,
@@ -80,8 +86,9 @@ def serve(
 
     FILES are models, exported ones (.onnx), or folders, which stand for the exported models in
     them. In Home Assistant, add the integration "Wyoming Protocol" with this machine's address and
-    port; every keyword of every file is then a wake word to choose. --web adds a page that uses the browser's microphone, the WebSocket behind it (/ws:
-    16-bit PCM in, JSON out), /health and /metrics. Needs the extra 'serve'.
+    port; every keyword of every file is then a wake word to choose. --web adds a page that uses the
+    browser's microphone, the WebSocket behind it (/ws: 16-bit PCM in, JSON out), /health and
+    /metrics. Needs the extra 'serve', and --zeroconf the extra 'zeroconf'.
 
     Other machines may use the Wyoming port only where --allow names them, and the web port only
     with the --token.
@@ -92,7 +99,7 @@ def serve(
     \b
     Examples:
       wakeword serve alexa.wakeword computer.onnx --web 8080
-      wakeword serve alexa.wakeword --host 0.0.0.0 --allow 192.168.1.20
+      wakeword serve alexa.wakeword --host 0.0.0.0 --allow 192.168.1.20 --zeroconf
     """
     try:
         from wakeword.serve.limits import ClientLimits
@@ -105,6 +112,11 @@ def serve(
             "pip install aiohttp prometheus-client wyoming"
         ) from error
     _check_access(host, allow, web, token)
+    if zeroconf and _is_loopback(host):
+        raise ConfigError(
+            f"--zeroconf: other machines cannot reach --host {host}. Add --host 0.0.0.0, and "
+            "--allow with the address of Home Assistant."
+        )
     verify = open_verifier(speakers)
     models = ModelRegistry(
         {file: open_detector_factory(file, threshold, verify) for file in _model_files(files)}
@@ -116,7 +128,8 @@ def serve(
         site = (WebServer(models, token, limits), web, _tls(tls_cert, tls_key))
     log_activity()
     with suppress(KeyboardInterrupt):
-        asyncio.run(_run_until_stopped(server, site, host, port, ", ".join(models.keywords)))
+        names = ", ".join(models.keywords)
+        asyncio.run(_run_until_stopped(server, site, host, port, names, zeroconf))
 
 
 def _model_files(given: tuple[Path, ...]) -> list[Path]:
@@ -159,7 +172,10 @@ async def _run_until_stopped(
     host: str,
     port: int,
     names: str,
+    zeroconf: bool,
 ) -> None:
+    from wakeword.serve.discovery import advertised
+
     stopped = asyncio.Event()
     with suppress(NotImplementedError):  # Windows: Ctrl+C only
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
@@ -167,6 +183,8 @@ async def _run_until_stopped(
         listening = await server.start(host, port)
         running.push_async_callback(server.stop, listening)
         address = listening.sockets[0].getsockname()
+        if zeroconf:
+            await running.enter_async_context(advertised(host, address[1]))
         click.echo(f"serving {names} at tcp://{address[0]}:{address[1]}; stop with Ctrl+C")
         if site:
             web_server, web_port, tls = site

@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class ClientLog:
-    """Logs what one client does at INFO, and what it is refused at WARNING.
+    """Logs what one client does at INFO, its messages at DEBUG, what it is refused at WARNING.
 
     Args:
         peer: address of the client as its socket states it: (host, port, …), or None where it has
@@ -34,6 +34,10 @@ class ClientLog:
             yield
         finally:
             _log.info("%s disconnected after %.0f s", self._client, time.monotonic() - start_s)
+
+    def received(self, message: str) -> None:
+        """Log the type of a message of the client, at DEBUG."""
+        _log.debug("%s sends %s", self._client, _printable(message))
 
     def listening(self, keywords: Sequence[str], rate: int) -> None:
         """Log the start of a stream: its keywords, and its sample rate in Hz."""

@@ -95,7 +95,8 @@ class WyomingSession:
     none. The timestamp of a detection is when the score reached the threshold, in milliseconds on
     the clock of the client's timestamps; the protocol has no field for start and end of the
     keyword. Home Assistant requests one keyword, sends timestamps with the chunks alone, and
-    disconnects at the first detection.
+    disconnects at the first detection. A satellite stays connected, and sends detect again after
+    each command: its audio has a gap there, so that what follows detect is a new stream.
 
     Args:
         registry: the keywords to detect.
@@ -116,6 +117,7 @@ class WyomingSession:
             return [Pong(text if isinstance(text, str) else None).event()]
         if Detect.is_type(event.type):
             self._requested = self._registry.check_keywords(event.data.get("names"))
+            self._stream = None
         elif AudioStart.is_type(event.type):
             self._stream = self._open_stream(event)
         elif AudioChunk.is_type(event.type):
@@ -184,16 +186,20 @@ def _timestamp(event: Event) -> int | None:
 
 
 def describe(registry: ModelRegistry) -> Info:
-    """List the keywords that a client may request, as the protocol's info event."""
+    """List the keywords that a client may request, as the protocol's info event.
+
+    Home Assistant shows the description of each, and takes equal phrases of two satellites within
+    two seconds for one. Models do not record languages, so that none are listed.
+    """
     models = [
         WakeModel(
             name=keyword,
             attribution=_ATTRIBUTION,
             installed=True,
-            description=keyword,
+            description=_as_phrase(keyword)[:1].upper() + _as_phrase(keyword)[1:],
             version=None,
             languages=[],
-            phrase=keyword,
+            phrase=_as_phrase(keyword),
         )
         for keyword in registry.keywords
     ]
@@ -206,6 +212,11 @@ def describe(registry: ModelRegistry) -> Info:
         models=models,
     )
     return Info(wake=[program])
+
+
+def _as_phrase(keyword: str) -> str:
+    """Return the words of a keyword: "hey computer" for "hey_computer"."""
+    return " ".join(keyword.replace("_", " ").split()) or keyword
 
 
 async def _discard(reader: asyncio.StreamReader) -> None:
@@ -287,6 +298,8 @@ class WyomingServer:
         try:
             self._check_client(writer.get_extra_info("peername")[0])
             while event := await self._with_timeout(read_event(reader, self._limits)):
+                if not AudioChunk.is_type(event.type):
+                    log.received(event.type)
                 for answer in await loop.run_in_executor(self._pool, session.answer, event):
                     await self._with_timeout(async_write_event(answer, writer))
         except ClientError as error:
