@@ -17,7 +17,8 @@ PACKAGE = Path(wakeword.__file__).parent
 FLOORS = (
     *("errors", "legacy", "storage", "progress", "download", "parallel", "devices"),
     *("audio", "data", "simulate", "encoders", "heads", "model", "detection", "runtime"),
-    *("evaluation", "training", "exporting", "tts", "synthetic", "serve", "demo", "cli"),
+    *("evaluation", "training", "exporting", "tts", "synthetic", "serve", "integrations"),
+    *("demo", "cli"),
 )
 """Parts of the package, lowest first: a module imports from its own part or from lower ones."""
 ENTRIES = ("", "__main__")

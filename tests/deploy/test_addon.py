@@ -143,10 +143,10 @@ def test_the_options_become_options_of_serve(
 
 
 def test_debug_logging_is_an_option_of_the_program() -> None:
-    arguments = deployment.functions()["addon_command"](options(debug_logging=True))
+    command = deployment.functions()["addon_command"](options(debug_logging=True))
     context = Context(main)
-    main.parse_args(context, arguments)
-    assert context.params["verbose"] == 2 and arguments[1] == "serve"
+    main.parse_args(context, list(command))
+    assert context.params["verbose"] == 2 and command[1] == "serve"
 
 
 class Supervisor(BaseHTTPRequestHandler):
