@@ -14,7 +14,7 @@ WORKERS ?= 2
 
 ADDON ?= out/home-assistant/wakeword
 
-.PHONY: help demo docs test lint venv runtime-venv addon clean
+.PHONY: help demo docs test lint venv runtime-venv addon dist clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -50,8 +50,14 @@ addon: ## The folder of the Home Assistant add-on, to copy to /addons; see ADDON
 	sed 's/^ARG RUN_AS=.*/ARG RUN_AS=root/' deploy/Dockerfile > $(ADDON)/Dockerfile
 	find $(ADDON) -name __pycache__ -prune -exec rm -r {} +
 
+dist: .venv/.test ## Build sdist and wheel in dist/, for a package index, and check them.
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m pytest -q tests/test_distribution.py
+
 clean: ## Remove the virtual environment, the demo's output and the site.
-	rm -rf .venv out/demo out/site out/home-assistant
+	rm -rf .venv dist out/demo out/site out/home-assistant
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv

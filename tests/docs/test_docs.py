@@ -48,7 +48,10 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *ROOT.glob("recipes/**/*.md"),
 ]
-OTHER_PROGRAMS = r"(git|pip|npm|arecord|torchrun|apt-get|make|python3 -m (venv|http)|\. |\w+ =) ?"
+OTHER_PROGRAMS = (
+    r"(git|pip|npm|arecord|torchrun|apt-get|make|mkdir|cp|docker|systemctl"
+    r"|python3 -m (venv|http)|\. |\w+ =) ?"
+)
 PLACES = (ROOT, ROOT / "wakeword")
 RUN_PYTHON = ("README.md", "docs/how-to/raspberry-pi.md")  # the others show other programs
 ENGINES = (

@@ -163,6 +163,7 @@ def test_the_page_can_be_followed_on_a_device(tiny: EncoderSpec, tmp_path: Path)
             assert times == pytest.approx(expected, abs=0.01), line
         ran.add(kind)
     assert ran == {"listen", "detect", "serve"}
+    device.serve(f"python {ROOT / 'deploy' / 'run.py'} --models {device.home}")
     (snippet,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     read = "import numpy\npcm = numpy.load('evening.npy')\n"
     assert device.run("python", "-c", read + snippet).startswith("computer ")

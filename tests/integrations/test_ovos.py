@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from wakeword.exporting.onnx import export_onnx
 wakewords = pytest.importorskip(
     "ovos_plugin_manager.wakewords", reason="pip install ovos-plugin-manager"
 )
-from ovos_plugin_manager.templates.hotwords import HotWordEngine, HotWordVerifier  # noqa: E402
+from ovos_plugin_manager.templates import hotwords  # noqa: E402
 
 ENGINE, VERIFIER = "ovos-ww-plugin-wakeword", "ovos-ww-verifier-wakeword"
 CHUNK = 2048  # bytes
@@ -35,6 +34,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         keywords = ("hey_computer", "jarvis")
         export_onnx(tiny_family.model(keywords=keywords, threshold=0.1), file)
     yield str(file)
+
+
+@pytest.fixture
+def verifier_class() -> Any:
+    """What the manager loads by the name of the verifier."""
+    if not hasattr(wakewords, "load_wake_word_verifier_plugin"):
+        pytest.skip("this version of ovos-plugin-manager has no verifiers")
+    return wakewords.load_wake_word_verifier_plugin(VERIFIER)
 
 
 @pytest.fixture(autouse=True)
@@ -71,9 +78,8 @@ def local_detections(model: str, keyword: str, threshold: float | None = None) -
     return found
 
 
-def test_the_manager_finds_both_plugins() -> None:
-    assert issubclass(wakewords.find_wake_word_plugins()[ENGINE], HotWordEngine)
-    assert issubclass(wakewords.find_wake_word_verifier_plugins()[VERIFIER], HotWordVerifier)
+def test_the_manager_finds_the_engine() -> None:
+    assert issubclass(wakewords.find_wake_word_plugins()[ENGINE], hotwords.HotWordEngine)
 
 
 @pytest.mark.parametrize(
@@ -105,18 +111,17 @@ def test_found_is_said_once_and_reset_forgets_it(model: str) -> None:
     assert not engine.found_wake_word()
 
 
-def test_the_verifier_accepts_the_keyword_alone(model: str) -> None:
-    load = wakewords.load_wake_word_verifier_plugin(VERIFIER)
-    verifier = load({"model": model, "keyword": "jarvis", "threshold": 0.9})
+def test_the_verifier_accepts_the_keyword_alone(model: str, verifier_class: Any) -> None:
+    assert issubclass(verifier_class, hotwords.HotWordVerifier)
+    verifier = verifier_class({"model": model, "keyword": "jarvis", "threshold": 0.9})
     audio = PCM.tobytes()
     accepted = bool(local_detections(model, "jarvis", 0.9))
     assert [verifier.verify(audio), verifier.verify(SILENCE.tobytes())] == [accepted, False]
-    assert load({"model": model}).verify(audio)
+    assert verifier_class({"model": model}).verify(audio)
 
 
-def test_a_verifier_without_a_model_accepts_everything() -> None:
-    verifier = wakewords.load_wake_word_verifier_plugin(VERIFIER)({})
-    assert verifier.verify(SILENCE.tobytes())
+def test_a_verifier_without_a_model_accepts_everything(verifier_class: Any) -> None:
+    assert verifier_class({}).verify(SILENCE.tobytes())
 
 
 @pytest.mark.parametrize(
@@ -138,6 +143,5 @@ def test_the_project_names_the_plugins_under_old_and_new_groups() -> None:
     groups = project_file.read()["project"]["entry-points"]
     engine = {ENGINE: "wakeword.integrations.ovos:WakewordEngine"}
     assert groups["opm.wake_word"] == groups["mycroft.plugin.wake_word"] == engine
-    verifier = {VERIFIER: "wakeword.integrations.ovos:WakewordVerifier"}
+    verifier = {VERIFIER: "wakeword.integrations.ovos_verifier:WakewordVerifier"}
     assert groups["opm.wake_word.verifier"] == verifier
-    assert Path(project_file.ROOT, "wakeword", "integrations", "ovos.py").is_file()

@@ -18,8 +18,20 @@ HEAVY = ("torch", "torchaudio", "soundfile", "soxr", "scipy", "librosa", "click"
 """Packages that the runtime does without."""
 
 
-def detect(path: Path, samples: Samples, folder: Path) -> tuple[list[tuple[str, float]], list[str]]:
-    """Run the detector of a file; return its detections, and which of `HEAVY` were imported."""
+ROOT = Path(wakeword.__file__).parents[1]
+
+
+def detect(
+    path: Path, samples: Samples, folder: Path, root: Path = ROOT
+) -> tuple[list[tuple[str, float]], list[str]]:
+    """Run the detector of a file; return its detections, and which of `HEAVY` were imported.
+
+    Args:
+        path: of the exported model.
+        samples: (n,) at 16 kHz.
+        folder: for a file with the samples.
+        root: the folder that wakeword is imported from.
+    """
     np.save(folder / "sound.npy", samples)
     program = f"""
 import json, sys
@@ -30,13 +42,24 @@ found = detector.feed(np.load({str(folder / "sound.npy")!r})) + detector.flush()
 print(json.dumps([[each.keyword, each.time] for each in found]))
 print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=True,
+        cwd=folder,
+        env=environment,
+    )
     found, heavy = map(json.loads, done.stdout.splitlines())
     return [(keyword, time_s) for keyword, time_s in found], heavy
 
 
 def command(
-    arguments: Sequence[str], hidden: Collection[str], folder: Path, stdin: bytes = b""
+    arguments: Sequence[str],
+    hidden: Collection[str],
+    folder: Path,
+    stdin: bytes = b"",
+    root: Path = ROOT,
 ) -> subprocess.CompletedProcess[str]:
     """Run `wakeword` where some packages are not installed.
 
@@ -45,6 +68,7 @@ def command(
         hidden: names of packages that cannot be found.
         folder: to run in.
         stdin: its standard input.
+        root: the folder that wakeword is imported from.
     """
     program = f"""
 import sys
@@ -57,14 +81,13 @@ PathFinder.find_spec = find_all_but_hidden
 from wakeword.cli import main
 main(sys.argv[1:], prog_name="wakeword")
 """
-    root = str(Path(wakeword.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         input=stdin,
         capture_output=True,
         check=False,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": root},
+        env={**os.environ, "PYTHONPATH": str(root)},
         timeout=120,
     )
     return subprocess.CompletedProcess(
