@@ -32,12 +32,13 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--models", default="/models")
     known, serve_options = parser.parse_known_args(arguments)
-    if ADDON_OPTIONS.is_file():
+    command = serve_command(known.models, serve_options)
+    is_addon = ADDON_OPTIONS.is_file()
+    if is_addon:
         command = addon_command(json.loads(ADDON_OPTIONS.read_text("utf-8")))
-        announce_in_background(os.environ.get("SUPERVISOR_TOKEN", ""))
-    else:
-        command = serve_command(known.models, serve_options)
     drop_root()
+    if is_addon:
+        announce_in_background(os.environ.get("SUPERVISOR_TOKEN", ""))
     os.execv(sys.executable, [sys.executable, "-m", "wakeword", *command])
 
 

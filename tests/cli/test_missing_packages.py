@@ -48,6 +48,7 @@ ELSEWHERE = {
     "record": ["word", "-o", "clips", "--speaker", "ada"],
     "review": ["captured"],
     "speak": ["hey word", "--show-phonemes"],
+    "status": ["--port", "1"],
 }
 """Commands that need no model; a microphone or recordings may be missing, too."""
 

@@ -231,8 +231,8 @@ def test_a_satellite_that_vanishes_can_connect_again(registry: ModelRegistry) ->
             await vanish(port)
         return await stream(port, pcm(), ["jarvis"])
 
-    events = with_server(registry, run, ClientLimits(clients=2))
-    assert len(events) == len(local_detections(registry, ["jarvis"], pcm()))
+    events = with_server(registry, run)
+    assert len(events) == len(local_detections(registry, ["jarvis"], pcm())) > 0
 
 
 def test_a_stream_without_the_keyword_ends_with_not_detected(registry: ModelRegistry) -> None:

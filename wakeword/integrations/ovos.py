@@ -1,7 +1,7 @@
 """A wake word engine for Open Voice OS.
 
-ovos-plugin-manager imports this module, by the entry points in `pyproject.toml`. Models are exported
-ones (.onnx): the plugin needs no PyTorch. Audio is mono 16-bit PCM at 16 kHz.
+ovos-plugin-manager imports this module, by the entry points in `pyproject.toml`. Models are
+exported ones (.onnx): the plugin needs no PyTorch. Audio is mono 16-bit PCM at 16 kHz.
 """
 
 from __future__ import annotations

@@ -293,10 +293,13 @@ class WyomingServer:
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: ClientLog
     ) -> None:
+        peer = writer.get_extra_info("peername")
+        if peer is None:
+            return  # disconnected already
         session = WyomingSession(self._registry, log)
         loop = asyncio.get_running_loop()
         try:
-            self._check_client(writer.get_extra_info("peername")[0])
+            self._check_client(peer[0])
             while event := await self._with_timeout(read_event(reader, self._limits)):
                 if not AudioChunk.is_type(event.type):
                     log.received(event.type)

@@ -65,6 +65,11 @@ def port_in_use(workspace: Workspace) -> list[object]:
     return ["serve", workspace.model, "--port", listening(workspace)]
 
 
+@mistake("no answer from a Wyoming server", "wakeword serve")
+def no_server(workspace: Workspace) -> list[object]:
+    return ["status", "--port", listening(workspace), "--timeout", 0.1]
+
+
 @mistake("cannot listen on 127.0.0.1:", "Choose another --host or --web")
 def web_port_in_use(workspace: Workspace) -> list[object]:
     return ["serve", workspace.model, "--port", 0, "--web", listening(workspace)]
