@@ -25,7 +25,10 @@ for package in ("build", "hatchling"):
 
 ROOT = project_file.ROOT
 NAME = f"wakeword-{wakeword.__version__}"
-DATA = {"encoders/wakeword-stream.safetensors", "py.typed", "serve/page.html"}
+DATA = {
+    *("encoders/wakeword-stream.safetensors", "py.typed", "serve/page.html"),
+    *("synthetic/people_table.json", "training/strategy_table.json"),
+}
 """Files of the package that are no Python."""
 AT_ROOT = {
     *(".gitignore", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile"),
