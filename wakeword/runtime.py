@@ -13,6 +13,7 @@ Samples at another rate than 16 kHz also need the package soxr.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -201,7 +202,9 @@ AnyExportedModel: TypeAlias = "ExportedModel | ExportedTwoStageModel"
 def load(path: Path | str) -> AnyExportedModel:
     """Read a file that this or an earlier version of `wakeword export` wrote.
 
-    The model, of one stage or of two, runs on one thread.
+    The model, of one stage or of two, runs on one thread. Some builds of onnxruntime send usage
+    data to their vendor: where this call is the first to import it, it does not, unless the
+    environment says ORT_DISABLE_TELEMETRY=0.
 
     Raises:
         CheckpointError: the file is missing, damaged or not a wakeword file.
@@ -209,6 +212,7 @@ def load(path: Path | str) -> AnyExportedModel:
     """
     path = Path(path)
     remedy = "Expected a file written by `wakeword export`."
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError:

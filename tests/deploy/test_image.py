@@ -122,6 +122,7 @@ def test_the_image_holds_the_runtime_alone_and_compiles_nothing() -> None:
 def test_the_image_runs_the_script_without_root_and_checks_its_health() -> None:
     *_, user, _, _, health, entry = dockerfile()
     text = "\n".join(dockerfile())
+    assert "\nENV ORT_DISABLE_TELEMETRY=1\n" in text
     assert user == "USER ${RUN_AS}" and "\nARG RUN_AS=10001\n" in text
     assert "useradd --system --uid 10001" in text
     assert health.endswith('CMD ["wakeword", "status"]')
