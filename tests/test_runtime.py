@@ -1,4 +1,4 @@
-"""Exported models run on onnxruntime, and on this machine alone; see also exporting/test_onnx.py."""
+"""Exported models run on onnxruntime, on this machine alone."""
 
 from __future__ import annotations
 
