@@ -162,7 +162,9 @@ def test_the_systemd_unit_is_valid_and_hardened(tmp_path: Path) -> None:
     assert "ExecStart=/opt/wakeword/bin/wakeword serve /etc/wakeword $OPTIONS" in text
     unit.write_text(text.replace("/opt/wakeword/bin/wakeword", sys.executable))
     analyze = ["systemd-analyze", "--no-pager"]
-    verified = subprocess.run([*analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True)
+    verified = subprocess.run(
+        [*analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True
+    )
     assert verified.returncode == 0 and "wakeword.service" not in verified.stderr, verified.stderr
     rating = [*analyze, "security", "--offline=yes", "--threshold=20", str(unit)]
     rated = subprocess.run(rating, capture_output=True, text=True)
