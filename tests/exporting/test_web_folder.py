@@ -106,8 +106,8 @@ def test_a_model_is_exported_into_its_folder(files: Path, tiny: object, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["m.onnx"], "exported already. Give --web DIR alone"),
-        (["m.onnx", "--web", "site", "--int8"], "exported already"),
+        (["m.onnx"], "an exported model. Give the model"),
+        (["m.onnx", "--web", "site", "--int8"], "an exported model"),
         (["m.wakeword", "--onnxruntime-web", "npm"], "--web DIR. Give both"),
         (["m.onnx", "--web", "site", "--onnxruntime-web", "none"], "none: not the npm package"),
         (["m.onnx", "--web", "site", "--onnxruntime-web", "m.onnx"], "not the npm package"),

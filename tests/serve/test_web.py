@@ -84,9 +84,9 @@ def test_the_socket_detects_what_a_local_detector_does(
     detections = [each for answer in answers for each in answer["detections"]]
     detections = sorted(detections, key=lambda each: (each["time"], each["keyword"]))
     local = sorted(local, key=lambda d: (d.time, d.keyword))
-    names = ("time", "keyword", "start", "end")
-    assert [[d[name] for name in names] for d in detections] == [
-        [getattr(d, name) for name in names] for d in local
+    fields = ("time", "keyword", "start", "end")
+    assert [[d[name] for name in fields] for d in detections] == [
+        [getattr(d, name) for name in fields] for d in local
     ]
     # Blocks of another length: some processors round the last bits differently.
     assert [d["score"] for d in detections] == pytest.approx([d.score for d in local], abs=1e-5)

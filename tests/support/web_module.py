@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-VARIABLE = "WAKEWORD_ONNXRUNTIME_WEB"
 MODULE = Path(str(resources.files("wakeword.exporting").joinpath("web")))
 _SCRIPT = Path(__file__).with_suffix(".mjs")
 
@@ -31,9 +30,11 @@ def require_node() -> None:
 
 def onnxruntime_web() -> Path:
     """The unpacked npm package onnxruntime-web; skip the test where it is not given."""
-    folder = os.environ.get(VARIABLE)
+    folder = os.environ.get("WAKEWORD_ONNXRUNTIME_WEB")
     if not folder:
-        pytest.skip(f"{VARIABLE} does not name a folder of the npm package onnxruntime-web")
+        pytest.skip(
+            "WAKEWORD_ONNXRUNTIME_WEB does not name a folder of the npm package onnxruntime-web"
+        )
     return Path(folder)
 
 

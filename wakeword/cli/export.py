@@ -71,8 +71,8 @@ def export(
     is_exported = file.suffix.lower() == ".onnx"
     if is_exported and (not web or output or int8 or recordings):
         raise ConfigError(
-            f"{file}: exported already. Give --web DIR alone to make a page of it, or the "
-            ".wakeword file that it was exported from."
+            f"{file}: an exported model. Give the model that it was exported from, or --web DIR "
+            "alone to make a page of this one."
         )
     if onnxruntime_web and not web:
         raise ConfigError("--onnxruntime-web is for the page of --web DIR. Give both.")
