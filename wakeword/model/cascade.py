@@ -108,7 +108,7 @@ class CascadeState(NamedTuple):
 
     gate: Any  # of the gate's network
     calls: GateState | None
-    recent: tuple[Samples, ...]  # the last blocks; all but the first are shorter than a window
+    recent: tuple[Samples, ...]  # the last blocks, no more than a window needs
     held: Logits  # (keywords,): final logits of the last call
     hold: int  # frames for which they still count
 
@@ -182,15 +182,21 @@ class Cascade:
         past = np.concatenate([state.logits, logits])
         wait, called = max(0, state.wait - frames), state.called
         call = None
-        # a mean is no higher than the highest logit: nearly all blocks end with this comparison
-        if (past[-(frames + self.smoothing - 1) :] >= self._gate_logits).any():
-            smoothed = moving_mean(past, self.smoothing)
-            if (smoothed[-frames:] >= self._gate_logits).any():
-                highest = smoothed[-self._reach :].max(axis=0)
-                gate = np.where(highest >= self._gate_logits, highest, CLOSED_LOGIT)
-                if not wait or (gate >= called + self.config.rise).any():
-                    call, wait, called = Call(0, frames - 1, gate), self._interval, gate
+        gate = self._candidate(past, frames)
+        if gate is not None and (not wait or (gate >= called + self.config.rise).any()):
+            call, wait, called = Call(0, frames - 1, gate), self._interval, gate
         return call, GateState(past[-(self.smoothing - 1 + self._reach) :], wait, called)
+
+    def _candidate(self, logits: Logits, frames: int) -> Logits | None:
+        """Return what `Call.gate` is if the last `frames` reach a gate threshold, else None."""
+        # a mean is no higher than the highest logit: nearly all blocks end with this comparison
+        if not (logits[-(frames + self.smoothing - 1) :] >= self._gate_logits).any():
+            return None
+        smoothed = moving_mean(logits, self.smoothing)
+        if not (smoothed[-frames:] >= self._gate_logits).any():
+            return None
+        highest = smoothed[-self._reach :].max(axis=0)
+        return np.where(highest >= self._gate_logits, highest, CLOSED_LOGIT)
 
     def calls(self, logits: Logits, frames_per_block: Fraction) -> Iterator[Call]:
         """Yield every call in the logits of a whole stream.

@@ -191,17 +191,18 @@ def describe(registry: ModelRegistry) -> Info:
     Home Assistant shows the description of each, and takes equal phrases of two satellites within
     two seconds for one. Models do not record languages, so that none are listed.
     """
+    phrases = {keyword: _as_phrase(keyword) for keyword in registry.keywords}
     models = [
         WakeModel(
             name=keyword,
             attribution=_ATTRIBUTION,
             installed=True,
-            description=_as_phrase(keyword)[:1].upper() + _as_phrase(keyword)[1:],
+            description=phrase[:1].upper() + phrase[1:],
             version=None,
             languages=[],
-            phrase=_as_phrase(keyword),
+            phrase=phrase,
         )
-        for keyword in registry.keywords
+        for keyword, phrase in phrases.items()
     ]
     program = WakeProgram(
         name="wakeword",
