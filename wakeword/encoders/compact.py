@@ -125,7 +125,7 @@ class CompactEncoder(ChunkedEncoder):
     trunk: Trunk
 
     def __init__(
-        self, spec: EncoderSpec, hop: int = 4, output_layers: tuple[int, ...] = ()
+        self, spec: EncoderSpec, hop: int = 6, output_layers: tuple[int, ...] = ()
     ) -> None:
         super().__init__(spec, output_layers)
         require_frame_counts(hop=hop)
