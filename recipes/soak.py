@@ -33,7 +33,7 @@ from wakeword.parallel import single_threaded
 
 STREAMS = 100
 STREAM_S = 10
-GRID = 160 * 320  # samples, 3.2 s: whole blocks, and the period of Whisper's positions
+GRID = 153_600  # samples, 9.6 s: whole blocks of 160 and 240 ms, and of Whisper's positions
 
 
 @click.command(cls=TeachingCommand)
