@@ -27,6 +27,7 @@ COMMANDS = {
     "info": "Show what a model file holds: keywords, thresholds, encoder, licences.",
     "listen": "Detect keywords from the microphone, or in raw audio on stdin.",
     "mine": "Collect the false accepts of a model in long recordings, as new negatives.",
+    "models": "List the ready models, which come with the package.",
     "record": "Record clips of a keyword into a data set.",
     "review": "Label the clips that a listening model saved, one key per clip.",
     "serve": "Run a Wyoming and WebSocket server.",

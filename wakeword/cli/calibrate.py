@@ -14,6 +14,8 @@ from wakeword.cli.trained_on import note_trained_on
 from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.devices import choose_device
+from wakeword.errors import ConfigError
+from wakeword.ready_models import is_ready_model
 
 
 @click.command()
@@ -64,6 +66,8 @@ def calibrate(
     from wakeword.evaluation.report.text import render_calibration
     from wakeword.model.file import load_model, save_model
 
+    if output is None and is_ready_model(file):
+        raise ConfigError(f"{file.stem} is a ready model of the package. Write another file with -o.")
     model = load_model(file).to(choose_device(device))
     target = output or file
     storage.check_writable(target)

@@ -1,15 +1,17 @@
-"""Values of options that are one of some names: checked, suggested and completed."""
+"""Values of options and arguments that may be names: checked, suggested and completed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from wakeword.errors import unknown_name_message
+from wakeword.ready_models import model_path, ready_models
 
 _LONGEST_METAVAR = 60
 _PLACEHOLDER = re.compile(r"(?<=:)[A-Z]+$")
@@ -19,6 +21,24 @@ if TYPE_CHECKING:
     _ParamType = click.ParamType[str]
 else:  # generic since click 8.5
     _ParamType = click.ParamType
+
+
+class ModelFile(click.Path):
+    """A model file, or the name of a ready model."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path of the file."""
+        return model_path(Path(str(super().convert(value, param, ctx))))
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Complete files and names."""
+        names = [CompletionItem(name) for name in ready_models() if name.startswith(incomplete)]
+        return [*names, *super().shell_complete(ctx, param, incomplete)]
 
 
 class OneOf(_ParamType):

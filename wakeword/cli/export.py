@@ -12,6 +12,7 @@ from wakeword.cli import options
 from wakeword.cli.console import progress_display
 from wakeword.cli.verify_export import print_comparison, recordings_option
 from wakeword.errors import ConfigError
+from wakeword.ready_models import is_ready_model
 from wakeword.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def export(
         )
     if onnxruntime_web and not web:
         raise ConfigError("--onnxruntime-web is for the page of --web DIR. Give both.")
-    output = output or (web / MODEL_NAME if web else file.with_suffix(".onnx"))
+    if not output:
+        beside = Path(file.name) if is_ready_model(file) else file
+        output = web / MODEL_NAME if web else beside.with_suffix(".onnx")
     package: OnnxruntimeWeb | None = None
     comparison: ExportComparison | None = None
     with progress_display() as progress:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wakeword.cli.choices import OneOf
+from wakeword.cli.choices import ModelFile, OneOf
 from wakeword.devices import DEVICES
 
 HIDDEN_ALIASES: dict[str, tuple[str, ...]] = {
@@ -26,6 +26,7 @@ HIDDEN_ALIASES: dict[str, tuple[str, ...]] = {
 """Option → spellings of earlier versions, which work but are not shown in the help."""
 
 PATH = click.Path(path_type=Path)
+MODEL = ModelFile()
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -73,7 +74,7 @@ def _split_name(text: str) -> str:
 
 
 SPLIT = OneOf("split", _splits, read=_split_name)
-model_argument = click.argument("file", type=PATH)
+model_argument = click.argument("file", type=MODEL)
 output_model = option("-o", "--output", required=True, type=PATH, help="Model file to write.")
 as_json = option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 threshold = option(

@@ -25,7 +25,7 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=options.PATH)
+@click.argument("files", nargs=-1, required=True, type=options.MODEL)
 @options.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @options.option(
     "--port",

@@ -82,6 +82,12 @@ if TYPE_CHECKING:
     "of two stages, that of the gate alone.",
 )
 @training_options.work_dir
+@options.option(
+    "--omit-encoder",
+    is_flag=True,
+    help="Leave encoders that training does not change out of the file, which is then small, and "
+    "needs their weights on each machine that loads it.",
+)
 @output_file.force
 @options.option(
     "--dry-run",
@@ -105,6 +111,7 @@ def train(
     weights: Path | None,
     compare_scratch: bool,
     work_dir: Path | None,
+    omit_encoder: bool,
     force: bool,
     dry_run: bool,
     as_json: bool,
@@ -177,7 +184,7 @@ def train(
         given: Any = dict(extra_data=extra, weights=weights, work_dir=work_dir, progress=progress)
         made = train_or_enroll(dataset, chosen, config, method=method, **given)
         if group.is_main:
-            save_model(made.model, output, made_by=maker)
+            save_model(made.model, output, made_by=maker, with_encoder=not omit_encoder)
         if compare_scratch and made.trained:
             scratch = replace(config, strategy="scratch", verifier=None)
             gain = TransferGain.of(made.trained, run_training(dataset, chosen, scratch, **given))

@@ -1,4 +1,8 @@
-"""The model file: one safetensors file with weights, settings, operating point and provenance."""
+"""The model file: one safetensors file with weights, settings, operating point and provenance.
+
+It holds its encoders, unless it was saved without those that training did not change: then it
+names them by the hash of their checkpoint, and loading takes them from the package or the cache.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ import torch
 from torch import Tensor
 
 from wakeword import storage
-from wakeword.encoders.registry import build_encoder
+from wakeword.encoders.registry import build_encoder, resolve_encoder
 from wakeword.errors import CheckpointError, ConfigError
 from wakeword.heads import build_head
 from wakeword.legacy import upgrade_metadata
@@ -23,10 +27,13 @@ from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint, validate_operating_point
 from wakeword.model.provenance import Origin
 from wakeword.model.two_stage import AnyModel, TwoStageModel
+from wakeword.ready_models import model_path
 
 FORMAT = "wakeword/2"
 TWO_STAGE_FORMAT = "wakeword-two-stage/1"
-READABLE_FORMATS = ("wakeword/1", FORMAT, TWO_STAGE_FORMAT)
+SHARED_FORMATS = {FORMAT: "wakeword/3", TWO_STAGE_FORMAT: "wakeword-two-stage/2"}
+"""Format of a file without its pretrained encoders, by that of the file with them."""
+READABLE_FORMATS = ("wakeword/1", FORMAT, TWO_STAGE_FORMAT, *SHARED_FORMATS.values())
 _METADATA_KEY = "wakeword"
 _MIN_BYTES, _MAX_BYTES = 8, 2_000_000_000
 _MAX_KEYWORDS = 1000
@@ -34,7 +41,11 @@ _DTYPES = (torch.float16, torch.float32)  # those that `save_model` writes
 
 
 def save_model(
-    model: AnyModel, path: Path | str, *, made_by: Mapping[str, Any] | None = None
+    model: AnyModel,
+    path: Path | str,
+    *,
+    made_by: Mapping[str, Any] | None = None,
+    with_encoder: bool = True,
 ) -> None:
     """Write a model as one safetensors file, atomically.
 
@@ -45,12 +56,18 @@ def save_model(
         path: of the file.
         made_by: command and recordings that the model was made by, in JSON's types, stored in the
             metadata.
+        with_encoder: whether the file holds encoders that are still as they were pretrained. A
+            file without them is small, and needs their checkpoints wherever it is loaded.
 
     Raises:
         ConfigError: the path cannot be written.
+        CheckpointError: the pretrained weights, which are to be left out, are not here.
     """
+    shared = {} if with_encoder else _shared_encoders(model)
     tensors: dict[str, Tensor] = {}
     for name, on_device in model.state_dict().items():
+        if name in shared:
+            continue
         tensor = on_device.cpu()
         half = tensor.half()
         lossless = "encoder." in name and torch.equal(half.float(), tensor)
@@ -66,6 +83,8 @@ def save_model(
         }
     else:
         metadata = {"format": FORMAT, **_stage_metadata(model)}
+    if shared:
+        metadata["format"] = SHARED_FORMATS[metadata["format"]]
     if made_by:
         metadata["made_by"] = dict(made_by)
     text = {_METADATA_KEY: json.dumps(metadata, sort_keys=True)}
@@ -82,8 +101,50 @@ def _stage_metadata(model: WakeWordModel) -> dict[str, Any]:
     }
 
 
+def _stages(model: AnyModel) -> dict[str, WakeWordModel]:
+    """Return each stage, by what the names of its tensors begin with."""
+    if isinstance(model, TwoStageModel):
+        return {"gate.": model.gate, "verifier.": model.verifier}
+    return {"": model}
+
+
+def _shared_encoders(model: AnyModel) -> dict[str, Tensor]:
+    """Return the weights of all encoders that are still as they were pretrained, by name.
+
+    Raises CheckpointError where pretrained weights cannot be had.
+    """
+    shared: dict[str, Tensor] = {}
+    for prefix, stage in _stages(model).items():
+        if not stage.origin.encoder_sha256:
+            continue
+        pretrained = _pretrained_encoder(prefix, stage)
+        trained = {f"{prefix}encoder.{k}": v for k, v in stage.encoder.state_dict().items()}
+        if all(torch.equal(pretrained[name], trained[name].cpu()) for name in pretrained):
+            shared |= pretrained
+    return shared
+
+
+def _pretrained_encoder(prefix: str, stage: WakeWordModel) -> dict[str, Tensor]:
+    """Return the weights of a stage's encoder as they were pretrained, by name in the model.
+
+    Raises CheckpointError where they cannot be had, or are others than training began with.
+    """
+    origin = stage.origin
+    settings: dict[str, Any] = dict(stage.encoder.settings())
+    loaded = resolve_encoder(origin.encoder, streaming=origin.streaming, **settings).load()
+    if loaded.sha256 != origin.encoder_sha256:
+        raise CheckpointError(
+            f"{origin.encoder}: the weights here have SHA-256 {loaded.sha256}, the model needs "
+            f"{origin.encoder_sha256}. Get those, or a model file that holds its encoder."
+        )
+    return {f"{prefix}encoder.{k}": v for k, v in loaded.encoder.state_dict().items()}
+
+
 def load_model(path: Path | str) -> AnyModel:
     """Read a model file of this or an earlier version; nothing in it is executed.
+
+    Args:
+        path: of the file, or the name of a ready model.
 
     Returns:
         The model in evaluation mode.
@@ -92,11 +153,16 @@ def load_model(path: Path | str) -> AnyModel:
         CheckpointError: the file is missing, damaged, invalid or not a wakeword file; the message
             says what to do.
     """
-    path = Path(path)
+    path = model_path(path)
     metadata = read_metadata(path)
     try:
         model = _build_model(metadata)
-        model.load_state_dict(_checked_weights(model, safetensors.torch.load_file(path)))
+        tensors = safetensors.torch.load_file(path)
+        if metadata["format"] in SHARED_FORMATS.values():
+            tensors |= _missing_encoders(model, tensors)
+        model.load_state_dict(_checked_weights(model, tensors))
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} does not hold its encoder: {error}") from error
     except (
         KeyError,
         TypeError,
@@ -110,6 +176,15 @@ def load_model(path: Path | str) -> AnyModel:
             "Train it again, or use the version of wakeword that wrote it."
         ) from error
     return model.eval()
+
+
+def _missing_encoders(model: AnyModel, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the pretrained weights of each encoder of which a file holds nothing."""
+    missing: dict[str, Tensor] = {}
+    for prefix, stage in _stages(model).items():
+        if not any(name.startswith(f"{prefix}encoder.") for name in tensors):
+            missing |= _pretrained_encoder(prefix, stage)
+    return missing
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -159,7 +234,7 @@ def _build_model(metadata: Mapping[str, Any]) -> AnyModel:
 
     Raises what `_build_stage` raises.
     """
-    if metadata["format"] != TWO_STAGE_FORMAT:
+    if metadata["format"] not in (TWO_STAGE_FORMAT, SHARED_FORMATS[TWO_STAGE_FORMAT]):
         return _build_stage(metadata)
     gate, verifier = (_build_stage(metadata[stage]) for stage in ("gate", "verifier"))
     missing = {field.name for field in fields(CascadeConfig)} - set(metadata["cascade"])

@@ -1,0 +1,110 @@
+"""Train the ready models that come with the package, on recordings whose licences allow it.
+
+    python recipes/ready_models.py CORPUS OUT --extra-data MANDARIN/mandarin.jsonl
+    cp OUT/*.wakeword wakeword/ready_models/
+
+Data: the keyword clips and other recordings of CORPUS whose sources are in `LICENCES`; share-alike
+recordings are left out. The extra data are synthetic speech, such as that of `mandarin.py`. For
+each keyword, a head on the untouched encoder that comes with the package is trained on the train
+split and measured on the whole dev split. A model that is there is not trained again.
+
+Writes OUT/<keyword>.wakeword, without the encoder and with the licences and the measurements.
+Duration: ten minutes per keyword on two cores. wakeword/ready_models/MODEL_CARD.md has the results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.data.clip import Clip
+from wakeword.data.readers import read_dataset, read_datasets
+from wakeword.data.splits import assign_splits
+from wakeword.evaluation.conditions import CLEAN, ROOMS, TALKER, noisy
+from wakeword.evaluation.evaluator import evaluate
+from wakeword.evaluation.results import KeywordResult
+from wakeword.model.file import save_model
+from wakeword.training.config import TrainConfig
+from wakeword.training.train import train
+
+FALSE_ACCEPTS_PER_HOUR = 0.5
+CONFIG = TrainConfig(encoder="wakeword-stream", strategy="head")
+CONDITIONS = (CLEAN, noisy(10.0), noisy(0.0), ROOMS[1], TALKER)
+SYNTHETIC = "Apache-2.0 (made with Kokoro)"
+LICENCES = {
+    "picovoice": "Apache-2.0",
+    "coffee": "Apache-2.0",
+    "ami": "CC-BY-4.0",
+    "arabic_sc": "CC-BY-4.0",
+    "gsc": "CC-BY-4.0",
+    "gsc_noise_1sthalf": "CC-BY-4.0",
+    "librispeech": "CC-BY-4.0",
+    "an4": "BSD (CMU)",
+    "sorbian": "CC0-1.0",
+    "ovos_false_act": "public domain",
+    "ovos_noise": "public domain",
+    "ovos_notww": "public domain",
+    "ovos_ww": "public domain",
+    "music": "CC-BY or public domain (examples of librosa)",
+    "rir_conner": "MIT",
+    "rir_hirt": "BSD-3-Clause",
+}
+"""Licences of the corpus's sources. Without a source are the keyword clips, those of Picovoice's
+wake-word benchmark."""
+
+
+@click.command(cls=TeachingCommand)
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--keyword", "keywords", multiple=True, help="Only this keyword. Repeatable.")
+@click.option(
+    "--extra-data", multiple=True, type=click.Path(path_type=Path), help="Synthetic speech."
+)
+def main(
+    corpus: Path, out: Path, keywords: tuple[str, ...], extra_data: tuple[Path, ...]
+) -> None:
+    """Train and measure a ready model for each keyword of CORPUS."""
+    data = assign_splits(read_dataset(corpus))
+    allowed = data.map(with_licences)
+    extra = read_datasets(extra_data).map(
+        lambda clips: tuple(replace(clip, licence=SYNTHETIC) for clip in clips)
+    )
+    for keyword in keywords or data.labels():
+        file = out / f"{keyword}.wakeword"
+        if file.exists():
+            continue
+        with progress_display() as progress:
+            trained = train(allowed, [keyword], CONFIG, extra_data=extra, progress=progress)
+            evaluation = evaluate(trained.model, data, conditions=CONDITIONS, progress=progress)
+        measured = {
+            "false_accepts_per_hour": FALSE_ACCEPTS_PER_HOUR,
+            "hours": round(evaluation.negative_hours, 2),
+            "misses": {each.condition: misses(each) for each in evaluation.results},
+            "clips": evaluation.results[0].clips,
+        }
+        maker = {"command": "ready_models", "measured": measured}
+        save_model(trained.model, file, made_by=maker, with_encoder=False)
+        print(keyword, measured, f"{file.stat().st_size / 1e6:.2f} MB", flush=True)
+
+
+def with_licences(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """Return the clips whose source is in `LICENCES`, with their licences."""
+    sources = [(clip, clip.source or "picovoice") for clip in clips]
+    return tuple(
+        replace(clip, source=source, licence=LICENCES[source])
+        for clip, source in sources
+        if source in LICENCES
+    )
+
+
+def misses(result: KeywordResult) -> int:
+    """Return how many clips are missed at no more than `FALSE_ACCEPTS_PER_HOUR`."""
+    point = result.operating_points[FALSE_ACCEPTS_PER_HOUR]
+    return point.misses if point else result.clips
+
+
+if __name__ == "__main__":
+    main()
