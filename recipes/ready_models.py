@@ -9,7 +9,7 @@ each keyword, a head on the untouched encoder that comes with the package is tra
 split and measured on the whole dev split. A model that is there is not trained again.
 
 Writes OUT/<keyword>.wakeword, without the encoder and with the licences and the measurements.
-Duration: ten minutes per keyword on two cores. wakeword/ready_models/MODEL_CARD.md has the results.
+Duration: ten minutes per keyword on two cores. docs/results/ready-models.md has the results.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from pathlib import Path
 import click
 
 from wakeword.cli.console import TeachingCommand, progress_display
+from wakeword.cli.training_options import examples_of
 from wakeword.data.clip import Clip
 from wakeword.data.readers import read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
-from wakeword.evaluation.conditions import CLEAN, ROOMS, TALKER, noisy
+from wakeword.evaluation.conditions import all_conditions
 from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.results import KeywordResult
 from wakeword.model.file import save_model
@@ -31,8 +32,7 @@ from wakeword.training.config import TrainConfig
 from wakeword.training.train import train
 
 FALSE_ACCEPTS_PER_HOUR = 0.5
-CONFIG = TrainConfig(encoder="wakeword-stream", strategy="head")
-CONDITIONS = (CLEAN, noisy(10.0), noisy(0.0), ROOMS[1], TALKER)
+CONDITIONS = ("clean", "10 dB", "0 dB", "far room", "talker")
 SYNTHETIC = "Apache-2.0 (made with Kokoro)"
 LICENCES = {
     "picovoice": "Apache-2.0",
@@ -63,22 +63,30 @@ wake-word benchmark."""
 @click.option(
     "--extra-data", multiple=True, type=click.Path(path_type=Path), help="Synthetic speech."
 )
+@click.option("--hours", type=float, help="Hours of training examples, as for `wakeword train`.")
 def main(
-    corpus: Path, out: Path, keywords: tuple[str, ...], extra_data: tuple[Path, ...]
+    corpus: Path,
+    out: Path,
+    keywords: tuple[str, ...],
+    extra_data: tuple[Path, ...],
+    hours: float | None,
 ) -> None:
     """Train and measure a ready model for each keyword of CORPUS."""
     data = assign_splits(read_dataset(corpus))
     allowed = data.map(with_licences)
-    extra = read_datasets(extra_data).map(
-        lambda clips: tuple(replace(clip, licence=SYNTHETIC) for clip in clips)
-    )
+    extra = read_datasets(extra_data)
+    if extra is not None:
+        extra = extra.map(lambda clips: tuple(replace(clip, licence=SYNTHETIC) for clip in clips))
+    examples = examples_of(hours, two_stages=False)
+    config = TrainConfig(encoder="wakeword-stream", strategy="head", examples=examples)
+    conditions = [each for each in all_conditions(data) if each.name in CONDITIONS]
     for keyword in keywords or data.labels():
         file = out / f"{keyword}.wakeword"
         if file.exists():
             continue
         with progress_display() as progress:
-            trained = train(allowed, [keyword], CONFIG, extra_data=extra, progress=progress)
-            evaluation = evaluate(trained.model, data, conditions=CONDITIONS, progress=progress)
+            trained = train(allowed, [keyword], config, extra_data=extra, progress=progress)
+            evaluation = evaluate(trained.model, data, conditions=conditions, progress=progress)
         measured = {
             "false_accepts_per_hour": FALSE_ACCEPTS_PER_HOUR,
             "hours": round(evaluation.negative_hours, 2),

@@ -28,6 +28,7 @@ NAME = f"wakeword-{wakeword.__version__}"
 DATA = {
     *("encoders/wakeword-stream.safetensors", "py.typed", "serve/page.html"),
     *("synthetic/people_table.json", "training/strategy_table.json"),
+    *(f"ready_models/{name}.wakeword" for name in ("alexa", "computer", "jarvis", "snowboy")),
     *("exporting/web/package.json", "exporting/web/page/index.html", "exporting/web/page/page.js"),
     *("exporting/web/wakeword.d.ts", "exporting/web/wakeword.js"),
     *(f"exporting/web/{name}.js" for name in ("blocks", "cascade", "errors", "metadata", "model")),

@@ -16,7 +16,17 @@ import wakeword
 PACKAGE = Path(wakeword.__file__).parent
 FLOORS = (
     *("errors", "legacy", "storage", "progress", "download", "parallel", "devices"),
-    *("audio", "data", "simulate", "encoders", "heads", "model", "detection", "runtime"),
+    *(
+        "audio",
+        "data",
+        "simulate",
+        "encoders",
+        "heads",
+        "ready_models",
+        "model",
+        "detection",
+        "runtime",
+    ),
     *("evaluation", "training", "exporting", "tts", "synthetic", "serve", "integrations"),
     *("demo", "cli"),
 )

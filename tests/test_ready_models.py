@@ -114,9 +114,7 @@ def test_what_they_were_made_of_allows_it() -> None:
         assert about["origin"]["licence"] == "Apache-2.0"
 
 
-def test_a_file_goes_before_a_ready_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_goes_before_a_ready_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert model_path("computer") == FOLDER / "computer.wakeword"
     assert model_path("computre") == Path("computre")

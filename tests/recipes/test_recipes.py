@@ -29,7 +29,7 @@ from wakeword.errors import ConfigError
 from wakeword.evaluation.results import ScoredStream
 from wakeword.heads import build_head
 from wakeword.model.cascade import CascadeConfig
-from wakeword.model.file import load_model, save_model
+from wakeword.model.file import load_model, read_metadata, save_model
 from wakeword.model.network import WakeWordModel
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.model.provenance import Origin
@@ -49,6 +49,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "mandarin.py",  # in test_synthetic_speech.py
         "own_encoder.py",
         "pulse_microphone.py",  # in test_microphone.py
+        "ready_models.py",
         "serve_load.py",
         "silence_gate.py",
         "soak.py",
@@ -127,6 +128,28 @@ def test_four_words_and_threshold_holds(
     assert len(halvings) == 5 and "of 5 inside" in printed
     assert "of 4 |" not in printed  # all 16 clips of the other manifest, not its dev split
     assert printed.count("of 16 |") == 2
+
+
+def test_ready_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = []
+    for line in training.write_data(tmp_path / "data").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        if row["audio_filepath"] == "other-0.wav":
+            row["source"] = "share-alike"
+        lines.append(json.dumps(row))
+    data, out = tmp_path / "data" / "some.jsonl", tmp_path / "out"
+    data.write_text("\n".join(lines), encoding="utf-8")
+    run_recipe("ready_models.py", data, out, "--hours", "0.02", monkeypatch=monkeypatch)
+    assert "'clean'" in capsys.readouterr().out
+    about = read_metadata(out / "ping.wakeword")
+    assert about["format"] == "wakeword/3"
+    assert 0 <= about["made_by"]["measured"]["misses"]["clean"] <= 4
+    recordings = about["origin"]["training"]["data"]
+    assert {each["source"] for each in recordings} == {"picovoice"}
+    assert [each["clips"] for each in recordings if each["role"] == "negative"] == [11]
+    assert {each["licence"] for each in recordings} == {"Apache-2.0"}
 
 
 def test_improve_loop(

@@ -67,7 +67,9 @@ def calibrate(
     from wakeword.model.file import load_model, save_model
 
     if output is None and is_ready_model(file):
-        raise ConfigError(f"{file.stem} is a ready model of the package. Write another file with -o.")
+        raise ConfigError(
+            f"{file.stem} is a ready model of the package. Write another file with -o."
+        )
     model = load_model(file).to(choose_device(device))
     target = output or file
     storage.check_writable(target)

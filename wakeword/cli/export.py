@@ -12,8 +12,8 @@ from wakeword.cli import options
 from wakeword.cli.console import progress_display
 from wakeword.cli.verify_export import print_comparison, recordings_option
 from wakeword.errors import ConfigError
-from wakeword.ready_models import is_ready_model
 from wakeword.progress import ProgressCallback
+from wakeword.ready_models import is_ready_model
 
 if TYPE_CHECKING:
     from wakeword.exporting.compare import ExportComparison

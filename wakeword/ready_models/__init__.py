@@ -1,7 +1,8 @@
 """Ready models: they come with the package, as heads over an encoder that comes with it, too.
 
-Their names stand for files wherever a model is read: `wakeword listen computer`. MODEL_CARD.md says
-what they were trained on and how well they detect; `recipes/ready_models.py` makes them.
+Their names stand for files wherever a model is read: `wakeword listen computer`.
+docs/results/ready-models.md says what they were trained on and how well they detect;
+`recipes/ready_models.py` makes them.
 """
 
 from __future__ import annotations
