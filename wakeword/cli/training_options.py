@@ -86,8 +86,8 @@ languages = option(
     multiple=True,
     metavar="TAG",
     callback=lambda _context, _option, tags: tuple(map(normalise_language, tags)),
-    help="Language of the keywords to record in the model, as BCP 47 tag such as en or pt-BR; may be "
-    "repeated.",
+    help="Language of the keywords, which the model records: a BCP 47 tag, such as en or pt-BR; "
+    "may be repeated.",
 )
 work_dir = option("--work-dir", type=PATH, help="Folder for features and checkpoints.")
 

@@ -118,7 +118,7 @@ class ArbitratedClient:
         for answer in answers:
             if Detection.is_type(answer.type):
                 keyword = answer.data["name"]
-                claim = Claim(self, keyword, scores.get(keyword, 0.0))
+                claim = Claim(self, keyword, scores[keyword])
                 task = asyncio.create_task(self._send_if_won(answer, claim, self._outcomes))
                 self._waiting[task] = claim
                 task.add_done_callback(self._waiting.pop)

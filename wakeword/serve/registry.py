@@ -206,6 +206,6 @@ class StreamSession:
                 self._log.detected(detection)
         for detector in self._detectors:
             for keyword, score in detector.unfinished_peaks.items():
-                if score > self.highest_scores.get(keyword, score):
-                    self.highest_scores[keyword] = score
+                if keyword in self.highest_scores:
+                    self.highest_scores[keyword] = max(score, self.highest_scores[keyword])
         return detections

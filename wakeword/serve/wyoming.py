@@ -27,7 +27,7 @@ from wyoming.wake import Detect, Detection, NotDetected
 
 from wakeword.detection import trigger
 from wakeword.errors import ConfigError
-from wakeword.serve.arbitration import ArbitratedClient, Arbiter
+from wakeword.serve.arbitration import Arbiter, ArbitratedClient
 from wakeword.serve.client_log import ClientLog
 from wakeword.serve.limits import ClientLimits
 from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, decode_pcm
@@ -203,19 +203,19 @@ def describe(registry: ModelRegistry) -> Info:
     Source: https://github.com/home-assistant/core, `components/wyoming/wake_word.py`, which keeps
     name, description and phrase alone.
     """
-    phrases = {keyword: _as_phrase(keyword) for keyword in registry.keywords}
-    models = [
-        WakeModel(
+    models = []
+    for keyword in registry.keywords:
+        phrase, served = _as_phrase(keyword), registry.describe(keyword)
+        model = WakeModel(
             name=keyword,
             attribution=_ATTRIBUTION,
             installed=True,
             description=phrase[:1].upper() + phrase[1:],
-            version=registry.describe(keyword).version,
-            languages=registry.describe(keyword).languages,
+            version=served.version,
+            languages=served.languages,
             phrase=phrase,
         )
-        for keyword, phrase in phrases.items()
-    ]
+        models.append(model)
     program = WakeProgram(
         name="wakeword",
         attribution=_ATTRIBUTION,
