@@ -27,8 +27,8 @@ def info(file: Path, as_json: bool) -> None:
 
     Keywords and their languages, thresholds and where they come from, smoothing and refractory
     time, encoder, head, size, the training, and the licences of encoder and recordings; of a
-    two-stage model, each stage and how they are combined. Licences of recordings are those that the data stated: a column
-    `licence` of its manifest.
+    two-stage model, each stage and how they are combined. Licences of recordings are those that the
+    data stated: a column `licence` of its manifest.
 
     \b
     Examples:

@@ -112,6 +112,7 @@ def serve(
       wakeword serve alexa.wakeword --host 0.0.0.0 --allow 192.168.1.20 --zeroconf
     """
     try:
+        from wakeword.serve.arbitration import Arbiter
         from wakeword.serve.limits import ClientLimits
         from wakeword.serve.registry import ModelRegistry
         from wakeword.serve.web import WebServer
@@ -133,7 +134,8 @@ def serve(
     )
     limits = ClientLimits(clients=max_clients, idle_s=idle_timeout)
     networks = [_network(each) for each in (*_LOOPBACK, *allow)]
-    server = WyomingServer(models, networks, limits, arbitration)
+    arbiter = Arbiter(arbitration) if arbitration else None
+    server = WyomingServer(models, networks, limits, arbiter)
     site = None
     if web is not None:
         site = (WebServer(models, token, limits), web, _tls(tls_cert, tls_key))

@@ -65,7 +65,7 @@ class Arbiter:
         current = self._rounds.get(claim.keyword)
         if current is None:
             current = self._rounds[claim.keyword] = _Round()
-            asyncio.get_running_loop().call_later(self._window_s, self._end_round, claim.keyword)
+            asyncio.get_running_loop().call_later(self._window_s, self.end_round, claim.keyword)
         current.claims.append(claim)
         try:
             await current.ended.wait()
@@ -74,7 +74,8 @@ class Arbiter:
             raise
         return current.winner is claim.client
 
-    def _end_round(self, keyword: str) -> None:
+    def end_round(self, keyword: str) -> None:
+        """Decide the round of a keyword; called when its time is over."""
         ending = self._rounds.pop(keyword)
         if ending.claims:
             ending.winner = max(ending.claims, key=lambda claim: claim.score).client

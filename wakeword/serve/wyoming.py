@@ -252,8 +252,8 @@ class WyomingServer:
         registry: the keywords to detect.
         allow: networks that clients may connect from; the protocol has no passwords.
         limits: on clients; None is the default.
-        arbitration_s: seconds within which one client alone gets the detection of a keyword, see
-            `Arbiter`; 0 sends all detections at once.
+        arbiter: decides which client gets a detection that several have; None sends it to each at
+            once.
     """
 
     def __init__(
@@ -261,10 +261,10 @@ class WyomingServer:
         registry: ModelRegistry,
         allow: Sequence[Network],
         limits: ClientLimits | None = None,
-        arbitration_s: float = 0.0,
+        arbiter: Arbiter | None = None,
     ) -> None:
         self._registry, self._allow, self._limits = registry, list(allow), limits or ClientLimits()
-        self._arbiter = Arbiter(arbitration_s) if arbitration_s else None
+        self._arbiter = arbiter
         self._clients: set[asyncio.Task[None]] = set()
         self._pool = ThreadPoolExecutor(self._limits.clients)  # see ServerThreads
 
