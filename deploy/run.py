@@ -55,6 +55,8 @@ def addon_command(options: dict[str, Any]) -> list[str]:
     serve = [word for each in (ADDON_NETWORK, *options["allow"]) for word in ("--allow", each)]
     if options.get("threshold") is not None:
         serve += ["--threshold", str(options["threshold"])]
+    if options.get("arbitration") is not None:
+        serve += ["--arbitration", str(options["arbitration"])]
     debug = ["-vv"] if options["debug_logging"] else []
     return [*debug, *serve_command(options["models"], serve)]
 

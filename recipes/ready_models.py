@@ -28,10 +28,12 @@ from wakeword.evaluation.conditions import all_conditions
 from wakeword.evaluation.evaluator import evaluate
 from wakeword.evaluation.results import KeywordResult
 from wakeword.model.file import save_model
+from wakeword.model.languages import record_languages
 from wakeword.training.config import TrainConfig
 from wakeword.training.train import train
 
 FALSE_ACCEPTS_PER_HOUR = 0.5
+LANGUAGES = ("en",)  # of the keywords
 CONDITIONS = ("clean", "10 dB", "0 dB", "far room", "talker")
 SYNTHETIC = "Apache-2.0 (made with Kokoro)"
 LICENCES = {
@@ -93,6 +95,7 @@ def main(
             "misses": {each.condition: misses(each) for each in evaluation.results},
             "clips": evaluation.results[0].clips,
         }
+        record_languages(trained.model, LANGUAGES)
         maker = {"command": "ready_models", "measured": measured}
         save_model(trained.model, file, made_by=maker, with_encoder=False)
         print(keyword, measured, f"{file.stat().st_size / 1e6:.2f} MB", flush=True)

@@ -126,8 +126,9 @@ def options(**changed: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({}, {"threshold": None}),
+        ({}, {"threshold": None, "arbitration": 0.0}),
         ({"threshold": 0.8}, {"threshold": 0.8}),
+        ({"arbitration": 0.5}, {"arbitration": 0.5}),
         ({"allow": ["192.168.1.20"]}, {"allow": ("172.30.32.0/23", "192.168.1.20")}),
     ],
 )

@@ -32,14 +32,17 @@ from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
 import wakeword
+from wakeword import storage
 from wakeword.cli import main
+from wakeword.cli.detector_factory import open_detector_factory
 from wakeword.detection.detector import Detector
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.model.file import save_model
+from wakeword.model.languages import record_languages
 from wakeword.serve.client_log import ClientLog
 from wakeword.serve.limits import ClientLimits
-from wakeword.serve.registry import ClientError, ModelRegistry
+from wakeword.serve.registry import ClientError, ModelRegistry, ServedModel
 from wakeword.serve.wyoming import WyomingServer, WyomingSession, describe, read_event
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
@@ -177,7 +180,8 @@ def test_home_assistant_requests_one_keyword_and_disconnects_at_its_detection(
 
 def test_home_assistant_shows_readable_names() -> None:
     """It shows the description, sends the name, and compares satellites by the phrase."""
-    registry = SimpleNamespace(keywords=["hey_computer", "OK Nabu", "你好百度", "_"])
+    keywords = ["hey_computer", "OK Nabu", "你好百度", "_"]
+    registry = SimpleNamespace(keywords=keywords, describe=lambda _: ServedModel([], None))
     (program,) = describe(registry).wake  # type: ignore[arg-type]
     shown = [(model.name, model.description, model.phrase) for model in program.models]
     assert shown == [
@@ -189,7 +193,22 @@ def test_home_assistant_shows_readable_names() -> None:
     for each in (program, *program.models):
         assert each.installed and each.attribution.name and each.attribution.url
     assert program.version == wakeword.__version__
-    assert all(model.languages == [] for model in program.models)
+
+
+def test_describe_lists_the_languages_and_the_version_of_each_model(
+    tiny: EncoderSpec, tmp_path: Path
+) -> None:
+    spoken = {"alexa": ["en", "pt-BR"], "jarvis": []}
+    files = {keyword: tmp_path / f"{keyword}.wakeword" for keyword in spoken}
+    for keyword, file in files.items():
+        model = tiny_family.model(keywords=(keyword,))
+        record_languages(model, spoken[keyword])
+        save_model(model, file)
+    registry = ModelRegistry({file: open_detector_factory(file, None) for file in files.values()})
+    (program,) = describe(registry).wake
+    assert {model.name: model.languages for model in program.models} == spoken
+    digits = {model.name: model.version for model in program.models}
+    assert digits == {keyword: storage.sha256(file)[:12] for keyword, file in files.items()}
 
 
 def test_each_satellite_has_keywords_of_its_own(registry: ModelRegistry) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @training_options.encoder
 @training_options.weights
 @training_options.streaming("window, if the encoder supports it")
+@training_options.languages
 @options.compute_device
 @output_file.force
 def enroll(
@@ -39,6 +40,7 @@ def enroll(
     encoder: str | None,
     weights: Path | None,
     streaming: str,
+    languages: tuple[str, ...],
     force: bool,
     device: str,
 ) -> None:
@@ -55,6 +57,7 @@ def enroll(
     """
     from wakeword.evaluation.calibrate import calibrate
     from wakeword.model.file import save_model
+    from wakeword.model.languages import record_languages
     from wakeword.training.enroll import enroll as enroll_keyword
 
     storage.check_writable(output)
@@ -80,6 +83,7 @@ def enroll(
                 progress=progress,
             )
             model.operating_point = calibration.operating_point
+    record_languages(model, languages)
     save_model(model, output, made_by=maker)
     _print_summary(model, keyword, len(clips), output, calibrated=bool(negatives))
     click.echo(f"wrote {output} ({format_file_size(output.stat().st_size)})")

@@ -25,10 +25,10 @@ from wakeword.model.info import ModelInfo, describe_model
 def info(file: Path, as_json: bool) -> None:
     """Show what FILE, a model or an exported one (.onnx), holds.
 
-    Keywords, thresholds and where they come from, smoothing and refractory time, encoder, head,
-    size, the training, and the licences of encoder and recordings; of a two-stage model, each stage
-    and how they are combined. Licences of recordings are those that the data stated: a column
-    `licence` of its manifest.
+    Keywords and their languages, thresholds and where they come from, smoothing and refractory
+    time, encoder, head, size, the training, and the licences of encoder and recordings; of a
+    two-stage model, each stage and how they are combined. Licences of recordings are those that the
+    data stated: a column `licence` of its manifest.
 
     \b
     Examples:
@@ -70,6 +70,7 @@ def _table(described: ModelInfo) -> Table:
         about = f"'{keyword}', detected at scores of {threshold:.4f} or more"
         table.add_row("keyword", about + (", provisional" * described.threshold_provisional))
     rows = {
+        "languages": ", ".join(described.languages) or "not recorded",
         "threshold source": described.threshold_provenance or "not recorded",
         **({"to do": _advice(described)} if described.threshold_provisional else {}),
         "smoothing": f"{described.smoothing_s:g} s",

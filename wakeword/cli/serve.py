@@ -67,6 +67,15 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
 @options.option(
     "--idle-timeout", default=300.0, show_default=True, help="Client idle timeout in seconds."
 )
+@options.option(
+    "--arbitration",
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.FloatRange(0.0, 10.0),
+    help="Where several Wyoming clients detect the same keyword within this time, send the "
+    "detection to the one with the highest score alone; each waits so long. 0 sends all at once.",
+)
 def serve(
     files: tuple[Path, ...],
     host: str,
@@ -81,6 +90,7 @@ def serve(
     speakers: Path | None,
     max_clients: int,
     idle_timeout: float,
+    arbitration: float,
 ) -> None:
     """Run a Wyoming server, for Home Assistant and its satellites, and a WebSocket server.
 
@@ -102,6 +112,7 @@ def serve(
       wakeword serve alexa.wakeword --host 0.0.0.0 --allow 192.168.1.20 --zeroconf
     """
     try:
+        from wakeword.serve.arbitration import Arbiter
         from wakeword.serve.limits import ClientLimits
         from wakeword.serve.registry import ModelRegistry
         from wakeword.serve.web import WebServer
@@ -122,7 +133,9 @@ def serve(
         {file: open_detector_factory(file, threshold, verify) for file in _model_files(files)}
     )
     limits = ClientLimits(clients=max_clients, idle_s=idle_timeout)
-    server = WyomingServer(models, [_network(each) for each in (*_LOOPBACK, *allow)], limits)
+    networks = [_network(each) for each in (*_LOOPBACK, *allow)]
+    arbiter = Arbiter(arbitration) if arbitration else None
+    server = WyomingServer(models, networks, limits, arbiter)
     site = None
     if web is not None:
         site = (WebServer(models, token, limits), web, _tls(tls_cert, tls_key))

@@ -21,6 +21,7 @@ from wakeword.data.readers import read_dataset, read_datasets
 from wakeword.data.splits import assign_splits
 from wakeword.errors import ConfigError, ManifestError
 from wakeword.evaluation.report.format import format_calibration_advice, format_file_size
+from wakeword.model.languages import normalise_language
 from wakeword.progress import ProgressCallback
 from wakeword.training.config import FEW_CLIPS, METHODS, TrainConfig
 
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     "clips is kept, and else train.",
 )
 @training_options.train_config
+@training_options.languages
 @options.option(
     "--compare-scratch",
     is_flag=True,
@@ -109,6 +111,7 @@ def train(
     method: str,
     config: TrainConfig,
     weights: Path | None,
+    languages: tuple[str, ...],
     compare_scratch: bool,
     work_dir: Path | None,
     omit_encoder: bool,
@@ -127,6 +130,8 @@ def train(
     With --say, synthetic voices speak the phrase (see `wakeword speak`), and DATA may be left out.
     People are missed more often than synthetic voices; with 40 of their clips in DATA, people alone
     decide epoch and threshold.
+
+    The model records the languages of its keywords: --language or, with --say, that of --lang.
 
     Few clips of a keyword are enrolled as well, and the better model is kept (--method).
 
@@ -153,6 +158,7 @@ def train(
     from wakeword.cli.synthetic_negatives import add_languages
     from wakeword.cli.training_plan import announce_slow_strategies
     from wakeword.model.file import save_model
+    from wakeword.model.languages import record_languages
     from wakeword.synthetic.plan import Phrase
     from wakeword.training.distributed import process_group
     from wakeword.training.method import train_or_enroll
@@ -184,6 +190,7 @@ def train(
         given: Any = dict(extra_data=extra, weights=weights, work_dir=work_dir, progress=progress)
         made = train_or_enroll(dataset, chosen, config, method=method, **given)
         if group.is_main:
+            record_languages(made.model, languages or _spoken_language(say, language))
             save_model(made.model, output, made_by=maker, with_encoder=not omit_encoder)
         if compare_scratch and made.trained:
             scratch = replace(config, strategy="scratch", verifier=None)
@@ -223,6 +230,14 @@ def _training_data(
     assert recordings is not None and data is not None
     chosen = keywords or tuple(_only_keyword(recordings, data))
     return TrainingInput(recordings, chosen, extra)
+
+
+def _spoken_language(say: str | None, code: str) -> tuple[str, ...]:
+    """Return the language of a typed phrase; () without one, or where its code is no BCP 47 tag."""
+    try:
+        return () if say is None else (normalise_language(code),)
+    except ConfigError:
+        return ()
 
 
 def _check_options(output: Path, method: str, compare_scratch: bool) -> None:

@@ -17,6 +17,7 @@ from wakeword.devices import choose_device
 from wakeword.encoders.defaults import DEFAULT_ENCODER, EMBEDDED_ENCODER
 from wakeword.errors import ConfigError
 from wakeword.legacy import streaming_mode
+from wakeword.model.languages import normalise_language
 from wakeword.training.config import (
     HEAD_NAMES,
     LOSS_NAMES,
@@ -78,6 +79,15 @@ hours = option(
     help="Hours of training audio to make from the clips.  "
     f"[default: {_TWO_STAGE_HOURS:g} with a verifier, {ExampleConfig().hours:g} without, "
     f"{SAY_HOURS:g} with --say]",
+)
+languages = option(
+    "--language",
+    "languages",
+    multiple=True,
+    metavar="TAG",
+    callback=lambda _context, _option, tags: tuple(map(normalise_language, tags)),
+    help="Language of the keywords, which the model records: a BCP 47 tag, such as en or pt-BR; "
+    "may be repeated.",
 )
 work_dir = option("--work-dir", type=PATH, help="Folder for features and checkpoints.")
 

@@ -184,6 +184,11 @@ class Detector:
         """
         return self._peaks
 
+    @property
+    def unfinished_peaks(self) -> dict[str, float]:
+        """Highest score so far of each detection that has not ended, by keyword; see `peaks`."""
+        return self._trigger.unfinished_peaks
+
     def describe(self) -> str:
         """Return the thresholds in words, and where they come from."""
         values = ", ".join(f"{name} {value:.4g}" for name, value in self.thresholds.items())

@@ -172,6 +172,11 @@ class EventPeaks:
         self._trigger = trigger
         self._open: dict[int, tuple[Event, float]] = {}  # by keyword: event, highest score so far
 
+    @property
+    def unfinished(self) -> dict[int, float]:
+        """The highest score so far of each event that has not ended, by number of its keyword."""
+        return {keyword: highest for keyword, (_, highest) in self._open.items()}
+
     def follow(self, events: Iterable[Event], scores: Scores, frame: int) -> dict[Event, float]:
         """Take the next scores of the stream.
 
@@ -246,6 +251,12 @@ class StreamTrigger:
             return dict.fromkeys(self._model.keywords, 0.0)
         latest = self._state.scores[-1]
         return dict(zip(self._model.keywords, map(float, latest), strict=True))
+
+    @property
+    def unfinished_peaks(self) -> dict[str, float]:
+        """Highest score so far of each detection whose event has not ended, by keyword."""
+        unfinished = self._event_peaks.unfinished
+        return {self._model.keywords[number]: score for number, score in unfinished.items()}
 
     def run(self, logits: Scores) -> list[Detection]:
         """Return the detections in the next (frames, keywords) logits."""

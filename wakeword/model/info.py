@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wakeword.errors import CheckpointError
+from wakeword.model.languages import recorded_languages
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.model.provenance import licence_notice
 
@@ -95,6 +96,11 @@ class ModelInfo:
         return tuple(self.thresholds)
 
     @property
+    def languages(self) -> list[str]:
+        """The recorded languages of the keywords, as BCP 47 tags; [] where there are none."""
+        return recorded_languages(self.training)
+
+    @property
     def training(self) -> Mapping[str, Any]:
         """Summary of the training: strategy, epochs, keyword clips, data."""
         training: Mapping[str, Any] = self.origin["training"]
@@ -105,7 +111,11 @@ class ModelInfo:
 
         Without contents, "by_stage" and "cascade" are left out.
         """
-        values = {"keywords": list(self.keywords), **asdict(self)}
+        values = {
+            "keywords": list(self.keywords),
+            "languages": self.languages,
+            **asdict(self),
+        }
         for name in ("by_stage", "cascade"):
             if not values[name]:
                 del values[name]

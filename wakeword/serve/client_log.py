@@ -53,6 +53,15 @@ class ClientLog:
             detection.time,
         )
 
+    def lost(self, keyword: str, score: float) -> None:
+        """Log that a detection was not sent, because another client's score was higher."""
+        _log.info(
+            "'%s' is not sent to %s: another client's score is higher than its %.3f",
+            keyword,
+            self._client,
+            score,
+        )
+
     def refused(self, reason: object) -> None:
         """Log why a request or message of the client was refused."""
         _log.warning("refused %s: %s", self._client, _printable(str(reason)))

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from wakeword import storage
 from wakeword.audio.samples import SAMPLE_RATE
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 from wakeword.errors import ConfigError, WakewordError, unknown_name_message
+from wakeword.model.languages import languages_of
 from wakeword.serve.client_log import ClientLog
 from wakeword.serve.metrics import ServerMetrics
 from wakeword.serve.threads import ServerThreads
 
 RATES_HZ = (8000, 192000)
+_VERSION_DIGITS = 12
 
 DetectorFactory = Callable[[int], Detector]
 """Sample rate in Hz → a new detector for one stream."""
@@ -42,6 +46,19 @@ def decode_pcm(payload: bytes, channels: int = 1) -> npt.NDArray[np.int16]:
     return frames[:, 0] if channels == 1 else frames.mean(axis=1).astype(np.int16)
 
 
+@dataclass(frozen=True)
+class ServedModel:
+    """What clients learn of a model.
+
+    Attributes:
+        languages: of its keywords, as BCP 47 tags; [] where none are recorded.
+        version: the first digits of the SHA-256 of its file; None where there is no file.
+    """
+
+    languages: list[str]
+    version: str | None
+
+
 class ModelRegistry:
     """The keywords that are served, and the model that detects each of them.
 
@@ -58,8 +75,11 @@ class ModelRegistry:
         self._models = dict(models)
         self._file_of: dict[str, Path] = {}
         self._thresholds: dict[str, float] = {}
+        self._descriptions: dict[str, ServedModel] = {}
         for file, make_detector in models.items():
             detector = make_detector(SAMPLE_RATE)
+            version = storage.sha256(file)[:_VERSION_DIGITS] if file.is_file() else None
+            description = ServedModel(languages_of(detector.model), version)
             for keyword in detector.model.keywords:
                 if keyword in self._file_of:
                     raise ConfigError(
@@ -68,6 +88,7 @@ class ModelRegistry:
                     )
                 self._file_of[keyword] = file
                 self._thresholds[keyword] = detector.thresholds[keyword]
+                self._descriptions[keyword] = description
                 self.metrics.detections.labels(keyword)
 
     @property
@@ -79,6 +100,10 @@ class ModelRegistry:
     def thresholds(self) -> dict[str, float]:
         """The threshold of each keyword."""
         return dict(self._thresholds)
+
+    def describe(self, keyword: str) -> ServedModel:
+        """Return the description of the model that detects a keyword."""
+        return self._descriptions[keyword]
 
     def check_keywords(self, requested: object) -> list[str] | None:
         """Check the keywords in a client's request.
@@ -133,6 +158,9 @@ class StreamSession:
         threads: of the server; `feed` and `flush` wait for a free core.
         rate: of the samples, in Hz.
         log: of the client; None logs nothing.
+
+    Attributes:
+        highest_scores: by keyword, the highest score of its latest detection so far.
     """
 
     def __init__(
@@ -147,6 +175,7 @@ class StreamSession:
         self._detectors = list(detectors)
         self._keywords, self._metrics = keywords, metrics
         self._threads, self._rate, self._log = threads, rate, log
+        self.highest_scores: dict[str, float] = {}
 
     def feed(self, samples: npt.NDArray[np.int16]) -> list[Detection]:
         """Process the next (n,) samples; returns new detections in order of time."""
@@ -171,7 +200,12 @@ class StreamSession:
         wanted = (each for each in detections if each.keyword in self._keywords)
         detections = sorted(wanted, key=lambda each: each.time)
         for detection in detections:
+            self.highest_scores[detection.keyword] = detection.score
             self._metrics.detections.labels(detection.keyword).inc()
             if self._log is not None:
                 self._log.detected(detection)
+        for detector in self._detectors:
+            for keyword, score in detector.unfinished_peaks.items():
+                if keyword in self.highest_scores:
+                    self.highest_scores[keyword] = max(score, self.highest_scores[keyword])
         return detections

@@ -27,6 +27,7 @@ from wyoming.wake import Detect, Detection, NotDetected
 
 from wakeword.detection import trigger
 from wakeword.errors import ConfigError
+from wakeword.serve.arbitration import Arbiter, ArbitratedClient
 from wakeword.serve.client_log import ClientLog
 from wakeword.serve.limits import ClientLimits
 from wakeword.serve.registry import ClientError, ModelRegistry, StreamSession, decode_pcm
@@ -107,6 +108,12 @@ class WyomingSession:
         self._registry, self._log = registry, log
         self._requested: list[str] | None = None
         self._stream: _Stream | None = None
+        self._session: StreamSession | None = None  # of the latest stream, also when it has ended
+
+    @property
+    def highest_scores(self) -> dict[str, float]:
+        """By keyword, the highest score of its latest detection in the latest stream."""
+        return dict(self._session.highest_scores) if self._session else {}
 
     def answer(self, event: Event) -> list[Event]:
         """Process an event; events of other types are ignored. Raises ClientError."""
@@ -132,6 +139,7 @@ class WyomingSession:
     def _open_stream(self, event: Event) -> _Stream:
         audio_format = _audio_format(event)
         session = self._registry.open_session(self._requested, audio_format.rate, self._log)
+        self._session = session
         return _Stream(audio_format, _timestamp(event), session)
 
 
@@ -189,21 +197,25 @@ def describe(registry: ModelRegistry) -> Info:
     """List the keywords that a client may request, as the protocol's info event.
 
     Home Assistant shows the description of each, and takes equal phrases of two satellites within
-    two seconds for one. Models do not record languages, so that none are listed.
+    two seconds for one. It ignores the languages of wake words, and offers each of them to
+    assistants of every language, also where the list is empty because the model records none.
+
+    Source: https://github.com/home-assistant/core, `components/wyoming/wake_word.py`, which keeps
+    name, description and phrase alone.
     """
-    phrases = {keyword: _as_phrase(keyword) for keyword in registry.keywords}
-    models = [
-        WakeModel(
+    models = []
+    for keyword in registry.keywords:
+        phrase, served = _as_phrase(keyword), registry.describe(keyword)
+        model = WakeModel(
             name=keyword,
             attribution=_ATTRIBUTION,
             installed=True,
             description=phrase[:1].upper() + phrase[1:],
-            version=None,
-            languages=[],
+            version=served.version,
+            languages=served.languages,
             phrase=phrase,
         )
-        for keyword, phrase in phrases.items()
-    ]
+        models.append(model)
     program = WakeProgram(
         name="wakeword",
         attribution=_ATTRIBUTION,
@@ -240,12 +252,19 @@ class WyomingServer:
         registry: the keywords to detect.
         allow: networks that clients may connect from; the protocol has no passwords.
         limits: on clients; None is the default.
+        arbiter: decides which client gets a detection that several have; None sends it to each at
+            once.
     """
 
     def __init__(
-        self, registry: ModelRegistry, allow: Sequence[Network], limits: ClientLimits | None = None
+        self,
+        registry: ModelRegistry,
+        allow: Sequence[Network],
+        limits: ClientLimits | None = None,
+        arbiter: Arbiter | None = None,
     ) -> None:
         self._registry, self._allow, self._limits = registry, list(allow), limits or ClientLimits()
+        self._arbiter = arbiter
         self._clients: set[asyncio.Task[None]] = set()
         self._pool = ThreadPoolExecutor(self._limits.clients)  # see ServerThreads
 
@@ -297,21 +316,33 @@ class WyomingServer:
         peer = writer.get_extra_info("peername")
         if peer is None:
             return  # disconnected already
+
+        async def send(event: Event) -> None:
+            await self._with_timeout(async_write_event(event, writer))
+
         session = WyomingSession(self._registry, log)
+        arbitrated = ArbitratedClient(self._arbiter, send, log) if self._arbiter else None
         loop = asyncio.get_running_loop()
         try:
             self._check_client(peer[0])
             while event := await self._with_timeout(read_event(reader, self._limits)):
                 if not AudioChunk.is_type(event.type):
                     log.received(event.type)
-                for answer in await loop.run_in_executor(self._pool, session.answer, event):
-                    await self._with_timeout(async_write_event(answer, writer))
+                answers = await loop.run_in_executor(self._pool, session.answer, event)
+                if arbitrated:
+                    await arbitrated.answer(event, answers, session.highest_scores)
+                    continue
+                for answer in answers:
+                    await send(answer)
         except ClientError as error:
             log.refused(error)
-            await self._with_timeout(async_write_event(Error(str(error)).event(), writer))
+            await send(Error(str(error)).event())
             writer.write_eof()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(_discard(reader), _REFUSED_S)
+        finally:
+            if arbitrated:
+                arbitrated.close()
 
     def _check_client(self, peer: str) -> None:
         """Raise ClientError for an address that is not allowed, or one client too many."""

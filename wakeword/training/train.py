@@ -12,6 +12,7 @@ from wakeword.data.loader import KeywordBank
 from wakeword.devices import choose_device
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.heads import head_class
+from wakeword.model.languages import languages_of, record_languages
 from wakeword.model.network import WakeWordModel
 from wakeword.model.two_stage import AnyModel, stages_of
 from wakeword.progress import ProgressCallback, with_prefix
@@ -50,7 +51,8 @@ def train(
             so the best epoch and the threshold are those for the clips of `data`. Extra keyword
             clips make up half of the examples with a keyword at most; extra negatives are played in
             examples of their own.
-        start: a model of the same keywords to continue from: its encoders, modes and heads.
+        start: a model of the same keywords to continue from: its encoders, modes, heads and
+            languages.
         weights: a checkpoint to load instead of the encoder's own sources.
         work_dir: folder for features and checkpoints; None is a folder in the cache.
         progress: called during all steps.
@@ -82,11 +84,15 @@ def train(
     notes, held_out = run.notes(validation), validation.clips
     result = TrainResult(run.model, description, run.strategy, notes, tuple(history), held_out)
     if second is None:
-        return replace(result, model=run.model.cpu())
-    verifier_progress = with_prefix(progress, "verifier")
-    verifier = train_verifier(run, validation, second, folder, verifier_progress)
-    verifier.model.cpu()
-    return replace(result, model=verifier.model, verifier=verifier)
+        result = replace(result, model=run.model.cpu())
+    else:
+        verifier_progress = with_prefix(progress, "verifier")
+        verifier = train_verifier(run, validation, second, folder, verifier_progress)
+        verifier.model.cpu()
+        result = replace(result, model=verifier.model, verifier=verifier)
+    if start is not None:
+        record_languages(result.model, languages_of(start))
+    return result
 
 
 def _continuing(
