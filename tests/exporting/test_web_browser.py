@@ -6,21 +6,17 @@ Set WAKEWORD_SCREENSHOTS to a folder to keep what the page looks like.
 from __future__ import annotations
 
 import asyncio
-import functools
-import http.server
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import chromium
 import numpy as np
 import pytest
 import tiny as tiny_family
 import two_stage
 import web_module
+from recipe_runner import RECIPES, imports_from
 
 from wakeword import runtime
 from wakeword.audio.files import save_audio
@@ -29,6 +25,10 @@ from wakeword.exporting.onnx import export_onnx
 from wakeword.exporting.onnxruntime_web import load_onnxruntime_web
 from wakeword.exporting.web_folder import write_web_folder
 
+with imports_from(RECIPES):
+    import chromium
+
+served = chromium.served
 RECORDED_S = 5
 RECORD = f"""(async () => {{
   const {{ Detector, load, openMicrophone }} = await import("./wakeword.js");
@@ -61,25 +61,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_web_folder(folder / "model.onnx", folder, package)
     save_audio(folder / "microphone.wav", tiny_family.synthetic_audio(6.0))
     yield folder
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Offer a folder at an address of this machine."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 async def keep_screenshots(page: chromium.Page, name: str) -> None:

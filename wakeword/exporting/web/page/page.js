@@ -1,6 +1,7 @@
 // The page: a button, meters and the list of detections.
 
-import { Detector, SAMPLE_RATE, load, openMicrophone } from "./wakeword.js";
+import { ModelThread } from "./model-thread.js";
+import { SAMPLE_RATE, openMicrophone } from "./wakeword.js";
 
 const SILENCE_DB = -60;
 const PATIENCE_S = { audio: 3, silence: 3, detection: 15 };
@@ -9,7 +10,8 @@ const MOST_ROWS = 20;
 
 const element = (id) => document.getElementById(id);
 const seconds = () => performance.now() / 1000;
-let model = null;
+const thread = new ModelThread();
+let model = null; // keywords and thresholds, once it is loaded
 let session = null; // while the microphone is on, or asked for
 
 function setText(id, text) {
@@ -73,8 +75,8 @@ function setMeter(meter, share, value, text) {
 
 /** Add a meter of the score of each keyword. */
 function addScores() {
-  const { thresholds } = model.operatingPoint;
-  model.keywords.forEach((keyword, k) => {
+  const { keywords, thresholds } = model;
+  keywords.forEach((keyword, k) => {
     const label = document.createElement("div");
     label.className = "label";
     const name = document.createElement("span");
@@ -137,21 +139,21 @@ async function handleSamples(samples, current) {
         "with --int8.",
     );
   }
-  const detections = await current.detector.feed(samples);
+  const { detections, scores } = await thread.feed(samples);
   current.backlog -= length;
   if (session !== current) return; // stopped meanwhile
-  showScores(current.detector.scores);
+  showScores(scores);
   detections.forEach(showDetection);
   showProgress();
 }
 
 async function start() {
   const current = {
-    detector: new Detector(model),
     start: seconds(),
     backlog: 0, // seconds of audio that are not computed yet
   };
   session = current;
+  thread.start();
   element("toggle").textContent = "Stop listening";
   showState("Waiting for the microphone.", "Your browser asks for it, near the address: allow it.");
   const fail = (error) => {
@@ -190,7 +192,7 @@ element("toggle").onclick = () => {
 
 try {
   showState("Loading the model.", "It runs in this browser; nothing is sent.");
-  model = await load("model.onnx");
+  model = await thread.load("model.onnx");
   document.title = model.keywords.join(", ");
   setText("title", `Say “${model.keywords.join("”, “")}”`);
   addScores();

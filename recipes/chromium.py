@@ -1,13 +1,16 @@
-"""A headless Chromium without a network, controlled by its DevTools protocol."""
+"""A headless Chromium without a network, controlled by its DevTools protocol, and a local server."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import functools
+import http.server
 import itertools
 import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ _FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-port=0",
 )
+_DOMAINS = ("Network", "Runtime", "Log")
+_START = "Runtime.runIfWaitingForDebugger"  # after the domains are enabled, to miss nothing
 _PATIENCE_S = 120
 
 
@@ -44,30 +49,42 @@ def microphone(recording: Path) -> tuple[str, ...]:
 
 
 class Page:
-    """A page of a running Chromium.
+    """A page of a running Chromium, and its workers.
 
     Attributes:
-        requests: addresses that the page asked for.
-        errors: what the page logged as errors.
+        process: number of Chromium's process.
+        requests: addresses that they asked for.
+        errors: what they logged as errors.
+        workers: sessions of the workers, for `send`.
     """
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, process: int) -> None:
         self._socket = socket
         self._numbers = itertools.count()
+        self.process = process
         self.requests: list[str] = []
         self.errors: list[str] = []
+        self.workers: list[str] = []
 
-    async def send(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Call a method of the protocol and return its result."""
-        number = next(self._numbers)
-        await self._socket.send_json({"id": number, "method": method, "params": parameters})
+    async def open(self, address: str, script: str = "") -> None:
+        """Open an address, and run a script before those of the page."""
+        for domain in ("Page", *_DOMAINS):
+            await self.send(f"{domain}.enable")
+        attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+        await self.send("Target.setAutoAttach", **attach)
+        await self.send("Page.addScriptToEvaluateOnNewDocument", source=script)
+        await self.send("Page.navigate", url=address)
+
+    async def send(self, method: str, session: str = "", **parameters: Any) -> dict[str, Any]:
+        """Call a method of the protocol, for a worker if one is named, and return its result."""
+        number = await self._post(method, session, parameters)
         while True:
             message = await self._socket.receive_json(timeout=_PATIENCE_S)
             if message.get("id") == number:
                 assert "result" in message, message
                 result: dict[str, Any] = message["result"]
                 return result
-            self._note(message)
+            await self._note(message)
 
     async def evaluate(self, expression: str) -> Any:
         """Return the value of an expression in JSON's types, once its promise is resolved."""
@@ -96,24 +113,38 @@ class Page:
         answer = await self.send("Page.captureScreenshot", format="png")
         path.write_bytes(base64.b64decode(answer["data"]))
 
-    def _note(self, message: dict[str, Any]) -> None:
-        parameters = message.get("params", {})
-        if message["method"] == "Network.requestWillBeSent":
+    async def _post(self, method: str, session: str, parameters: dict[str, Any]) -> int:
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": parameters}
+        await self._socket.send_json(message | ({"sessionId": session} if session else {}))
+        return number
+
+    async def _note(self, message: dict[str, Any]) -> None:
+        method, parameters = message.get("method"), message.get("params", {})
+        if method == "Target.attachedToTarget":
+            session = parameters["sessionId"]
+            self.workers.append(session)
+            for each in (*(f"{domain}.enable" for domain in _DOMAINS), _START):
+                await self._post(each, session, {})
+        elif method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
-        elif message["method"] == "Runtime.exceptionThrown":
+        elif method == "Runtime.exceptionThrown":
             self.errors.append(str(parameters["exceptionDetails"]))
-        elif message["method"] == "Log.entryAdded" and parameters["entry"]["level"] == "error":
+        elif method == "Log.entryAdded" and parameters["entry"]["level"] == "error":
             self.errors.append(parameters["entry"]["text"])
 
 
 @asynccontextmanager
-async def opened(address: str, profile: Path, flags: Sequence[str] = ()) -> AsyncIterator[Page]:
+async def opened(
+    address: str, profile: Path, flags: Sequence[str] = (), script: str = ""
+) -> AsyncIterator[Page]:
     """Open a page in a browser of its own.
 
     Args:
         address: of the page.
         profile: folder for the browser's files.
         flags: of the command line, in addition to the usual ones.
+        script: JavaScript to run before that of the page.
     """
     program = executable()
     assert program
@@ -130,14 +161,31 @@ async def opened(address: str, profile: Path, flags: Sequence[str] = ()) -> Asyn
             (target,) = (each for each in targets if each["type"] == "page")
             address_of_page = target["webSocketDebuggerUrl"]
             async with session.ws_connect(address_of_page, max_msg_size=0) as socket:
-                page = Page(socket)
-                for domain in ("Page", "Network", "Runtime", "Log"):
-                    await page.send(f"{domain}.enable")
-                await page.send("Page.navigate", url=address)
+                page = Page(socket, process.pid)
+                await page.open(address, script)
                 yield page
     finally:
         process.terminate()
         await process.wait()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Offer a folder at an address of this machine."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    handler = functools.partial(Handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 async def _port(profile: Path) -> str:
