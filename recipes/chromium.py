@@ -1,4 +1,4 @@
-"""A headless Chromium without a network, controlled by its DevTools protocol, and a local server."""
+"""A headless Chromium that reaches this machine alone, controlled by its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import http.server
 import itertools
 import shutil
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -86,21 +87,21 @@ class Page:
                 return result
             await self._note(message)
 
-    async def evaluate(self, expression: str) -> Any:
+    async def evaluate(self, expression: str, session: str = "") -> Any:
         """Return the value of an expression in JSON's types, once its promise is resolved."""
-        answer = await self.send(
-            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
-        )
+        options = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        answer = await self.send("Runtime.evaluate", session, **options)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    async def wait_for(self, expression: str) -> Any:
+    async def wait_for(self, expression: str, patience_s: float = _PATIENCE_S) -> Any:
         """Evaluate an expression until it is true, and return its value."""
-        for _ in range(10 * _PATIENCE_S):
+        end = time.monotonic() + patience_s
+        while time.monotonic() < end:
             if value := await self.evaluate(expression):
                 return value
             await asyncio.sleep(0.1)
-        raise AssertionError(f"not true in {_PATIENCE_S} s: {expression}; errors: {self.errors}")
+        raise AssertionError(f"not true in {patience_s} s: {expression}; errors: {self.errors}")
 
     async def screenshot(
         self, path: Path, width: int, height: int = 900, dark: bool = False

@@ -1,12 +1,12 @@
 // The page: a button, meters and the list of detections.
 
+import { showDetection } from "./detections.js";
 import { ModelThread } from "./model-thread.js";
 import { SAMPLE_RATE, openMicrophone } from "./wakeword.js";
 
 const SILENCE_DB = -60;
 const PATIENCE_S = { audio: 3, silence: 3, detection: 15 };
 const LONGEST_BACKLOG_S = 5;
-const MOST_ROWS = 20;
 
 const element = (id) => document.getElementById(id);
 const seconds = () => performance.now() / 1000;
@@ -105,27 +105,6 @@ function showScores(scores) {
   });
 }
 
-function showDetection({ keyword, score, time }) {
-  const when = new Date(session.startDate + 1000 * time);
-  const clock = document.createElement("time");
-  clock.dateTime = when.toISOString();
-  clock.textContent = when.toLocaleTimeString();
-  const row = document.createElement("tr");
-  for (const content of [clock, keyword, score.toFixed(3), `${time.toFixed(1)} s`]) {
-    const cell = document.createElement("td");
-    cell.append(content);
-    row.append(cell);
-  }
-  const list = element("detections");
-  list.querySelector(".empty")?.remove();
-  list.prepend(row);
-  while (list.children.length > MOST_ROWS) list.lastElementChild.remove();
-  const spoken = document.createElement("p");
-  spoken.textContent = `${keyword} detected at ${clock.textContent}, score ${score.toFixed(2)}`;
-  element("announcement").replaceChildren(spoken);
-  session.isDetected = true;
-}
-
 async function handleSamples(samples, current) {
   if (session !== current || !samples.length) return;
   const length = samples.length / SAMPLE_RATE;
@@ -143,7 +122,8 @@ async function handleSamples(samples, current) {
   current.backlog -= length;
   if (session !== current) return; // stopped meanwhile
   showScores(scores);
-  detections.forEach(showDetection);
+  for (const detection of detections) showDetection(detection, session.startDate);
+  if (detections.length) session.isDetected = true;
   showProgress();
 }
 
