@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
@@ -113,6 +114,12 @@ class Page:
         await self.send("Emulation.setEmulatedMedia", features=[scheme])
         answer = await self.send("Page.captureScreenshot", format="png")
         path.write_bytes(base64.b64decode(answer["data"]))
+
+    def renderer(self) -> psutil.Process:
+        """Return the process of page and workers: the largest of those that run pages."""
+        children = psutil.Process(self.process).children(recursive=True)
+        renderers = [each for each in children if "--type=renderer" in each.cmdline()]
+        return max(renderers, key=lambda each: each.memory_info().rss)
 
     async def _post(self, method: str, session: str, parameters: dict[str, Any]) -> int:
         number = next(self._numbers)

@@ -65,6 +65,7 @@ RESULT = """(async () => {
   return { audio: reader.result.split(",")[1] ?? "", calls };
 })()"""
 ERROR = "document.querySelector('#state.error')?.innerText"
+READY = "document.querySelector('#toggle:not(:disabled)') !== null"
 CLICK = "document.querySelector('#toggle').click()"
 
 
@@ -97,32 +98,34 @@ async def listen(folder: Path, seconds: float) -> dict[str, Any]:
     flags = chromium.microphone(folder / "microphone.wav")
     with chromium.served(folder / "site") as address:
         async with chromium.opened(address, folder / "profile", flags, RECORD) as page:
-            await page.wait_for(f"!document.querySelector('#toggle').disabled || {ERROR}")
+            await page.wait_for(f"{READY} || {ERROR}")
+            process = page.renderer()
+            before_s = sum(process.cpu_times()[:2])
             await page.evaluate(CLICK)
             heard = f"recorded.length >= {seconds / PIECE_S:.0f}"
             await page.wait_for(f"{heard} || {ERROR}", patience_s=seconds + START_S)
             if error := await page.evaluate(ERROR):
                 raise ConfigError(f"the page stopped: {error}")
-            await print_memory(page)
             await page.evaluate(CLICK)
             await page.wait_for("recorded.every(({ answered }) => answered)")
+            computed_s = sum(process.cpu_times()[:2]) - before_s
+            print(f"processor time of page and worker: {computed_s:.1f} s for {seconds:.1f} s")
+            await print_memory(page, process)
             result: dict[str, Any] = await page.evaluate(RESULT)
-    others = [url for url in page.requests if address not in url.removeprefix("blob:")]
-    assert not others and not page.errors, (others, page.errors)
+    own = (address, f"blob:{address}", "data:")
+    if others := [url for url in page.requests if not url.startswith(own)]:
+        raise ConfigError(f"the page asked for other addresses: {', '.join(others)}")
     print(f"{len(page.requests)} requests, all of them to the local server")
     return result
 
 
-async def print_memory(page: chromium.Page) -> None:
+async def print_memory(page: chromium.Page, process: psutil.Process) -> None:
     """Print the JavaScript heaps of page and worker, and the memory of their process."""
     sessions = ("", *page.workers)
     heaps = [await page.send("Runtime.getHeapUsage", session) for session in sessions]
-    names = ", ".join(f"{heap['usedSize'] / 1e6:.1f} MB" for heap in heaps)
-    children = psutil.Process(page.process).children(recursive=True)
-    renderers = [each for each in children if "--type=renderer" in each.cmdline()]
-    resident = max((each.memory_info().rss for each in renderers), default=0)
-    print(f"JavaScript heap of the page and of its worker: {names}")
-    print(f"resident memory of their process: {resident / 1e6:.0f} MB")
+    sizes = " and ".join(f"{heap['usedSize'] / 1e6:.1f} MB" for heap in heaps)
+    print(f"JavaScript heap of page and worker: {sizes}")
+    print(f"resident memory of their process: {process.memory_info().rss / 1e6:.0f} MB")
 
 
 def detect(model: Any, pieces: list[Samples]) -> tuple[list[Detection], list[bool]]:
@@ -144,10 +147,9 @@ def print_detections(found: list[Detection], expected: list[Detection]) -> None:
         print(f"{each.time:8.2f} s  {each.keyword}  {each.score:.3f}")
     browser, python = ({(each.keyword, each.time) for each in some} for some in (found, expected))
     print(f"{len(found)} detections in the browser, {len(expected)} in Python: ", end="")
-    print("the same" if browser == python else "not the same")
-    for name, some in (("the browser", browser - python), ("Python", python - browser)):
-        for keyword, time in sorted(some, key=lambda each: each[1]):
-            print(f"only in {name}: {keyword} at {time:.2f} s")
+    print("not the same" if browser ^ python else "the same")
+    for each in sorted(browser ^ python):
+        print(f"only in {'the browser' if each in browser else 'Python'}: {each[0]} at {each[1]} s")
 
 
 def print_times(calls: list[dict[str, Any]], is_verified: list[bool]) -> None:

@@ -162,5 +162,5 @@ def test_the_recipe_compares_the_page_with_python(
     printed = capsys.readouterr().out
     assert re.search(r"(\d+) detections in the browser, \1 in Python: the same", printed)
     assert re.search(r"[1-9]\d* requests, all of them to the local server", printed)
-    assert re.search(r"memory of their process: [1-9]", printed)
+    assert re.search(r"resident memory of their process: [1-9]", printed)
     assert re.search(r"the [1-9]\d* messages with a call of the verifier: mean", printed)
