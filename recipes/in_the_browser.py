@@ -3,16 +3,13 @@
     wakeword export computer.wakeword
     python recipes/in_the_browser.py computer.onnx evening.flac --minutes 3
 
-Data: a recording with keywords. It is the microphone of a headless Chromium that reaches the page's
-address alone; the samples that the page gets, after Chromium's gain control, are then fed to a
-`wakeword.runtime.Detector` as well.
+Data: a recording with keywords. It is the microphone of a headless Chromium that reaches the page
+alone; the samples that the page gets of it are then fed to a `wakeword.runtime.Detector` as well.
 
-Prints the detections of both and what differs, memory, and the time from each message of 80 ms of
-audio to the page's worker until its answer, without the wait for earlier ones. Where a model takes
-longer blocks, most messages complete none and take no time; those in which Python calls the
-verifier are printed apart. Duration: MINUTES, and a minute to start.
-
-Needs: Chromium, and onnxruntime-web, which is downloaded once or given with --onnxruntime-web.
+Prints the detections of both, memory, and the time from each message of 80 ms of audio to the
+page's worker until its answer, without the wait for earlier ones. Where a model takes longer
+blocks, most messages complete none and take no time; those that call the verifier are printed
+apart. Duration: MINUTES, and a minute to start. Needs: Chromium (apt-get install chromium).
 """
 
 from __future__ import annotations
