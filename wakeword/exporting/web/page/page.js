@@ -41,12 +41,15 @@ function showOff() {
   );
 }
 
+function request() {
+  const quoted = model.keywords.map((keyword) => `“${keyword}”`);
+  return `Say ${new Intl.ListFormat("en", { type: "disjunction" }).format(quoted)}`;
+}
+
 /** Show what arrived, and what to do if nothing did. */
 function showProgress() {
   const { start, firstSamples, firstSound, isDetected } = session;
-  const quoted = model.keywords.map((keyword) => `“${keyword}”`);
-  const request = `Say ${new Intl.ListFormat("en", { type: "disjunction" }).format(quoted)}.`;
-  let hint = request;
+  let hint = `${request()}.`;
   if (isDetected) hint = "Detections are listed below, with their time.";
   else if (firstSound && seconds() - firstSound > PATIENCE_S.detection) {
     hint =
@@ -174,7 +177,7 @@ try {
   showState("Loading the model.", "It runs in this browser; nothing is sent.");
   model = await thread.load("model.onnx");
   document.title = model.keywords.join(", ");
-  setText("title", `Say “${model.keywords.join("”, “")}”`);
+  setText("title", request());
   addScores();
   element("toggle").disabled = false;
   showOff();
