@@ -99,8 +99,8 @@ async def listen(folder: Path, seconds: float) -> dict[str, Any]:
             process = page.renderer()
             before_s = sum(process.cpu_times()[:2])
             await page.evaluate(CLICK)
-            heard = f"recorded.length >= {seconds / PIECE_S:.0f}"
-            await page.wait_for(f"{heard} || {ERROR}", patience_s=seconds + START_S)
+            received = f"recorded.length >= {seconds / PIECE_S:.0f}"
+            await page.wait_for(f"{received} || {ERROR}", patience_s=seconds + START_S)
             if error := await page.evaluate(ERROR):
                 raise ConfigError(f"the page stopped: {error}")
             await page.evaluate(CLICK)
