@@ -27,7 +27,9 @@ function showState(status, hint) {
 
 /** Show an error whose first sentence says what is wrong, and the others what to do. */
 function showError(error) {
-  const text = error.message[0].toUpperCase() + error.message.slice(1);
+  const { message } = error;
+  const isFile = /^\S+: /.test(message); // a message that starts with an address keeps its case
+  const text = isFile ? message : message[0].toUpperCase() + message.slice(1);
   const end = text.indexOf(". ") + 1 || text.length;
   showState(text.slice(0, end), text.slice(end).trim());
   element("state").className = "error";
