@@ -29,11 +29,13 @@ DATA = {
     *("encoders/wakeword-stream.safetensors", "py.typed", "serve/page.html"),
     *("synthetic/people_table.json", "training/strategy_table.json"),
     *(f"ready_models/{name}.wakeword" for name in ("alexa", "computer", "jarvis", "snowboy")),
-    *("exporting/web/package.json", "exporting/web/page/index.html", "exporting/web/page/page.js"),
+    *("exporting/web/package.json", "exporting/web/page/index.html"),
+    *(f"exporting/web/page/{name}.js" for name in ("model-thread", "page", "worker")),
     *("exporting/web/wakeword.d.ts", "exporting/web/wakeword.js"),
     *(f"exporting/web/{name}.js" for name in ("blocks", "cascade", "errors", "metadata", "model")),
     *(f"exporting/web/{name}.js" for name in ("microphone", "microphone-processor", "trigger")),
     *(f"exporting/web/{name}.js" for name in ("onnxruntime", "resampling")),
+    *("web/detections.js", "web/styles.css"),
 }
 """Files of the package that are no Python."""
 AT_ROOT = {

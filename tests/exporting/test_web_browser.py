@@ -6,21 +6,18 @@ Set WAKEWORD_SCREENSHOTS to a folder to keep what the page looks like.
 from __future__ import annotations
 
 import asyncio
-import functools
-import http.server
 import os
-import threading
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import chromium
 import numpy as np
 import pytest
 import tiny as tiny_family
 import two_stage
 import web_module
+from recipe_runner import RECIPES, imports_from, run_recipe
 
 from wakeword import runtime
 from wakeword.audio.files import save_audio
@@ -29,6 +26,11 @@ from wakeword.exporting.onnx import export_onnx
 from wakeword.exporting.onnxruntime_web import load_onnxruntime_web
 from wakeword.exporting.web_folder import write_web_folder
 
+with imports_from(RECIPES):
+    import chromium
+
+served = chromium.served
+FETCH_ELSEWHERE = "fetch('http://127.0.0.2/').catch(() => 'refused')"
 RECORDED_S = 5
 RECORD = f"""(async () => {{
   const {{ Detector, load, openMicrophone }} = await import("./wakeword.js");
@@ -63,38 +65,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Offer a folder at an address of this machine."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 async def keep_screenshots(page: chromium.Page, name: str) -> None:
     if folder := os.environ.get("WAKEWORD_SCREENSHOTS"):
         for width in (1280, 390):
-            await page.screenshot(Path(folder) / f"{name}-{width}.png", width)
-        await page.screenshot(Path(folder) / f"{name}-dark.png", 390, dark=True)
+            for scheme in ("light", "dark"):
+                path = Path(folder) / f"{name}-{width}-{scheme}.png"
+                await page.screenshot(path, width, dark=scheme == "dark")
 
 
 def test_the_page_detects_and_asks_nobody_else(site: Path, tmp_path: Path) -> None:
-    async def follow(address: str) -> chromium.Page:
+    async def follow(address: str) -> None:
         flags = chromium.microphone(site / "microphone.wav")
         async with chromium.opened(address, tmp_path, flags) as page:
             await page.wait_for("document.querySelector('#toggle:not(:disabled)') !== null")
-            assert "Say “alexa”, “computer”" in await page.evaluate("document.body.innerText")
+            assert "Say “alexa” or “computer”" in await page.evaluate("document.body.innerText")
             await keep_screenshots(page, "ready")
             await page.evaluate("document.querySelector('#toggle').click()")
             await page.wait_for("document.querySelectorAll('#detections time').length > 2")
@@ -103,13 +87,16 @@ def test_the_page_detects_and_asks_nobody_else(site: Path, tmp_path: Path) -> No
             await page.evaluate("document.querySelector('#toggle').click()")
             status = await page.evaluate("document.querySelector('#status').textContent")
             assert status == "The microphone is off."
-            return page
+            assert page.errors == []
+            own = (address, f"blob:{address}", "data:")
+            assert [url for url in page.requests if not url.startswith(own)] == []
+            assert f"{address}model.onnx" in page.requests  # those of the worker are seen, too
+            (worker,) = page.workers
+            assert await page.evaluate(FETCH_ELSEWHERE, worker) == "refused"
+            assert any("Content Security Policy" in error for error in page.errors)
 
     with served(site) as address:
-        page = asyncio.run(follow(address))
-    assert page.errors == []
-    elsewhere = [url for url in page.requests if not url.startswith((address, "data:"))]
-    assert len(page.requests) > 10 and elsewhere == []
+        asyncio.run(follow(address))
 
 
 def test_detections_equal_those_of_python_for_the_same_samples(site: Path, tmp_path: Path) -> None:
@@ -164,3 +151,16 @@ def test_a_missing_model_is_explained(site: Path, tmp_path: Path) -> None:
     with served(broken) as address:
         text = asyncio.run(status(address))
     assert "cannot be fetched (HTTP 404)" in text and "Check the address" in text
+
+
+def test_the_recipe_compares_the_page_with_python(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = (site / "model.onnx", site / "microphone.wav")
+    options = ("--minutes", "0.05", "--onnxruntime-web", web_module.onnxruntime_web())
+    run_recipe("in_the_browser.py", *files, *options, monkeypatch=monkeypatch)
+    printed = capsys.readouterr().out
+    assert re.search(r"(\d+) detections in the browser, \1 in Python: the same", printed)
+    assert re.search(r"[1-9]\d* requests, all of them to the local server", printed)
+    assert re.search(r"resident memory of their process: [1-9]", printed)
+    assert re.search(r"the [1-9]\d* messages with a call of the verifier: mean", printed)

@@ -67,6 +67,7 @@ def test_a_folder_of_an_exported_file_is_complete(files: Path, tmp_path: Path) -
     assert (site / "model.onnx").read_bytes() == (files / "m.onnx").read_bytes()
     found = names(site)
     assert {"index.html", "page.js", "wakeword.js", "wakeword.d.ts", "NOTICE.txt"} < found
+    assert {"styles.css", "detections.js", "worker.js"} < found
     assert {f"onnxruntime-web/{name}" for name in onnxruntime_web_package.FILES} < found
     assert not any(name.endswith((".part", ".json", ".md")) for name in found)
     notice = (site / "NOTICE.txt").read_text("utf-8")
@@ -81,7 +82,9 @@ def test_a_folder_names_no_file_that_it_does_not_have(files: Path, tmp_path: Pat
     for path in [*tmp_path.glob("*.js"), tmp_path / "index.html"]:
         text = path.read_text("utf-8")
         assert re.findall(r"\b(?:https?|wss?)://(?!localhost)\S+", text) == [], path
-        pattern = r"""(?:from |import |import\(|URL\(|src=|load\()["']([^"']+)["']"""
+        pattern = (
+            r"""(?:from |import |import\(|URL\(|src=|stylesheet" href=|load\()["']([^"']+)["']"""
+        )
         code = "\n".join(line for line in text.splitlines() if not line.startswith("//"))
         named += re.findall(pattern, code)
     assert len(named) > 12 and "./onnxruntime-web/ort.wasm.min.mjs" in named
@@ -136,6 +139,17 @@ def test_archive_and_folder_hold_the_same(tmp_path: Path) -> None:
 def test_the_package_is_downloaded_once(registry: FileServer) -> None:
     assert load_onnxruntime_web().files == load_onnxruntime_web().files
     assert len(registry.asked) == 1
+
+
+@pytest.mark.parametrize("name", ["bad.onnx", "bad.wakeword", "none.wakeword"])
+def test_nothing_is_downloaded_for_a_wrong_model(
+    registry: FileServer, tmp_path: Path, name: str
+) -> None:
+    for bad in ("bad.onnx", "bad.wakeword"):
+        (tmp_path / bad).write_bytes(b"no model")
+    out = export(tmp_path / name, "--web", tmp_path / "site")
+    assert out.exit_code == 2 and name in out.output, out.output
+    assert registry.asked == [] and not (tmp_path / "site").exists()
 
 
 def test_another_package_than_expected_is_not_kept(registry: FileServer, tmp_path: Path) -> None:

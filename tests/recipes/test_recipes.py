@@ -44,6 +44,7 @@ def test_every_recipe_is_run_here_or_with_its_module() -> None:
         "four_words.py",
         "frontend_level.py",
         "improve_loop.py",
+        "in_the_browser.py",  # in test_web_browser.py
         "known_words.py",  # in test_synthetic_speech.py
         "many_words.py",
         "mandarin.py",  # in test_synthetic_speech.py

@@ -18,6 +18,7 @@ from wakeword.ready_models import is_ready_model
 if TYPE_CHECKING:
     from wakeword.exporting.compare import ExportComparison
     from wakeword.exporting.onnxruntime_web import OnnxruntimeWeb
+    from wakeword.model.two_stage import AnyModel
 
 
 @click.command()
@@ -66,6 +67,7 @@ def export(
       wakeword export alexa.wakeword -o alexa-int8.onnx --int8 --audio evening.flac
       wakeword export alexa.wakeword --web site
     """
+    from wakeword import runtime
     from wakeword.exporting.onnxruntime_web import load_onnxruntime_web
     from wakeword.exporting.web_folder import MODEL_NAME, write_web_folder
 
@@ -82,12 +84,17 @@ def export(
         output = web / MODEL_NAME if web else beside.with_suffix(".onnx")
     package: OnnxruntimeWeb | None = None
     comparison: ExportComparison | None = None
-    with progress_display() as progress:
-        if web:  # what can fail soon comes first
+    model: AnyModel | None = None
+    with progress_display() as progress:  # what can fail soon comes first, before the download
+        if is_exported:
+            runtime.load(file)
+        else:
+            model = _load(file, output, recordings)
+        if web:
             storage.check_writable(web / "index.html")
             package = load_onnxruntime_web(onnxruntime_web, progress)
-        if not is_exported:
-            comparison = _export(file, output, int8, recordings, progress)
+        if model is not None:
+            comparison = _export(model, output, int8, recordings, progress)
         if web and package:
             write_web_folder(file if is_exported else output, web, package)
             click.echo(f"wrote {web}; to try it: python3 -m http.server --directory {web}")
@@ -95,17 +102,28 @@ def export(
         print_comparison(comparison, file, output, recordings)
 
 
-def _export(
-    file: Path, output: Path, int8: bool, recordings: tuple[Path, ...], progress: ProgressCallback
-) -> ExportComparison:
-    """Write the ONNX file, and compare it with the model."""
-    from wakeword.exporting.compare import check_recordings, compare_exported_file
-    from wakeword.exporting.onnx import export_onnx
+def _load(file: Path, output: Path, recordings: tuple[Path, ...]) -> AnyModel:
+    """Read the model to export; check the recordings, and that the output can be written."""
+    from wakeword.exporting.compare import check_recordings
     from wakeword.model.file import load_model
 
     check_recordings(recordings)
     model = load_model(file)
     storage.check_writable(output)
+    return model
+
+
+def _export(
+    model: AnyModel,
+    output: Path,
+    int8: bool,
+    recordings: tuple[Path, ...],
+    progress: ProgressCallback,
+) -> ExportComparison:
+    """Write the ONNX file, and compare it with the model."""
+    from wakeword.exporting.compare import compare_exported_file
+    from wakeword.exporting.onnx import export_onnx
+
     progress("exporting (a minute for an encoder like Whisper's)", 0, 0)
     export_onnx(model, output, int8=int8)
     click.echo(f"wrote {output}")

@@ -15,7 +15,8 @@ from wakeword.storage import atomic_write
 MODEL_NAME = "model.onnx"
 """Name of the exported model in the folder."""
 
-_SOURCE = Path(__file__).with_name("web")
+_MODULE = Path(__file__).with_name("web")
+_SHARED = Path(__file__).parents[1] / "web"  # with the page of `wakeword serve`
 _RUNTIME_MODULE = "onnxruntime.js"
 _NPM_ADDRESS = '"onnxruntime-web/wasm"'
 _NOTICE = """\
@@ -70,7 +71,7 @@ def write_web_folder(exported: Path, folder: Path, onnxruntime_web: OnnxruntimeW
         notice=licence_notice(model.about["origin"]),
     )
     files["NOTICE.txt"] = notice.encode()
-    files |= _module_files() | _read("page/*.js") | _read("page/*.html")
+    files |= _module_files() | _read(_MODULE / "page") | _read(_SHARED)
     for name, data in files.items():
         with atomic_write(folder / name) as part:
             part.write_bytes(data)
@@ -78,11 +79,12 @@ def write_web_folder(exported: Path, folder: Path, onnxruntime_web: OnnxruntimeW
 
 def _module_files() -> dict[str, bytes]:
     """Return the module, which takes onnxruntime-web from the folder."""
-    files = _read("*.js") | _read("*.d.ts")
+    files = _read(_MODULE)
+    del files["package.json"]
     text = files[_RUNTIME_MODULE].decode()
     files[_RUNTIME_MODULE] = text.replace(_NPM_ADDRESS, f'"./{NAME}/{ENTRY}"').encode()
     return files
 
 
-def _read(pattern: str) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(_SOURCE.glob(pattern))}
+def _read(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}

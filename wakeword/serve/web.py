@@ -113,7 +113,10 @@ class WebServer:
         return await handler(request)
 
     async def _page(self, _request: web.Request) -> web.Response:
-        text = resources.files("wakeword.serve").joinpath("page.html").read_text("utf-8")
+        package = resources.files("wakeword")
+        text = package.joinpath("serve/page.html").read_text("utf-8")
+        for name, file in (("STYLES", "styles.css"), ("DETECTIONS", "detections.js")):
+            text = text.replace(name, package.joinpath("web", file).read_text("utf-8"))
         thresholds = self._registry.thresholds
         text = text.replace("THRESHOLDS", json.dumps(list(thresholds.values())))
         text = text.replace("KEYWORDS", json.dumps(list(thresholds)).replace("<", "\\u003c"))

@@ -1,15 +1,17 @@
 // The page: a button, meters and the list of detections.
 
-import { Detector, SAMPLE_RATE, load, openMicrophone } from "./wakeword.js";
+import { showDetection } from "./detections.js";
+import { ModelThread } from "./model-thread.js";
+import { SAMPLE_RATE, openMicrophone } from "./wakeword.js";
 
 const SILENCE_DB = -60;
 const PATIENCE_S = { audio: 3, silence: 3, detection: 15 };
 const LONGEST_BACKLOG_S = 5;
-const MOST_ROWS = 20;
 
 const element = (id) => document.getElementById(id);
 const seconds = () => performance.now() / 1000;
-let model = null;
+const thread = new ModelThread();
+let model = null; // keywords and thresholds, once it is loaded
 let session = null; // while the microphone is on, or asked for
 
 function setText(id, text) {
@@ -25,7 +27,9 @@ function showState(status, hint) {
 
 /** Show an error whose first sentence says what is wrong, and the others what to do. */
 function showError(error) {
-  const text = error.message[0].toUpperCase() + error.message.slice(1);
+  const { message } = error;
+  const isFile = /^\S+: /.test(message); // a message that starts with an address keeps its case
+  const text = isFile ? message : message[0].toUpperCase() + message.slice(1);
   const end = text.indexOf(". ") + 1 || text.length;
   showState(text.slice(0, end), text.slice(end).trim());
   element("state").className = "error";
@@ -39,12 +43,15 @@ function showOff() {
   );
 }
 
+function request() {
+  const quoted = model.keywords.map((keyword) => `“${keyword}”`);
+  return `Say ${new Intl.ListFormat("en", { type: "disjunction" }).format(quoted)}`;
+}
+
 /** Show what arrived, and what to do if nothing did. */
 function showProgress() {
   const { start, firstSamples, firstSound, isDetected } = session;
-  const quoted = model.keywords.map((keyword) => `“${keyword}”`);
-  const request = `Say ${new Intl.ListFormat("en", { type: "disjunction" }).format(quoted)}.`;
-  let hint = request;
+  let hint = `${request()}.`;
   if (isDetected) hint = "Detections are listed below, with their time.";
   else if (firstSound && seconds() - firstSound > PATIENCE_S.detection) {
     hint =
@@ -73,8 +80,8 @@ function setMeter(meter, share, value, text) {
 
 /** Add a meter of the score of each keyword. */
 function addScores() {
-  const { thresholds } = model.operatingPoint;
-  model.keywords.forEach((keyword, k) => {
+  const { keywords, thresholds } = model;
+  keywords.forEach((keyword, k) => {
     const label = document.createElement("div");
     label.className = "label";
     const name = document.createElement("span");
@@ -103,27 +110,6 @@ function showScores(scores) {
   });
 }
 
-function showDetection({ keyword, score, time }) {
-  const when = new Date(session.startDate + 1000 * time);
-  const clock = document.createElement("time");
-  clock.dateTime = when.toISOString();
-  clock.textContent = when.toLocaleTimeString();
-  const row = document.createElement("tr");
-  for (const content of [clock, keyword, score.toFixed(3), `${time.toFixed(1)} s`]) {
-    const cell = document.createElement("td");
-    cell.append(content);
-    row.append(cell);
-  }
-  const list = element("detections");
-  list.querySelector(".empty")?.remove();
-  list.prepend(row);
-  while (list.children.length > MOST_ROWS) list.lastElementChild.remove();
-  const spoken = document.createElement("p");
-  spoken.textContent = `${keyword} detected at ${clock.textContent}, score ${score.toFixed(2)}`;
-  element("announcement").replaceChildren(spoken);
-  session.isDetected = true;
-}
-
 async function handleSamples(samples, current) {
   if (session !== current || !samples.length) return;
   const length = samples.length / SAMPLE_RATE;
@@ -137,21 +123,22 @@ async function handleSamples(samples, current) {
         "with --int8.",
     );
   }
-  const detections = await current.detector.feed(samples);
+  const { detections, scores } = await thread.feed(samples);
   current.backlog -= length;
   if (session !== current) return; // stopped meanwhile
-  showScores(current.detector.scores);
-  detections.forEach(showDetection);
+  showScores(scores);
+  for (const detection of detections) showDetection(detection, session.startDate);
+  if (detections.length) session.isDetected = true;
   showProgress();
 }
 
 async function start() {
   const current = {
-    detector: new Detector(model),
     start: seconds(),
     backlog: 0, // seconds of audio that are not computed yet
   };
   session = current;
+  thread.start();
   element("toggle").textContent = "Stop listening";
   showState("Waiting for the microphone.", "Your browser asks for it, near the address: allow it.");
   const fail = (error) => {
@@ -190,9 +177,9 @@ element("toggle").onclick = () => {
 
 try {
   showState("Loading the model.", "It runs in this browser; nothing is sent.");
-  model = await load("model.onnx");
+  model = await thread.load("model.onnx");
   document.title = model.keywords.join(", ");
-  setText("title", `Say “${model.keywords.join("”, “")}”`);
+  setText("title", request());
   addScores();
   element("toggle").disabled = false;
   showOff();
