@@ -131,7 +131,8 @@ class Page:
         method, parameters = message.get("method"), message.get("params", {})
         if method == "Target.attachedToTarget":
             session = parameters["sessionId"]
-            self.workers.append(session)
+            if parameters["targetInfo"]["type"] == "worker":  # and no worklet
+                self.workers.append(session)
             for each in (*(f"{domain}.enable" for domain in _DOMAINS), _START):
                 await self._post(each, session, {})
         elif method == "Network.requestWillBeSent":

@@ -83,7 +83,7 @@ def test_a_folder_names_no_file_that_it_does_not_have(files: Path, tmp_path: Pat
         text = path.read_text("utf-8")
         assert re.findall(r"\b(?:https?|wss?)://(?!localhost)\S+", text) == [], path
         pattern = (
-            r"""(?:from |import |import\(|URL\(|src=|stylesheet" href=|load\()["']([^"']+)["']"""
+            r"""(?:from |import |import\(|URL\(|src=|stylesheet" href=|load\()["']([^"'$]+)["']"""
         )
         code = "\n".join(line for line in text.splitlines() if not line.startswith("//"))
         named += re.findall(pattern, code)
