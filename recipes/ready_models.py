@@ -91,7 +91,7 @@ def main(
             evaluation = evaluate(trained.model, data, conditions=conditions, progress=progress)
         measured = {
             "false_accepts_per_hour": FALSE_ACCEPTS_PER_HOUR,
-            "hours": round(evaluation.negative_hours, 2),
+            "hours": round(float(evaluation.negative_hours), 2),
             "misses": {each.condition: misses(each) for each in evaluation.results},
             "clips": evaluation.results[0].clips,
         }
