@@ -17,6 +17,7 @@ from wakeword.data.readers import read_dataset
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ConfigError
 from wakeword.model.file import load_model
+from wakeword.model.languages import languages_of
 from wakeword.synthetic import dataset, noises, plan, takes
 from wakeword.tts import kokoro
 from wakeword.tts.voices import Voice
@@ -115,6 +116,7 @@ def test_from_a_phrase_to_a_model(train: list[str], tmp_path: Path) -> None:
     assert "synthetic voices only" in result.output and "people are missed more" in result.output
     model = load_model(tmp_path / "jarvis.wakeword")
     assert model.keywords == (PHRASE,)
+    assert languages_of(model) == ["en"]
     assert model.origin.training["keyword_clips"] >= 6
 
     planned = run(*train, "--dry-run")

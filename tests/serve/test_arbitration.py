@@ -11,13 +11,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import tiny as tiny_family
+from click.testing import CliRunner
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 from wyoming.event import Event
 from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
+from wakeword.cli import main
 from wakeword.detection.detector import Detector
+from wakeword.encoders.spec import EncoderSpec
+from wakeword.model.file import save_model
 from wakeword.model.operating_point import OperatingPoint
 from wakeword.serve.arbitration import Arbiter, Claim
 from wakeword.serve.registry import ModelRegistry
@@ -214,3 +219,19 @@ def test_of_equal_scores_the_first_wins() -> None:
         return await asyncio.gather(*(arbiter.wins(Claim(each, "alexa", 0.6)) for each in "abc"))
 
     assert asyncio.run(run()) == [True, False, False]
+
+
+def test_the_option_of_the_command_is_the_window(
+    tiny: EncoderSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows: list[float] = []
+
+    async def stop_at_once(*_: object) -> None: ...
+
+    monkeypatch.setattr("wakeword.cli.serve._run_until_stopped", stop_at_once)
+    monkeypatch.setattr("wakeword.serve.arbitration.Arbiter", windows.append)
+    save_model(tiny_family.model(), tmp_path / "alexa.wakeword")
+    for option in ([], ["--arbitration", "0.5"]):
+        result = CliRunner().invoke(main, ["serve", str(tmp_path / "alexa.wakeword"), *option])
+        assert result.exit_code == 0, result.output
+    assert windows == [0.5]

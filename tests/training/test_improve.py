@@ -23,6 +23,7 @@ from wakeword.errors import ConfigError
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.results import ClipResult, Evaluation, KeywordResult
 from wakeword.model.file import load_model, save_model
+from wakeword.model.languages import languages_of, record_languages
 from wakeword.model.network import WakeWordModel
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
@@ -156,15 +157,17 @@ def test_a_model_that_became_worse_is_rejected(
     assert not out.exists() and out.with_suffix(".png").is_file()
 
 
-def test_continued_training_keeps_the_keywords_of_the_model(
+def test_continued_training_keeps_keywords_and_languages_of_the_model(
     tiny: EncoderSpec, start: tuple[Path, Path], tmp_path: Path
 ) -> None:
     before = load_model(start[0])
+    record_languages(before, ["en"])
     data = read_dataset(start[1])
     config = TrainConfig(epochs=1, learning_rate=0.0, weight_decay=0.0)
     config = replace(config, examples=config.examples.with_hours(0.02))
     trained = train(data, ["ping"], config, start=before, work_dir=tmp_path)
     for name, tensor in before.state_dict().items():
         assert np.array_equal(tensor, trained.model.state_dict()[name]), name
+    assert languages_of(trained.model) == ["en"]
     with pytest.raises(ConfigError, match="detects ping, not pong"):
         train(data, ["pong"], config, start=before, work_dir=tmp_path)
