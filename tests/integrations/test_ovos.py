@@ -87,7 +87,7 @@ def test_the_manager_finds_the_engine() -> None:
     [
         ("hey_computer", {}, "hey_computer"),
         ("hey computer", {}, "hey_computer"),
-        ("assistant", {"keyword": "jarvis"}, "jarvis"),
+        ("assistant", {"keyword": "jarvis", "threshold": 1e-4}, "jarvis"),
         ("hey_computer", {"threshold": 0.3}, "hey_computer"),
     ],
 )
