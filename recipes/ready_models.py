@@ -90,10 +90,9 @@ def main(
             trained = train(allowed, [keyword], config, extra_data=extra, progress=progress)
             evaluation = evaluate(trained.model, data, conditions=conditions, progress=progress)
         measured = {
-            "false_accepts_per_hour": FALSE_ACCEPTS_PER_HOUR,
             "hours": round(float(evaluation.negative_hours), 2),
-            "misses": {each.condition: misses(each) for each in evaluation.results},
-            "clips": evaluation.results[0].clips,
+            "false_accepts": evaluation.results[0].shipped.false_accepts,
+            "results": [row(each) for each in sorted(evaluation.results, key=in_order)],
         }
         record_languages(trained.model, LANGUAGES)
         maker = {"command": "ready_models", "measured": measured}
@@ -111,10 +110,20 @@ def with_licences(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
     )
 
 
-def misses(result: KeywordResult) -> int:
-    """Return how many clips are missed at no more than `FALSE_ACCEPTS_PER_HOUR`."""
+def in_order(result: KeywordResult) -> int:
+    """Return the place of a result's condition in `CONDITIONS`."""
+    return CONDITIONS.index(result.condition)
+
+
+def row(result: KeywordResult) -> dict[str, str | int]:
+    """Return the misses at the model's threshold, and at `FALSE_ACCEPTS_PER_HOUR` at most."""
     point = result.operating_points[FALSE_ACCEPTS_PER_HOUR]
-    return point.misses if point else result.clips
+    return {
+        "condition": result.condition,
+        "clips": result.clips,
+        "missed": result.shipped.misses,
+        f"missed_at_{FALSE_ACCEPTS_PER_HOUR:g}_per_hour": point.misses if point else result.clips,
+    }
 
 
 if __name__ == "__main__":

@@ -146,7 +146,9 @@ def test_ready_models(
     assert "'clean'" in capsys.readouterr().out
     about = read_metadata(out / "ping.wakeword")
     assert about["format"] == "wakeword/3"
-    assert 0 <= about["made_by"]["measured"]["misses"]["clean"] <= 4
+    clean, *others = about["made_by"]["measured"]["results"]
+    assert (clean["condition"], clean["clips"]) == ("clean", 4) and 0 <= clean["missed"] <= 4
+    assert [each["condition"] for each in others] == ["10 dB", "0 dB", "talker"]
     recordings = about["origin"]["training"]["data"]
     assert {each["source"] for each in recordings} == {"picovoice"}
     assert [each["clips"] for each in recordings if each["role"] == "negative"] == [11]

@@ -20,9 +20,9 @@ def models(as_json: bool) -> None:
     """List the ready models, which come with the package.
 
     Their names stand for model files: `wakeword listen computer`. Each is a head over
-    `wakeword-stream`, trained on some 200 clips of its keyword. The misses are those of other
-    speakers' clips, at no more than 0.5 false accepts per hour. A model that you train yourself
-    has two stages and misses far less in noise: see `wakeword train`.
+    `wakeword-stream`, trained on some 200 clips of its keyword. False accepts and misses are those
+    of other speakers' recordings, at the model's threshold. A model that you train yourself has two
+    stages and misses far less in noise: see `wakeword train`.
 
     \b
     Examples:
@@ -55,11 +55,13 @@ def _row(name: str) -> dict[str, Any]:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="Ready models")
-    conditions = list(rows[0]["measured"]["misses"]) if rows else []
-    for heading in ("name", "encoder", "size", *(f"missed, {name}" for name in conditions)):
+    results = rows[0]["measured"]["results"] if rows else []
+    missed = (f"missed, {result['condition']}" for result in results)
+    for heading in ("name", "size", "false accepts", *missed):
         table.add_column(heading)
     for row in rows:
         measured = row["measured"]
-        misses = (f"{measured['misses'][name]} of {measured['clips']}" for name in conditions)
-        table.add_row(row["name"], row["encoder"], format_file_size(row["size_bytes"]), *misses)
+        false_accepts = f"{measured['false_accepts']} in {measured['hours']} h"
+        misses = (f"{each['missed']} of {each['clips']}" for each in measured["results"])
+        table.add_row(row["name"], format_file_size(row["size_bytes"]), false_accepts, *misses)
     return table
