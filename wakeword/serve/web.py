@@ -116,7 +116,7 @@ class WebServer:
         package = resources.files("wakeword")
         text = package.joinpath("serve/page.html").read_text("utf-8")
         for name, file in (("STYLES", "styles.css"), ("DETECTIONS", "detections.js")):
-            text = text.replace(name, package.joinpath("web", file).read_text("utf-8"))
+            text = text.replace(name, package.joinpath(f"web/{file}").read_text("utf-8"))
         thresholds = self._registry.thresholds
         text = text.replace("THRESHOLDS", json.dumps(list(thresholds.values())))
         text = text.replace("KEYWORDS", json.dumps(list(thresholds)).replace("<", "\\u003c"))
