@@ -21,7 +21,7 @@ from wakeword.data.splits import assign_splits
 from wakeword.detection.detector import Detector
 from wakeword.encoders.spec import EncoderSpec
 from wakeword.errors import ManifestError
-from wakeword.evaluation import metrics
+from wakeword.evaluation import metrics, test_streams
 from wakeword.evaluation.calibrate import (
     SMOOTHING_S,
     calibrate,
@@ -110,6 +110,15 @@ def test_the_file_holds_the_threshold_and_its_provenance(file: Path) -> None:
         assert expected["low"] <= expected["value"] <= expected["high"]
     assert "4 recordings (SHA-256" in point.provenance and "0.5 false accepts" in point.provenance
     assert "SHA-256" in run("detect", file, evenings / "0.flac")
+
+
+def test_recordings_that_are_scored_in_parts_set_a_threshold(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As hours are: what is added up over parts must not end in the file as a NumPy type."""
+    monkeypatch.setattr(test_streams, "PART_S", 1.0)
+    run("calibrate", file, "--negatives", file.parent / "evenings")
+    assert load_model(file).operating_point.provisional is True
 
 
 def test_minutes_without_clips_set_a_threshold_that_they_show(file: Path) -> None:

@@ -149,6 +149,7 @@ def test_ready_models(
     clean, *others = about["made_by"]["measured"]["results"]
     assert (clean["condition"], clean["clips"]) == ("clean", 4) and 0 <= clean["missed"] <= 4
     assert [each["condition"] for each in others] == ["10 dB", "0 dB", "talker"]
+    assert ", 1 recordings (SHA-256" in about["operating_point"]["provenance"]
     recordings = about["origin"]["training"]["data"]
     assert {each["source"] for each in recordings} == {"picovoice"}
     assert [each["clips"] for each in recordings if each["role"] == "negative"] == [11]

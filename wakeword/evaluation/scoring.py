@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -84,7 +85,7 @@ def _score_part(
 def _join_parts(parts: Sequence[ScoredStream], frame_s: float) -> ScoredStream:
     """Join the parts of a stream; times are shifted by the length of the parts before."""
     *before, last = parts
-    shifts_s = [0.0, *np.cumsum([len(part.logits) * frame_s for part in before])]
+    shifts_s = list(accumulate((len(part.logits) * frame_s for part in before), initial=0.0))
     return ScoredStream(
         last.name,
         np.concatenate([part.logits for part in parts]),
