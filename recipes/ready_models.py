@@ -36,7 +36,10 @@ from wakeword.model.languages import record_languages
 from wakeword.training.config import TrainConfig
 from wakeword.training.train import train
 
+AIM = 2.0
+"""False accepts per hour of speech in many languages, few of which a user's room will hold."""
 FALSE_ACCEPTS_PER_HOUR = 0.5
+"""At which models are compared."""
 LANGUAGES = ("en",)  # of the keywords
 CONDITIONS = ("clean", "10 dB", "0 dB", "far room", "talker")
 SYNTHETIC = "Apache-2.0 (made with Kokoro)"
@@ -108,7 +111,7 @@ def main(
             model.operating_point = calibrate(
                 model,
                 negatives={clip.path for clip in unheard.negatives},
-                false_accepts_per_hour=FALSE_ACCEPTS_PER_HOUR,
+                false_accepts_per_hour=AIM,
                 progress=progress,
             ).operating_point
             evaluation = evaluate(model, data, conditions=conditions, progress=progress)
