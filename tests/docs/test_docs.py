@@ -314,6 +314,8 @@ def test_page_can_be_followed(
     monkeypatch.setattr(onnxruntime_web, "_downloaded", lambda _: archive)
     on_this_page = (ROOT / page).read_text("utf-8")
     tiny_corpora.install(*(name for name in CORPORA if name in on_this_page))  # no download
+    for name in set(re.findall("data get (hf:[^ \n]+)", on_this_page)):
+        tiny_corpora.install_from_hub(name)
     for on_page, line in commands():
         name, _, arguments = line.partition(" ")
         if on_page != page or name != "wakeword" or "--ray" in line:  # test_parallel has a cluster

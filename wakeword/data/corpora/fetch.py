@@ -59,7 +59,7 @@ def fetch_corpus(
     folder, unpacked = corpus_folder(corpus), unpacked_folder(corpus)
     if unpacked.is_dir():
         return unpacked
-    with _unwritable_as_error(folder), _locked(corpus):
+    with unwritable_as_error(folder), locked(folder, corpus.title):
         if unpacked.is_dir():  # by another process meanwhile
             return unpacked
         _check_space(corpus)
@@ -81,8 +81,8 @@ def remove_corpus(corpus: Corpus) -> int:
     folder = corpus_folder(corpus)
     if not folder.exists():
         return 0
-    with _unwritable_as_error(folder):
-        with _locked(corpus):
+    with unwritable_as_error(folder):
+        with locked(folder, corpus.title):
             freed = sum(storage.file_sizes(folder))
         shutil.rmtree(folder)
     return freed
@@ -143,23 +143,27 @@ def _check_space(corpus: Corpus) -> None:
 
 
 @contextmanager
-def _locked(corpus: Corpus) -> Iterator[None]:
-    """Keep other processes from writing the same files."""
+def locked(folder: Path, title: str) -> Iterator[None]:
+    """Keep other processes from downloading the same into a folder, which is made.
+
+    Raises:
+        ConfigError: another process does.
+    """
     from filelock import FileLock, Timeout  # not installed where exported models alone run
 
-    folder = corpus_folder(corpus)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", timeout=0):
             yield
     except Timeout:
         raise ConfigError(
-            f"{corpus.title} is being downloaded by another process. Wait until it is done."
+            f"{title} is being downloaded by another process. Wait until it is done."
         ) from None
 
 
 @contextmanager
-def _unwritable_as_error(folder: Path) -> Iterator[None]:
+def unwritable_as_error(folder: Path) -> Iterator[None]:
+    """Raise ConfigError for an OSError inside, with what to do."""
     try:
         yield
     except OSError as error:

@@ -12,6 +12,7 @@ import numpy as np
 
 from wakeword.data.clip import Clip
 from wakeword.data.corpora.catalogue import CORPORA
+from wakeword.data.corpora.hugging_face import PREFIX, HubDataset, read_hub_dataset
 from wakeword.data.corpora.reading import read_corpus
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
@@ -41,12 +42,14 @@ def read_other_audio(places: Iterable[Path | str]) -> Dataset:
 
 
 def _read_place(place: Path | str) -> Dataset:
-    path, name = Path(place), str(place)
+    path, name = Path(place), Path(place).as_posix()
     if path.exists():
         clips = tuple(Clip(recording) for recording in find_recordings(path))
         return Dataset(path, "recordings", negatives=clips)
     if name in CORPORA:
         return read_corpus(CORPORA[name])
+    if name.startswith(PREFIX):
+        return read_hub_dataset(HubDataset(name))
     near = difflib.get_close_matches(name, CORPORA, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise ManifestError(
