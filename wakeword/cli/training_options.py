@@ -134,10 +134,9 @@ _TRAIN_CONFIG = (
     strategy,
     option(
         "--head",
-        default="conv",
-        show_default=True,
+        default="",
         type=OneOf("head", HEAD_NAMES),
-        help="Trigger head.",
+        help="Trigger head.  [default: conv; depthwise for wakeword-micro]",
     ),
     option(
         "--loss",
@@ -146,7 +145,7 @@ _TRAIN_CONFIG = (
         type=OneOf("loss", LOSS_NAMES),
         help="Loss function.",
     ),
-    option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three]"),
+    option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three; of wakeword-micro the top one]"),
     seed,
     epochs,
     hours,
