@@ -145,7 +145,10 @@ _TRAIN_CONFIG = (
         type=OneOf("loss", LOSS_NAMES),
         help="Loss function.",
     ),
-    option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three; of wakeword-micro the top one]"),
+    option(
+        "--layers",
+        help="Encoder layers to mix, such as 2,3,4.  [default: the top three; of wakeword-micro the top one]",
+    ),
     seed,
     epochs,
     hours,

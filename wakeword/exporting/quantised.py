@@ -158,9 +158,7 @@ def quantise(
     tensors = [source, *(_quantisation(low, high) for low, high in limits)]
     return QuantisedNetwork(
         tuple(
-            step
-            if isinstance(step, Addition)
-            else _quantised_convolution(step, tensors[i])
+            step if isinstance(step, Addition) else _quantised_convolution(step, tensors[i])
             for i, step in enumerate(steps)
         ),
         tuple(tensors),
@@ -192,9 +190,7 @@ def _quantised_convolution(step: Convolution, source: Quantisation) -> Quantised
     return QuantisedConvolution(weight, scales, bias, step.relu, step.depthwise, step.stride)
 
 
-def _convolve(
-    x: Floats, weight: Floats, past: int, stride: int, depthwise: bool
-) -> Floats:
+def _convolve(x: Floats, weight: Floats, past: int, stride: int, depthwise: bool) -> Floats:
     """Convolve (rows, inputs), after `past` rows of 0, to (rows / stride, outputs); no bias."""
     size = weight.shape[1]
     padded = np.concatenate([np.zeros((past, x.shape[1])), x])
@@ -218,14 +214,14 @@ def _add(
 
 
 def _rescale(x: Integers, factor: npt.ArrayLike) -> Integers:
-    """Multiply int32 numbers by a factor of 31 bits and round twice: its product, its shift."""
+    """Multiply int32 numbers by a factor of 31 bits and round twice: its product, its shift.
+
+    Halves are rounded up, as vector instructions do.
+    """
     mantissa, exponent = np.frexp(factor)
     multiplier = np.floor(mantissa * 2.0**31 + 0.5).astype(np.int64)
     overflow = multiplier == 1 << 31
     multiplier, exponent = np.where(overflow, 1 << 30, multiplier), exponent + overflow
-    product = (x << np.maximum(exponent, 0)) * multiplier
-    high = np.abs(product + np.where(product >= 0, 1 << 30, 1 - (1 << 30)))
-    high = np.where(product >= 0, high >> 31, -(high >> 31))
+    product = ((x << np.maximum(exponent, 0)) * multiplier + (1 << 30)) >> 31
     shift = np.maximum(-exponent, 0)
-    mask = (np.int64(1) << shift) - 1
-    return (high >> shift) + ((high & mask) > (mask >> 1) + (high < 0))
+    return (product + ((np.int64(1) << shift) >> 1)) >> shift

@@ -247,9 +247,7 @@ class _Graph:
         """Return a constant vector of int32; an equal one is added once."""
         key = tuple(values)
         if key not in self._constants:
-            self._constants[key] = self.tensor(
-                (len(key),), "INT32", data=np.array(key, np.int32)
-            )
+            self._constants[key] = self.tensor((len(key),), "INT32", data=np.array(key, np.int32))
         return self._constants[key]
 
     def reshaped(self, source: int, shape: Sequence[int], quantisation: Quantisation) -> int:

@@ -22,7 +22,6 @@ from wakeword.training.config import TrainConfig
 from wakeword.training.strategy import Strategy, add_low_rank, freeze
 
 
-
 @dataclass(frozen=True)
 class PretrainedEncoder:
     """The encoder that is trained, with its weights.
