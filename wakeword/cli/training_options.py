@@ -147,7 +147,8 @@ _TRAIN_CONFIG = (
     ),
     option(
         "--layers",
-        help="Encoder layers to mix, such as 2,3,4.  [default: the top three; of wakeword-micro the top one]",
+        help="Encoder layers to mix, such as 2,3,4.  [default: the top three; the top one of "
+        "wakeword-micro]",
     ),
     seed,
     epochs,

@@ -7,8 +7,9 @@ TensorFlow Lite Micro, and a ReLU after each convolution, because the kernels of
 processors round negative numbers differently. (Batch norms of pretraining are folded into the
 weights.)
 
-Source: the shape of microWakeWord's mixednet, which follows Majumdar and Ginsburg 2020, "MatchboxNet:
-1D time-channel separable convolutional neural network architecture for speech commands recognition".
+Source: the shape of microWakeWord's mixednet, which follows Majumdar and Ginsburg 2020,
+"MatchboxNet: 1D time-channel separable convolutional neural network architecture for speech
+commands recognition".
 """
 
 from __future__ import annotations

@@ -112,7 +112,10 @@ class MicroFrontEnd(FrontEnd):
 
 def _to_int16(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
     """Round samples in [-1, 1] to 16 bits, the inverse of a division by 32768."""
-    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    integers: npt.NDArray[np.int16] = (
+        np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
+    )
+    return integers
 
 
 def _band_amplitudes(windows: npt.NDArray[np.int16]) -> _Integers:
@@ -213,7 +216,8 @@ def _rounded_root(power: npt.NDArray[np.float64]) -> _Integers:
     root -= root * root > whole
     rest = whole - root * root
     # of 32 bits, the device does not round up where the root would not fit 16
-    return root + ((rest > root) & ((root != 0xFFFF) | (whole >> 32 > 0)))
+    rounded_up: npt.NDArray[np.bool_] = (rest > root) & ((root != 0xFFFF) | (whole >> 32 > 0))
+    return root + rounded_up
 
 
 def _suppress_noise(signal: _Integers, noise: _Integers) -> tuple[_Integers, _Integers]:
@@ -226,7 +230,7 @@ def _suppress_noise(signal: _Integers, noise: _Integers) -> tuple[_Integers, _In
     Returns:
         (batch, frames, 40) and the estimate after them.
     """
-    smoothing = (np.float32(_SMOOTHING) * (1 << _SMOOTHING_BITS)).astype(np.int64)
+    smoothing = (np.array(_SMOOTHING, np.float32) * (1 << _SMOOTHING_BITS)).astype(np.int64)
     smoothing = np.tile(smoothing, BANDS // 2)
     keep = (1 << _SMOOTHING_BITS) - smoothing
     scaled = (signal << _ESTIMATE_BITS) & _UINT32
@@ -256,7 +260,8 @@ def _gain(noise: _Integers) -> _Integers:
     )
     fraction &= 0x3FF
     change = ((curve * fraction >> 5) + (slope << 5)) * fraction
-    return np.where(noise > 2, base + ((change + (1 << 14)) >> 15), base)
+    gain: _Integers = base + np.where(noise > 2, (change + (1 << 14)) >> 15, 0)
+    return gain
 
 
 def _log(values: _Integers) -> _Integers:
@@ -277,12 +282,14 @@ def _log(values: _Integers) -> _Integers:
     log2 = (whole << _LOG_BITS) + fraction + start + rise
     half = 1 << (_LOG_BITS - 1)
     ln = (log2 * round(np.log(2) * (1 << _LOG_BITS)) + half) >> _LOG_BITS
-    return np.where(values > 1, ((ln << _LOG_SCALE_BITS) + half) >> _LOG_BITS, 0)
+    scaled: _Integers = np.where(values > 1, ((ln << _LOG_SCALE_BITS) + half) >> _LOG_BITS, 0)
+    return scaled
 
 
 def _bit_length(x: npt.NDArray[np.signedinteger]) -> _Integers:
     """Return the number of bits of integers from 0 to 2 ** 53."""
-    return np.frexp(x.astype(np.float64))[1].astype(np.int64)
+    bits: _Integers = np.frexp(x.astype(np.float64))[1].astype(np.int64)
+    return bits
 
 
 @cache
@@ -293,13 +300,16 @@ def _window() -> npt.NDArray[np.int32]:
     window = np.float32(0.5) - np.float32(0.5) * np.cos(angles.astype(np.float64)).astype(
         np.float32
     )
-    return np.floor(window * np.float32(1 << _WEIGHT_BITS) + np.float32(0.5)).astype(np.int32)
+    scaled = window * np.float32(1 << _WEIGHT_BITS)
+    rounded: npt.NDArray[np.int32] = np.floor(scaled + np.float32(0.5)).astype(np.int32)
+    return rounded
 
 
 @cache
 def _digit_reversal() -> npt.NDArray[np.int64]:
     """(256,) indices with their four digits of base 4 in reverse order."""
-    return np.arange(_N_FFT // 2).reshape(4, 4, 4, 4).transpose().reshape(-1)
+    order: _Integers = np.arange(_N_FFT // 2).reshape(4, 4, 4, 4).transpose().reshape(-1)
+    return order
 
 
 def _fixed_point(angles: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int32], ...]:
@@ -342,8 +352,9 @@ def _filters() -> npt.NDArray[np.float64]:
     return filters[1 : BANDS + 1]
 
 
-def _mel(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return 1127.0 * np.log1p(hz / 700.0)
+def _mel(hz: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    mel: npt.NDArray[np.float64] = 1127.0 * np.log1p(hz / 700.0)
+    return mel
 
 
 @cache

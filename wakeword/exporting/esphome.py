@@ -1,8 +1,8 @@
 """Export to ESPHome's `micro_wake_word`: a .tflite file of int8 and its manifest, for each keyword.
 
 The device computes the features of `encoders.micro_frontend` itself. The mean of the last logits,
-which a trigger takes, is part of the network: a score of the device is a score of the model, and its
-threshold is that of the model.
+which a trigger takes, is part of the network: a score of the device is a score of the model, and
+its threshold is that of the model.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from wakeword.exporting.quantised import (
     QuantisedNetwork,
     Step,
     quantise,
+    run_floats,
 )
 from wakeword.exporting.tflite_file import tflite_bytes
 from wakeword.heads import DepthwiseHead
@@ -64,6 +65,7 @@ class EsphomeFile:
         cutoff: score at which the device detects the keyword.
         shift: what was subtracted from all logits; see `HIGHEST_CUTOFF`.
         arena: bytes of working memory that the manifest asks for.
+        difference: |score − score| of the file and the model on the recordings: mean and maximum.
     """
 
     keyword: str
@@ -73,6 +75,7 @@ class EsphomeFile:
     cutoff: float
     shift: float
     arena: int
+    difference: tuple[float, float]
 
 
 def export_esphome(
@@ -83,7 +86,7 @@ def export_esphome(
     Args:
         model: from `wakeword.load`, of the encoder family "micro" with the head "depthwise".
         folder: for the files; it is created.
-        recordings: speech and other sound like that of the device's room, on which the ranges of
+        recordings: speech and other audio like that of the device's room, on which the ranges of
             the eight-bit numbers are measured; the first half hour of it.
 
     Raises:
@@ -97,7 +100,8 @@ def export_esphome(
             "keyword: --audio FILE, which may be repeated."
         )
     examples = list(_pieces(network, recordings))
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    if not examples:
+        raise ConfigError("the recordings of --audio are shorter than a frame of 30 ms.")
     return [
         _export_keyword(network, index, Path(folder), examples)
         for index in range(len(network.keywords))
@@ -105,18 +109,26 @@ def export_esphome(
 
 
 def _export_keyword(
-    model: WakeWordModel, index: int, folder: Path, examples: Iterable[Floats]
+    model: WakeWordModel, index: int, folder: Path, examples: Sequence[Floats]
 ) -> EsphomeFile:
     """Quantise and write the network of one keyword."""
     keyword = model.keywords[index]
     threshold = model.operating_point.thresholds[keyword]
     cutoff = min(threshold, HIGHEST_CUTOFF)
     shift = _logit(threshold) - _logit(cutoff)
-    quantised = quantise(network_steps(model, index, shift), examples, FEATURES)
+    steps = network_steps(model, index, shift)
+    quantised = quantise(steps, examples, FEATURES)
     name = re.sub(r"\W+", "_", keyword).strip("_").lower() or f"keyword_{index}"
     tflite, manifest = folder / f"{name}.tflite", folder / f"{name}.json"
     exported = EsphomeFile(
-        keyword, tflite, manifest, quantised, cutoff, shift, arena_size(quantised)
+        keyword=keyword,
+        tflite=tflite,
+        manifest=manifest,
+        network=quantised,
+        cutoff=cutoff,
+        shift=shift,
+        arena=arena_size(quantised),
+        difference=_difference(steps, quantised, examples),
     )
     content = tflite_bytes(quantised, f"wakeword: {keyword}", licence_notice(asdict(model.origin)))
     with atomic_write(tflite) as part:
@@ -124,6 +136,19 @@ def _export_keyword(
     with atomic_write(manifest) as part:
         part.write_text(json.dumps(_manifest(exported), indent=2) + "\n", encoding="utf-8")
     return exported
+
+
+def _difference(
+    steps: Sequence[Step], network: QuantisedNetwork, examples: Iterable[Floats]
+) -> tuple[float, float]:
+    """Return the mean and the maximum of |score − score| before and after quantising."""
+    differences = []
+    for example in examples:
+        logits = run_floats(steps, example)[-1][:, 0]
+        scores = network.run(quantised_features(example)) / 256
+        differences.append(np.abs(1 / (1 + np.exp(-logits)) - scores))
+    joined = np.concatenate(differences)
+    return float(joined.mean()), float(joined.max())
 
 
 def _manifest(exported: EsphomeFile) -> dict[str, object]:

@@ -1,8 +1,7 @@
 """A causal convolutional network in eight bits, and what it computes to the bit.
 
 Weights are symmetric int8 with a scale per output channel, activations asymmetric int8 with a scale
-per tensor, biases int32. `QuantisedNetwork.run` rounds as the reference kernels of TensorFlow Lite
-do.
+per tensor, biases int32. `QuantisedNetwork.run` rounds as the kernels of TensorFlow Lite do.
 
 Source: Jacob et al. 2018, "Quantization and training of neural networks for efficient
 integer-arithmetic-only inference"; tflite-micro, `tensorflow/lite/kernels/internal`.
@@ -133,7 +132,10 @@ class QuantisedNetwork:
                 values.append(step.run(values[-1], source, target))
         scale, zero = self.tensors[-1]
         logits = (values[-1][:, 0] - zero) * np.float64(scale)
-        return np.clip(np.rint(256 / (1 + np.exp(-logits))), 0, 255).astype(np.uint8)
+        scores: npt.NDArray[np.uint8] = (
+            np.rint(256 / (1 + np.exp(-logits))).clip(0, 255).astype(np.uint8)
+        )
+        return scores
 
     def multiplications(self) -> int:
         """Return the number of multiplications of a step of the stream."""
@@ -169,8 +171,10 @@ def run_floats(steps: Sequence[Step], x: Floats) -> list[Floats]:
     """Return what each step of a network computes from (rows, features)."""
     values = [x]
     for step in steps:
-        added = isinstance(step, Addition)
-        values.append(values[-1] + values[step.other] if added else step(values[-1]))
+        if isinstance(step, Addition):
+            values.append(np.add(values[-1], values[step.other]))
+        else:
+            values.append(step(values[-1]))
     return values[1:]
 
 
@@ -198,7 +202,9 @@ def _convolve(x: Floats, weight: Floats, past: int, stride: int, depthwise: bool
     if depthwise:
         products: Floats = np.einsum("ucs,cs->uc", windows, weight[:, :, 0])
         return products
-    return windows.reshape(len(windows), -1) @ weight.transpose(2, 1, 0).reshape(-1, len(weight))
+    matrix = weight.transpose(2, 1, 0).reshape(-1, len(weight))
+    sums: Floats = windows.reshape(len(windows), -1) @ matrix
+    return sums
 
 
 def _add(
@@ -224,4 +230,5 @@ def _rescale(x: Integers, factor: npt.ArrayLike) -> Integers:
     multiplier, exponent = np.where(overflow, 1 << 30, multiplier), exponent + overflow
     product = ((x << np.maximum(exponent, 0)) * multiplier + (1 << 30)) >> 31
     shift = np.maximum(-exponent, 0)
-    return (product + ((np.int64(1) << shift) >> 1)) >> shift
+    rounded: Integers = (product + ((np.int64(1) << shift) >> 1)) >> shift
+    return rounded

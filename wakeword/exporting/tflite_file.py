@@ -135,7 +135,7 @@ class _File:
         return int(self.builder.EndVector())
 
     def data(self, content: bytes) -> int:
-        """Write a buffer, aligned for the kernels; return its index. An equal one is written once."""
+        """Write an aligned buffer and return its index; an equal one is written once."""
         if content not in self._vectors:
             self.builder.StartVector(1, len(content), _ALIGNMENT)
             self.builder.head -= len(content)
@@ -164,8 +164,8 @@ class _File:
                     Version=VERSIONS[name],
                 )
             )
-        buffer, name = self.data(notice.encode()), self.text("NOTICE")
-        metadata = self.table("Metadata", Name=name, Buffer=buffer)
+        buffer = self.data(notice.encode())
+        metadata = self.table("Metadata", Name=self.text("NOTICE"), Buffer=buffer)
         vectors = {
             "OperatorCodes": self.offsets(codes),
             "Subgraphs": self.offsets(graphs),
