@@ -74,9 +74,11 @@ def test_tensors_hold_what_the_examples_had() -> None:
 
 @pytest.mark.parametrize(
     ("number", "factor", "expected"),
-    [(3, 0.5, 2), (-3, 0.5, -1), (5, 0.25, 1), (6, 0.25, 2), (-6, 0.25, -1), (7, 3.0, 21)],
+    [(3, 0.5, 2), (-3, 0.5, -1), (5, 0.25, 2), (6, 0.25, 2), (-6, 0.25, -1), (7, 3.0, 21)],
 )
-def test_halves_are_rounded_up(number: int, factor: float, expected: int) -> None:
+def test_products_are_rounded_twice_and_halves_up(
+    number: int, factor: float, expected: int
+) -> None:
     assert _rescale(np.array([number]), factor) == expected
 
 
