@@ -9,16 +9,12 @@ import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import stream, synthetic_audio
+from tiny import detections, stream, synthetic_audio
 from tiny_micro import TINY_MICRO, tiny_micro
 from torch import Tensor
 
-from wakeword.encoders.micro import (
-    FEATURES_BEFORE,
-    FEATURES_PER_FRAME,
-    KERNELS,
-    MicroEncoder,
-)
+from wakeword.detection.detector import Detector
+from wakeword.encoders.micro import FEATURES_BEFORE, FEATURES_PER_FRAME, KERNELS, MicroEncoder
 from wakeword.encoders.micro_frontend import BANDS
 from wakeword.encoders.registry import build_encoder, load_encoder, register_encoder
 from wakeword.errors import CheckpointError, ConfigError
@@ -65,6 +61,12 @@ def test_a_model_streams_from_samples_to_logits(sizes: list[int]) -> None:
     offline, _ = model(samples)
     assert offline.shape == (1, 64, 1) and offline.std() > 0.1
     torch.testing.assert_close(stream(model, samples, [*sizes, 700]), offline, **CLOSE)
+
+
+def test_a_detector_takes_blocks_of_any_size() -> None:
+    model, samples = tiny_micro(), synthetic_audio(10.0)
+    expected = detections(Detector(model), samples, [len(samples)])
+    assert expected and detections(Detector(model), samples, [1, 4001, 160]) == expected
 
 
 def test_the_hop_changes_no_frame_and_comes_when_declared() -> None:
