@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,22 @@ def test_scores_equal_those_of_the_package(
     expected = file.network.run(quantised_features(features_of(model, [samples])))
     assert len(found) == len(expected) > 260 and expected.std() > 5
     assert np.abs(found - expected).max() <= 1
+
+
+def test_tensorflow_lite_micro_runs_a_file_in_the_memory_of_its_manifest(
+    schema: Any, recording: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("tflite_micro", reason="pip install tflite-micro")
+    runtime = importlib.import_module("tflite_micro.python.tflite_micro.runtime")
+    model, file = exported(tmp_path, recording, tiny_micro(encoder_name="wakeword-micro"))
+    interpreter = runtime.Interpreter.from_file(str(file.tflite), arena_size=file.arena)
+    features = quantised_features(features_of(model, [tiny_family.synthetic_audio(8.0, seed=3)]))
+    scores = []
+    for step in features.reshape(-1, 1, 3, 40):
+        interpreter.set_input(step, 0)
+        interpreter.invoke()
+        scores.append(int(interpreter.get_output(0)[0, 0]))
+    assert np.abs(np.array(scores) - file.network.run(features)).max() <= 3
 
 
 def test_scores_are_close_to_those_of_the_model(

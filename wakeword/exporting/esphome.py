@@ -30,6 +30,7 @@ from wakeword.exporting.quantised import (
     Convolution,
     Floats,
     Quantisation,
+    QuantisedConvolution,
     QuantisedNetwork,
     Step,
     quantise,
@@ -215,20 +216,20 @@ def arena_size(network: QuantisedNetwork) -> int:
     and its own structures, which are counted as large as on a 64-bit processor; and, one step at a
     time, tensors and ESP-NN's copy of the weights.
     """
-    convolutions = [step for step in network.steps if not isinstance(step, Addition)]
-    past = [s for s in convolutions if s.past]
-    operators = 2 + len(network.steps) + 7 * len(past) + 3
-    tensors = 8 + 4 * len(network.steps) + 9 * len(past)
+    convolutions = [step for step in network.steps if isinstance(step, QuantisedConvolution)]
+    with_past = [step for step in convolutions if step.past]
+    operators = len(network.steps) + 7 * len(with_past) + 7  # 7: to read, join, cut and write rows
+    tensors = 4 * len(network.steps) + 9 * len(with_past) + 8
+    structures = 112 * operators + 24 * tensors + 2048  # bytes
     channels = sum(len(step.weight) for step in convolutions)
-    rows = sum(s.past * s.weight.shape[0 if s.depthwise else 2] for s in past)
-    kept = 112 * operators + 24 * tensors + 8 * channels + rows + 2048
+    rows = sum(step.past * step.channels for step in with_past)
     width = max(len(step.weight) for step in convolutions)
-    most = 0
+    most = 0  # bytes of one step
     for step in convolutions:
-        window = step.weight.shape[1] * step.weight.shape[0 if step.depthwise else 2]
+        window = step.weight.shape[1] * step.channels
         scratch = 4 * window if step.depthwise else step.weight.size
         most = max(most, 3 * window + 2 * width + scratch)
-    return int(math.ceil((kept + most) / 1024) * 1024)
+    return math.ceil((structures + 8 * channels + rows + most) / 1024) * 1024
 
 
 def _single_stage(model: AnyModel) -> WakeWordModel:
@@ -255,6 +256,8 @@ def _pieces(model: WakeWordModel, recordings: Iterable[Path]) -> Iterator[Floats
     """Yield the features of recordings, a minute at a time and half an hour in all."""
     left = 100 * _CALIBRATION_S
     for recording in recordings:
+        if not left:
+            return
         features = features_of(model, iter_audio(recording))[:left]
         left -= len(features)
         for start in range(0, len(features), _PIECE):

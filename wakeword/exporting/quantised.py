@@ -98,6 +98,11 @@ class QuantisedConvolution:
         """Rows before those of a step that it takes."""
         return int(self.weight.shape[1]) - self.stride
 
+    @property
+    def channels(self) -> int:
+        """Numbers in a row that it takes."""
+        return int(self.weight.shape[0 if self.depthwise else 2])
+
     def run(self, x: Integers, source: Quantisation, target: Quantisation) -> Integers:
         """Compute (rows / stride, outputs) from (rows, inputs), after silence."""
         weight, shifted = self.weight.astype(np.float64), (x - source.zero).astype(np.float64)

@@ -282,7 +282,7 @@ class _Graph:
         """
         if not step.past:
             return source
-        channels = step.weight.shape[0 if step.depthwise else 2]
+        channels = step.channels
         shape = (1, step.past, 1, channels)
         silence = np.full(shape, quantisation.zero, np.int8)
         initial = setup.tensor(shape, "INT8", quantisation, data=silence)
