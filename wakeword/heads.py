@@ -1,7 +1,7 @@
 """Trigger heads: the new layers on an encoder, frames in, one logit per keyword and frame out.
 
-Every head averages frames down to about 25 a second, normalises them, mixes the encoder's layers
-where it takes several, and then depends on past frames alone: `forward(frames, state)` returns the
+Every head averages frames down to about 25 a second, normalises them (except `DepthwiseHead`), mixes
+the encoder's layers where it takes several, and then depends on past frames alone: `forward(frames, state)` returns the
 same logits for any chunking. There is no sigmoid.
 """
 
