@@ -1,8 +1,8 @@
 """Trigger heads: the new layers on an encoder, frames in, one logit per keyword and frame out.
 
-Every head averages frames down to about 25 a second, normalises them (except `DepthwiseHead`), mixes
-the encoder's layers where it takes several, and then depends on past frames alone: `forward(frames, state)` returns the
-same logits for any chunking. There is no sigmoid.
+Every head averages frames down to about 25 a second, normalises them (except `DepthwiseHead`),
+mixes the encoder's layers where it takes several, and then depends on past frames alone:
+`forward(frames, state)` returns the same logits for any chunking. There is no sigmoid.
 """
 
 from __future__ import annotations
