@@ -1,8 +1,8 @@
 """Trigger heads: the new layers on an encoder, frames in, one logit per keyword and frame out.
 
-Every head averages frames down to 25 a second, normalises them, mixes the encoder's layers where it
-takes several, and then depends on past frames alone: `forward(frames, state)` returns the same
-logits for any chunking. There is no sigmoid.
+Every head averages frames down to about 25 a second, normalises them (except `DepthwiseHead`),
+mixes the encoder's layers where it takes several, and then depends on past frames alone:
+`forward(frames, state)` returns the same logits for any chunking. There is no sigmoid.
 """
 
 from __future__ import annotations
@@ -154,6 +154,33 @@ class ConvHead(Head):
         return x, torch.cat(pasts, dim=1)
 
 
+class DepthwiseHead(Head):
+    """One depthwise convolution over 25 frames, in operations that microcontrollers have.
+
+    There is no norm, and the activation is ReLU. At 33.3 frames a second it spans 0.75 s.
+    """
+
+    KERNEL = 25
+    context = KERNEL
+
+    def __init__(self, dim: int, keywords: int, *, width: int = 64, **sizes: Any) -> None:
+        super().__init__(dim, keywords, width=width, **sizes)
+        self.norm = cast(nn.LayerNorm, nn.Identity())
+        self.depthwise = nn.Conv1d(width, width, self.KERNEL, groups=width)
+
+    def _project(self, x: Tensor) -> Tensor:
+        return F.relu(self.project(x))
+
+    def _over_time(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The state holds the 24 frames before."""
+        if state is None:
+            state = x.new_zeros(len(x), self.KERNEL - 1, x.shape[2])
+        if not x.shape[1]:
+            return x, state
+        padded = torch.cat([state, x], dim=1)
+        return F.relu(self.depthwise(padded.mT)).mT, padded[:, x.shape[1] :]
+
+
 class GruHead(Head):
     """A gated recurrent layer: all of the past, in one vector."""
 
@@ -248,6 +275,7 @@ class ExamplesHead(Head):
 HEADS: dict[str, type[Head]] = {
     "linear": LinearHead,
     "conv": ConvHead,
+    "depthwise": DepthwiseHead,
     "gru": GruHead,
     "attention": AttentionHead,
 }

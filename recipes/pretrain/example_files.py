@@ -17,7 +17,7 @@ from prepare import TEACHER_LAYERS
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
-from wakeword.encoders.frontend import LogMel
+from wakeword.encoders.frontend import FrontEnd
 from wakeword.parallel import available_cores
 from wakeword.training.augmentation import Augmenter, mask_features
 
@@ -84,6 +84,7 @@ class Examples:
 def batches(
     examples: Examples,
     indices: Sequence[np.ndarray],
+    front_end: FrontEnd,
     augmenter: Augmenter | None,
     epoch: int = 0,
 ) -> Iterator[Batch]:
@@ -92,10 +93,10 @@ def batches(
     Args:
         examples: the examples.
         indices: numbers of the examples in each batch.
+        front_end: of the student.
         augmenter: adds noise, room and level; features are masked as well. None: as they are.
         epoch: other epochs draw other augmentations.
     """
-    front_end = LogMel()
 
     def features_of(i: int) -> Tensor:
         rng = np.random.default_rng((epoch, i))

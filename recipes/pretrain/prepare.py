@@ -1,13 +1,14 @@
 """Prepare examples of plain speech with a teacher's frames: what `pretrain.py` trains on.
 
     python recipes/pretrain/prepare.py OUT CORPUS TTS/0.jsonl --hours 20
+    python recipes/pretrain/prepare.py OUT CORPUS --hours 6 --teacher wakeword-stream
 
 Data: any layouts that `wakeword train` reads. Used are the clips of the train split that are not
 keyword clips and whose text holds no keyword: of any of the data sets, or given by --keyword (the
 manifest of `transcribe.py` has no keyword clips from which the keywords would be known). Clips are
 laid out one after the other in examples of about ten seconds, each at a random speed. Whisper
 encodes each example at once, as it was trained to; the outputs of its two upper layers, averaged to
-25 frames per second, are kept.
+25 frames per second, are kept. So are those of another teacher, which streams.
 
 The examples stay dry: noise and rooms are added later, to the input of the student, but not to that
 of the teacher. So the student learns to ignore them.
@@ -33,14 +34,17 @@ from wakeword.audio.samples import Samples
 from wakeword.cli.console import TeachingCommand, progress_display
 from wakeword.data.loader import ClipLoader
 from wakeword.data.readers import read_dataset
-from wakeword.encoders.frontend import LogMel
+from wakeword.encoders.base import Encoder
+from wakeword.encoders.frontend import FrontEnd, LogMel
 from wakeword.encoders.registry import encoder_spec, load_encoder
 from wakeword.encoders.whisper import WhisperOffline
+from wakeword.encoders.window import WindowEncoder
 from wakeword.parallel import available_cores, single_threaded
 from wakeword.training.feature_cache import has_bfloat16
 
 EXAMPLES_PER_FILE = 64
 TEACHER_LAYERS = 2  # from the top
+FRAME_RATE_HZ = 25.0  # of the frames that are kept
 
 
 @click.command(cls=TeachingCommand)
@@ -64,15 +68,15 @@ def main(
 ) -> None:
     """Lay out the speech of DATA in examples and keep a teacher's frames of them."""
     clips = plain_speech([read_dataset(each) for each in data], split, keywords)
-    layers = encoder_spec(teacher).layers
-    loaded = load_encoder(
+    spec = encoder_spec(teacher)
+    offline = spec.family == "whisper"
+    encoder = load_encoder(
         teacher,
         path=weights,
-        streaming="window",
-        output_layers=tuple(range(layers - TEACHER_LAYERS + 1, layers + 1)),
-    )
-    whisper: WhisperOffline = loaded.encoder.offline  # type: ignore[assignment]
-    front_end = LogMel(level=None)
+        streaming="window" if offline else "chunked",
+        output_layers=tuple(range(spec.layers - TEACHER_LAYERS + 1, spec.layers + 1)),
+    ).encoder
+    front_end = LogMel(level=None) if offline else spec.new_front_end()
     files = -(-round(hours * 3600 / LENGTH_S) // EXAMPLES_PER_FILE)
     plans = plan_examples(clips, files * EXAMPLES_PER_FILE, seed)
     loader = ClipLoader()
@@ -87,7 +91,7 @@ def main(
             render_example(plan, loader, rng) for plan in plans[first : first + EXAMPLES_PER_FILE]
         ]
         with torch.inference_mode():
-            frames = [teacher_frames(whisper, front_end, each.samples) for each in examples]
+            frames = [teacher_frames(encoder, front_end, each.samples) for each in examples]
         write_examples(file, examples, torch.stack(frames))
 
     with (
@@ -103,13 +107,17 @@ def main(
         print(f"left out: {reason}")
 
 
-def teacher_frames(whisper: WhisperOffline, front_end: LogMel, samples: Samples) -> torch.Tensor:
+def teacher_frames(encoder: Encoder, front_end: FrontEnd, samples: Samples) -> torch.Tensor:
     """Encode (samples,); return (frames at 25 per second, layers * dim)."""
     features, _ = front_end(torch.from_numpy(samples)[None])
     features = features[:, : features.shape[1] // 4 * 4]
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-        frames = whisper.forward_layers(features)[0].float()
-    return frames.unflatten(0, (-1, 2)).mean(dim=1)
+        if isinstance(encoder, WindowEncoder):
+            whisper: WhisperOffline = encoder.offline  # type: ignore[assignment]
+            frames = whisper.forward_layers(features)[0].float()
+        else:
+            frames = encoder(features)[0][0].float()
+    return frames.unflatten(0, (-1, round(encoder.frame_rate_hz / FRAME_RATE_HZ))).mean(dim=1)
 
 
 def write_examples(file: Path, examples: list[SpeechExample], frames: torch.Tensor) -> None:

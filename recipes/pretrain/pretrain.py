@@ -1,21 +1,23 @@
-"""Pretrain the compact encoder as a speech recogniser, with Whisper as a second teacher.
+"""Pretrain one of our encoders as a speech recogniser, with another one as a second teacher.
 
     python recipes/pretrain/pretrain.py EXAMPLES OUT --noise-data CORPUS --dev EXAMPLES_DEV
     torchrun --nproc-per-node 8 recipes/pretrain/pretrain.py …         # the same on eight GPUs
+    python recipes/pretrain/pretrain.py EXAMPLES OUT … --student wakeword-micro
 
 Data: EXAMPLES and EXAMPLES_DEV come from `prepare.py`; CORPUS lends noises and room impulse
 responses of its train split. The student gets each example in another noise, room, band and level
 in every epoch. It learns
 
 - the letters that are spoken (CTC, where the text of an example is known), and
-- the outputs of Whisper's upper layers for the same example without noise and room, as classes.
-  These come 80 ms later, which is how much of the future a frame may wait for.
+- the outputs of the teacher's upper layers for the same example without noise and room, as
+  classes. These come 80 ms later (40 ms where the teacher is late itself), which is how much of the
+  future a frame may wait for.
 
-A batch norm follows the first matrix of each layer during training and is folded into it at the
-end. An interrupted run resumes from its last epoch. Writes OUT/wakeword-stream.safetensors (encoder
-and CTC head, half precision), OUT/curves.json and OUT/curves.png; prints losses and the character
-error rate on EXAMPLES_DEV after every epoch. README.md states what came out. Duration: 75 minutes
-for 17 h of examples and 46 epochs, on two cores.
+Batch norms in each layer during training are folded into its weights at the end. An interrupted run
+resumes from its last epoch. Writes OUT/wakeword-stream.safetensors, or that of another --student
+(encoder and CTC head, half precision), OUT/curves.json and OUT/curves.png; prints losses and the
+character error rate on EXAMPLES_DEV after every epoch. README.md states what came out. Duration:
+75 minutes for 17 h of examples and 46 epochs of wakeword-stream, on two cores.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ import torch
 import torch.distributed as dist
 from example_files import Examples, batches, fit_centroids
 from pretrain_plot import save_plot
-from student import NAME, Student, measure, write_checkpoint
+from student import STUDENTS, measure, write_checkpoint
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -63,6 +65,14 @@ AUGMENTATION = AugmentConfig(noise_share=0.8, room_share=0.4, level_db=(-55.0, -
 @click.option(
     "--dev", required=True, type=click.Path(path_type=Path), help="Examples to measure on."
 )
+@click.option(
+    "--student",
+    "student_name",
+    type=click.Choice(list(STUDENTS)),
+    default="wakeword-stream",
+    show_default=True,
+    help="Encoder that is trained.",
+)
 @click.option("--epochs", default=12, show_default=True)
 @click.option("--batch", default=8, show_default=True, help="Examples per step and process.")
 @click.option("--rate", default=2e-3, show_default=True, help="Learning rate.")
@@ -73,6 +83,7 @@ def main(
     out: Path,
     noise_data: Path,
     dev: Path,
+    student_name: str,
     epochs: int,
     batch: int,
     rate: float,
@@ -86,7 +97,8 @@ def main(
     augmenter = Augmenter(AUGMENTATION, bank.noises, bank.rirs)
     centroids = fit_centroids(examples, seed)
     train, held_out = Examples(examples, centroids), Examples(dev, centroids)
-    student = Student().to(chosen)
+    student = STUDENTS[student_name]().to(chosen)
+    front_end = student.encoder.spec.new_front_end()
     model = DistributedDataParallel(student) if world_size > 1 else student
     optimiser = torch.optim.AdamW(student.parameters(), lr=rate, weight_decay=0.01)
     checkpoint = out / "checkpoint.pt"
@@ -106,7 +118,7 @@ def main(
         shard = order[rank::world_size][: steps * batch].reshape(steps, batch)
         with progress_display() as progress:
             for step, (features, units, texts) in enumerate(
-                batches(train, shard, augmenter, epoch)
+                batches(train, shard, front_end, augmenter, epoch)
             ):
                 done = (epoch + step / steps) / epochs
                 warmup = min(1.0, done * epochs / WARMUP_EPOCHS + 1e-3)
@@ -130,7 +142,7 @@ def main(
                 torch.save({**state, "curves": curves}, part)
 
     if rank == 0:
-        write_checkpoint(student, out / f"{NAME}.safetensors")
+        write_checkpoint(student, out / f"{student.name}.safetensors")
         with storage.atomic_write(out / "curves.json") as part:
             part.write_text(json.dumps(curves, indent=1), encoding="utf-8")
         save_plot(curves, out / "curves.png")

@@ -103,7 +103,8 @@ def test_other_splits_are_suggested_and_synonyms_accepted(model_file: Path) -> N
 
 
 def test_choices_are_completed() -> None:
-    assert completions("train", "--head", "") == ["linear", "conv", "gru", "attention"]
+    heads = ["linear", "conv", "depthwise", "gru", "attention"]
+    assert completions("train", "--head", "") == heads
     assert completions("train", "--strategy", "to") == ["top:"]
     assert completions("improve", "--verifier-strategy", "gr") == ["gradual"]
     assert completions("enroll", "--streaming", "") == ["chunked", "window"]
@@ -117,7 +118,7 @@ def test_choices_are_completed() -> None:
 
 def test_the_help_shows_short_lists() -> None:
     text = CliRunner().invoke(main, ["train", "--help"]).output
-    assert "--head [linear|conv|gru|attention]" in text and "--encoder NAME" in text
+    assert "--head [linear|conv|depthwise|gru|attention]" in text and "--encoder NAME" in text
     assert "--loss [bce|max-pooling]" in text
 
 

@@ -273,7 +273,7 @@ def test_steps_are_the_blocks_of_a_stream(model: WakeWordModel) -> None:
     assert np.array_equal(np.concatenate(logits), Detector(model).logits(SOUND))
 
 
-@pytest.mark.parametrize("head", ["linear", "conv", "gru", "attention"])
+@pytest.mark.parametrize("head", ["linear", "conv", "depthwise", "gru", "attention"])
 def test_steps_of_a_batch_are_those_of_its_streams(model: WakeWordModel, head: str) -> None:
     model = tiny_family.model(model.origin.streaming, head)
     recordings = [tiny_family.synthetic_audio(2.0, seed=seed) for seed in range(3)]

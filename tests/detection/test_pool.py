@@ -25,7 +25,7 @@ from wakeword.model.two_stage import AnyModel
 SOUND = tiny_family.synthetic_audio(2.5)
 
 
-@pytest.mark.parametrize("head", ["linear", "conv", "gru", "attention"])
+@pytest.mark.parametrize("head", ["linear", "conv", "depthwise", "gru", "attention"])
 @pytest.mark.parametrize("batch", [1, 3, 32])
 def test_a_pool_detects_what_single_detectors_detect(
     model: WakeWordModel, head: str, batch: int

@@ -20,6 +20,7 @@ import hugging_face
 import numpy as np
 import onnxruntime_web_package
 import pytest
+import safetensors.torch
 import tiny as tiny_family
 import tiny_corpora
 import training
@@ -34,7 +35,7 @@ from wakeword.cli import main
 from wakeword.data.corpora.catalogue import CORPORA
 from wakeword.detection import speaker_verification
 from wakeword.detection.speaker_verification import _Network
-from wakeword.encoders.registry import temporarily_registered
+from wakeword.encoders.registry import build_encoder, temporarily_registered
 from wakeword.evaluation import metrics
 from wakeword.exporting import onnxruntime_web
 from wakeword.model.file import save_model
@@ -246,6 +247,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "export jarvis.wakeword --audio evening.flac -o jarvis.onnx",
         ):
             run(line, small_defaults(place))
+    micro = build_encoder("wakeword-micro").trunk.state_dict()
+    safetensors.torch.save_file(micro, place / "wakeword-micro.safetensors")
     for copy in ("word.wakeword", "other.wakeword"):
         shutil.copy(place / "computer.wakeword", place / copy)
     hugging_face.write(place / "facebook" / "hubert-base-ls960", "hubert")
@@ -303,6 +306,8 @@ def test_page_can_be_followed(
     page: str, home: Path, tiny: object, sd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commands of a page succeed one after another."""
+    if page == "docs/how-to/esphome.md":
+        pytest.importorskip("tflite", reason="needs wakeword[esphome]")
     place = tmp_path / "home"
     shutil.copytree(home, place)
     if page == "docs/tutorial/first-keyword.md":

@@ -12,14 +12,8 @@ from tiny import stream
 from torch import Tensor
 
 from wakeword.audio.samples import Samples
-from wakeword.encoders.frontend import (
-    DYNAMIC_RANGE,
-    FIXED_LEVEL,
-    FRONT_ENDS,
-    HOP,
-    FrontEndKind,
-    LogMel,
-)
+from wakeword.encoders.front_ends import FRONT_ENDS, FrontEndKind
+from wakeword.encoders.frontend import DYNAMIC_RANGE, FIXED_LEVEL, HOP, LogMel
 from wakeword.model.state import state_tensors
 
 CLOSE = {"atol": 1e-5, "rtol": 0.0}
@@ -127,6 +121,8 @@ def test_exported_features_are_the_same(
 ) -> None:
     """To the rounding of weak bands beside strong ones, also 60 dB lower."""
     frontend = FRONT_ENDS[kind](80)
+    if not frontend.exportable:
+        pytest.skip("no ONNX graph holds it")
     samples = torch.from_numpy(tiny_family.synthetic_audio(1.0))[None]
     samples = torch.cat([samples, 0.001 * samples], dim=1)
     expected, _ = frontend(samples)

@@ -29,7 +29,7 @@ SOUND = torch.from_numpy(tiny_family.synthetic_audio(2.0))[None]
 # ---------------------------------------------------------------- the file
 
 
-@pytest.mark.parametrize("head", ["linear", "conv", "gru", "attention"])
+@pytest.mark.parametrize("head", ["linear", "conv", "depthwise", "gru", "attention"])
 @pytest.mark.parametrize(
     ("streaming", "given"),
     [

@@ -80,6 +80,26 @@ def test_a_student_learns_and_an_interrupted_run_resumes(
     assert made.read_bytes() == written
 
 
+def test_a_student_for_microcontrollers_learns_from_one_that_streams(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples, out = tmp_path / "examples", tmp_path / "out"
+    command = ("pretrain/prepare.py", examples, speech, "--hours", 0.1)
+    run_recipe(*command, "--teacher", "wakeword-stream", monkeypatch=monkeypatch)
+    (file,) = examples.glob("*.safetensors")
+    assert safetensors.torch.load_file(file)["frames"].shape == (64, 252, 2 * 192)
+
+    options = ("--dev", examples, "--epochs", 2, "--batch", 16, "--student", "wakeword-micro")
+    command = ("pretrain/pretrain.py", examples, out, "--noise-data", speech, *options)
+    run_recipe(*command, monkeypatch=monkeypatch)
+    curves = json.loads((out / "curves.json").read_text())
+    assert curves[1]["units"] < curves[0]["units"]
+    encoder, report, _ = load_encoder("wakeword-micro", path=out / "wakeword-micro.safetensors")
+    assert report.stripped_tensors == 2
+    frames, _ = encoder(10 * torch.rand(1, 48, 40))
+    assert frames.shape == (1, 16, encoder.dim) and frames.std() > 0
+
+
 def test_transcripts_are_kept_where_whisper_is_confident(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ import click
 
 from wakeword import storage
 from wakeword.cli import options
+from wakeword.cli.choices import OneOf
 from wakeword.cli.console import progress_display
 from wakeword.cli.verify_export import print_comparison, recordings_option
 from wakeword.errors import ConfigError
@@ -21,13 +22,25 @@ if TYPE_CHECKING:
     from wakeword.model.two_stage import AnyModel
 
 
+FORMATS = ("onnx", "esphome")
+
+
 @click.command()
 @options.model_argument
 @options.option(
     "-o",
     "--output",
     type=options.PATH,
-    help="ONNX file.  [default: FILE with the suffix .onnx; with --web, model.onnx in DIR]",
+    help="ONNX file, or folder of the files for ESPHome.  [default: FILE with the suffix .onnx, or "
+    "without a suffix; with --web, model.onnx in DIR]",
+)
+@options.option(
+    "--format",
+    "format_",
+    type=OneOf("format", FORMATS),
+    default="onnx",
+    show_default=True,
+    help="onnx, or esphome: a network of 8 bits and a manifest for each keyword.",
 )
 @options.option("--int8", is_flag=True, help="Quantise weights to 8 bits: smaller and faster.")
 @options.option(
@@ -47,6 +60,7 @@ if TYPE_CHECKING:
 def export(
     file: Path,
     output: Path | None,
+    format_: str,
     int8: bool,
     web: Path | None,
     onnxruntime_web: Path | None,
@@ -61,12 +75,25 @@ def export(
     With --web, a static folder runs the file in a browser, which no audio leaves. FILE may then be
     an exported file, too.
 
+    With --format esphome, microcontrollers run the model, which must be one of wakeword-micro. Its
+    numbers are quantised to 8 bits by their ranges on the recordings of --audio.
+
     \b
     Examples:
       wakeword export alexa.wakeword
       wakeword export alexa.wakeword -o alexa-int8.onnx --int8 --audio evening.flac
       wakeword export alexa.wakeword --web site
+      wakeword export alexa.wakeword --format esphome -o device --audio evening.flac
     """
+    beside = Path(file.name) if is_ready_model(file) else file
+    if format_ == "esphome":
+        if int8 or web or onnxruntime_web:
+            raise ConfigError(
+                "--int8, --web and --onnxruntime-web are for ONNX files; those for ESPHome have "
+                "8 bits anyway. Leave them out."
+            )
+        _export_esphome(file, output or beside.with_suffix(""), recordings)
+        return
     from wakeword import runtime
     from wakeword.exporting.onnxruntime_web import load_onnxruntime_web
     from wakeword.exporting.web_folder import MODEL_NAME, write_web_folder
@@ -80,7 +107,6 @@ def export(
     if onnxruntime_web and not web:
         raise ConfigError("--onnxruntime-web is for the page of --web DIR. Give both.")
     if not output:
-        beside = Path(file.name) if is_ready_model(file) else file
         output = web / MODEL_NAME if web else beside.with_suffix(".onnx")
     package: OnnxruntimeWeb | None = None
     comparison: ExportComparison | None = None
@@ -100,6 +126,24 @@ def export(
             click.echo(f"wrote {web}; to try it: python3 -m http.server --directory {web}")
     if comparison:
         print_comparison(comparison, file, output, recordings)
+
+
+def _export_esphome(file: Path, folder: Path, recordings: tuple[Path, ...]) -> None:
+    """Write the files for ESPHome, and print what they need and lose."""
+    from wakeword.exporting.esphome import export_esphome
+
+    model = _load(file, folder / "model.json", recordings)
+    with progress_display() as progress:
+        progress("measuring ranges and quantising", 0, 0)
+        exported = export_esphome(model, folder, recordings)
+    for each in exported:
+        mean, largest = each.difference
+        click.echo(
+            f"wrote {each.manifest} and {each.tflite.name}: "
+            f"{each.tflite.stat().st_size / 1000:.0f} kB, {each.arena / 1000:.0f} kB of memory, "
+            f"cutoff {each.cutoff:.2f}; "
+            f"|Δ score| from the model {mean:.3f} on average, {largest:.3f} at most"
+        )
 
 
 def _load(file: Path, output: Path, recordings: tuple[Path, ...]) -> AnyModel:

@@ -144,10 +144,8 @@ _TRAIN_CONFIG = (
     strategy,
     option(
         "--head",
-        default="conv",
-        show_default=True,
         type=OneOf("head", HEAD_NAMES),
-        help="Trigger head.",
+        help="Trigger head.  [default: conv; depthwise for wakeword-micro]",
     ),
     option(
         "--loss",
@@ -156,7 +154,11 @@ _TRAIN_CONFIG = (
         type=OneOf("loss", LOSS_NAMES),
         help="Loss function.",
     ),
-    option("--layers", help="Encoder layers to mix, such as 2,3,4.  [default: the top three]"),
+    option(
+        "--layers",
+        help="Encoder layers to mix, such as 2,3,4.  [default: the top three; the top one of "
+        "wakeword-micro]",
+    ),
     seed,
     epochs,
     hours,
@@ -181,7 +183,7 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
         streaming: str,
         hop_ms: int | None,
         strategy: str,
-        head: str,
+        head: str | None,
         loss: str,
         seed: int,
         epochs: int,
@@ -203,7 +205,7 @@ def train_config(function: Callable[..., None]) -> Callable[..., None]:
             hop_ms=hop_ms,
             layers=parse_layers(layers),
             strategy=strategy,
-            head=head,
+            head=head or "",
             loss=loss,
             seed=seed,
             epochs=epochs,

@@ -210,6 +210,8 @@ class Family:
         weights: the checkpoints in words: what `--weights` may point at.
         how_to_get: how to obtain weights that have no source, as a short phrase.
         hub: where encoders without a constant here come from.
+        head: name of the head that a new model gets unless another one is chosen.
+        head_layers: number of upper layers that this head mixes by default.
     """
 
     specs: tuple[EncoderSpec, ...] = ()
@@ -220,6 +222,8 @@ class Family:
     weights: str
     how_to_get: str = "give it: --weights"
     hub: Hub | None = None
+    head: str = "conv"
+    head_layers: int = 3
 
     @property
     def streaming_modes(self) -> tuple[StreamingMode, ...]:

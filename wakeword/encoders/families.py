@@ -6,6 +6,7 @@ from wakeword.encoders import (
     compact,
     emformer,
     huggingface,
+    micro,
     moonshine,
     moonshine_streaming,
     wav2vec2,
@@ -15,6 +16,7 @@ from wakeword.encoders.base import Family
 
 FAMILIES: dict[str, Family] = {
     "compact": compact.FAMILY,
+    "micro": micro.FAMILY,
     "whisper": whisper.FAMILY,
     "moonshine": moonshine.FAMILY,
     "moonshine-streaming": moonshine_streaming.FAMILY,

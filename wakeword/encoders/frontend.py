@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +14,6 @@ from wakeword.encoders._torchaudio import torchaudio
 N_FFT = 400  # 25 ms
 HOP = 160  # 10 ms: 100 feature frames a second
 FRAME_RATE_HZ = SAMPLE_RATE / HOP
-
-FrontEndKind = Literal["log-mel", "piecewise-log-mel", "waveform"]
-"""Names of the front ends; see `FRONT_ENDS`."""
 
 DYNAMIC_RANGE = 8.0
 """In log10 units: power more than 80 dB below the reference level is raised to that floor."""
@@ -38,8 +34,12 @@ class FrontEnd(nn.Module):
         silence: each value in digital silence.
         look_ahead_ms: audio after the end of a frame that the frame depends on.
         level: reference level of the dynamic range; None where the front end has none.
+        has_bands: whether the values of a frame are frequency bands, so that some can be masked.
+        exportable: whether an ONNX graph can hold it.
     """
 
+    has_bands: ClassVar[bool] = False
+    exportable: ClassVar[bool] = True
     width: int
     silence: float
     level: float | None = None
@@ -96,6 +96,7 @@ class MelFrontEnd(FrontEnd):
         norm: normalisation of the bands' area, as torchaudio names it.
     """
 
+    has_bands = True
     window: Tensor
     filters: Tensor
 
@@ -215,14 +216,6 @@ class Waveform(FrontEnd):
     def samples_for(self, frames: int) -> int:
         """160 samples a frame."""
         return frames * HOP
-
-
-FRONT_ENDS: dict[FrontEndKind, Callable[[int], FrontEnd]] = {
-    "log-mel": LogMel,
-    "piecewise-log-mel": PiecewiseLogMel,
-    "waveform": lambda mels: Waveform(),
-}
-"""Each kind of front end, by the number of mel bands."""
 
 
 def _reflected(samples: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from wakeword.encoders.frontend import FRONT_ENDS, FrontEnd, FrontEndKind
+from wakeword.encoders.front_ends import FRONT_ENDS, FrontEndKind
+from wakeword.encoders.frontend import FrontEnd
 
 Format = Literal["pytorch", "ctranslate2", "safetensors", "onnx"]
 """File formats of checkpoints."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 STRATEGIES = ("auto", "head", "top:N", "lora:R", "full", "layerwise", "gradual", "scratch")
 """Names of the strategies; N is a number of layer groups, R a rank."""
-HEAD_NAMES = ("linear", "conv", "gru", "attention")
+HEAD_NAMES = ("linear", "conv", "depthwise", "gru", "attention")
 """Names of the heads, those of `heads.HEADS`."""
 LOSS_NAMES = ("bce", "max-pooling")
 """Names of the losses, those of `training.losses.LOSSES`."""
@@ -61,8 +61,9 @@ class TrainConfig:
         encoder: name of the pretrained encoder; see `encoders.registry.list_encoders`.
         streaming: streaming mode, "chunked" or "window"; "" is the best mode of the encoder.
         hop_ms: milliseconds of audio that the encoder takes at once; None is its default.
-        layers: encoder layers that the head mixes by learned weights; () is the top three.
-        head: name of the head; one of `HEAD_NAMES`.
+        layers: encoder layers that the head mixes by learned weights; () is the top three, or as
+            many as the encoder's family has by default.
+        head: name of the head, one of `HEAD_NAMES`; "" is the default of the encoder's family.
         loss: name of the loss; one of `LOSS_NAMES`.
         strategy: how much of the network is trained; see `training.strategy.choose_strategy`.
         seed: determines examples, initial weights and the order of training.
@@ -85,7 +86,7 @@ class TrainConfig:
     streaming: str = ""
     hop_ms: int | None = None
     layers: tuple[int, ...] = ()
-    head: str = "conv"
+    head: str = ""
     loss: str = "bce"
     strategy: str = "auto"
     seed: int = 0

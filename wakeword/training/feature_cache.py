@@ -21,7 +21,7 @@ from wakeword.audio.samples import SAMPLE_RATE, Samples, window_before
 from wakeword.data.clip import KeywordSegment
 from wakeword.data.loader import ClipLoader, KeywordBank
 from wakeword.encoders.base import Encoder
-from wakeword.encoders.frontend import FrontEnd, MelFrontEnd
+from wakeword.encoders.frontend import FrontEnd
 from wakeword.evaluation.results import ScoredStream
 from wakeword.evaluation.test_streams import Stream, StreamReader, join_blocks
 from wakeword.model.network import WakeWordModel
@@ -280,7 +280,7 @@ class FeatureCache:
         features: Tensor = self.frontend(audio.to(self._device))[0]
         if not self.depth:
             return features
-        if isinstance(self.frontend, MelFrontEnd):  # only mel features have bands to mask
+        if self.frontend.has_bands:
             for i, seed in enumerate(seeds):
                 rng = np.random.default_rng((*seed, 1))
                 features[i] = mask_features(features[i], rng, mask_share)

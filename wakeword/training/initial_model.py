@@ -21,8 +21,6 @@ from wakeword.progress import ProgressCallback
 from wakeword.training.config import TrainConfig
 from wakeword.training.strategy import Strategy, add_low_rank, freeze
 
-_TOP_LAYERS = 3  # layers that the head mixes by default
-
 
 @dataclass(frozen=True)
 class PretrainedEncoder:
@@ -94,9 +92,9 @@ class PretrainedEncoder:
 
 
 def _with_layers(source: ResolvedEncoder, config: TrainConfig) -> ResolvedEncoder:
-    """Return an encoder whose output layers are those of the config, or the top three."""
+    """Return an encoder whose output layers are those of the config, or the top ones."""
     top = source.spec.layers
-    layers = config.layers or tuple(range(max(1, top - _TOP_LAYERS + 1), top + 1))
+    layers = config.layers or tuple(range(max(1, top - source.family.head_layers + 1), top + 1))
     return source.with_settings(output_layers=layers)
 
 
@@ -121,8 +119,9 @@ def initial_model(
     torch.manual_seed(config.seed)
     if not strategy.pretrained:
         encoder = pretrained.source.with_settings(**encoder.settings()).build()
+    kind = config.head or pretrained.source.family.head
     head = build_head(
-        config.head,
+        kind,
         encoder.dim,
         len(keywords),
         len(encoder.output_layers),
@@ -135,7 +134,7 @@ def initial_model(
         streaming=config.streaming,
         encoder_sha256=pretrained.sha256 if strategy.pretrained else "",
         licence=encoder.spec.licence,
-        head=config.head,
+        head=kind,
     )
     point = OperatingPoint(dict.fromkeys(keywords, 0.5))
     model = WakeWordModel(encoder, head, keywords, origin, point)

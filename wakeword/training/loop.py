@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wakeword.encoders.frontend import MelFrontEnd
 from wakeword.model.network import WakeWordModel
 from wakeword.progress import ProgressCallback, report_detail
 from wakeword.training.augmentation import mask_features
@@ -161,7 +160,7 @@ class TrainingLoop:
         """
         device = self._model.device
         frames = torch.from_numpy(self._examples.frames[part.numpy()]).float()
-        if self._examples.depth or not isinstance(self._model.frontend, MelFrontEnd):
+        if self._examples.depth or not self._model.frontend.has_bands:
             return frames.to(device)
         share, seed = self._config.examples.augment.mask_share, self._config.seed
         generators = [np.random.default_rng((seed, epoch, int(number))) for number in part]

@@ -141,5 +141,6 @@ def check_names(config: TrainConfig, spec: EncoderSpec) -> None:
         ConfigError: unknown name; the message suggests the nearest one.
     """
     check_strategy(config.strategy, spec)
-    head_class(config.head)
+    if config.head:
+        head_class(config.head)
     loss_by_name(config.loss)
