@@ -56,8 +56,8 @@ def _row(name: str) -> dict[str, Any]:
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="Ready models")
     results = rows[0]["measured"]["results"] if rows else []
-    missed = (f"missed, {result['condition']}" for result in results)
-    for heading in ("name", "size", "false accepts", *missed):
+    conditions = (f"missed, {result['condition']}" for result in results)
+    for heading in ("name", "size", "false accepts", *conditions):
         table.add_column(heading)
     for row in rows:
         measured = row["measured"]

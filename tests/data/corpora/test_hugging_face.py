@@ -43,7 +43,7 @@ class Streamed:
         self.info = SimpleNamespace(license="cc0-1.0")
 
     def cast_column(self, column: str, kind: Audio) -> Streamed:
-        assert column == "sound" and not kind.decode
+        assert column == "recording" and not kind.decode
         return self
 
     def skip(self, count: int) -> Streamed:
@@ -59,14 +59,14 @@ class Streamed:
 def row(number: int) -> dict[str, Any]:
     encoded = io.BytesIO()
     soundfile.write(encoded, tiny_family.synthetic_audio(1.0, seed=number), 8_000, format="WAV")
-    sound = {"bytes": encoded.getvalue(), "path": f"{number}.wav"}
-    return {"sound": sound, "sentence": f"ping {number}", "client_id": number % 2}
+    recording = {"bytes": encoded.getvalue(), "path": f"{number}.wav"}
+    return {"recording": recording, "sentence": f"ping {number}", "client_id": number % 2}
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Streamed:
     """The data set that the package hands over."""
-    streamed = Streamed([row(n) for n in range(6)], {"id": None, "sound": Audio()})
+    streamed = Streamed([row(n) for n in range(6)], {"id": None, "recording": Audio()})
     package: Any = ModuleType("datasets")
 
     def load_dataset(path: str, name: str | None, *, split: str, streaming: bool) -> Streamed:
@@ -113,7 +113,7 @@ def test_an_interrupted_download_goes_on(hub: Streamed, monkeypatch: pytest.Monk
 
 
 def test_broken_recordings_are_counted(hub: Streamed) -> None:
-    hub.rows[1]["sound"]["bytes"] = BROKEN
+    hub.rows[1]["recording"]["bytes"] = BROKEN
     del hub.rows[2]["sentence"]
     result = run("data", "get", NAME)
     assert result.exit_code == 0, result.output
@@ -126,7 +126,7 @@ def test_broken_recordings_are_counted(hub: Streamed) -> None:
 def test_too_many_broken_recordings_stop_it(hub: Streamed) -> None:
     hub.rows[:] = [row(0) for _ in range(40)]
     for number in range(5, 40):
-        hub.rows[number]["sound"]["bytes"] = BROKEN
+        hub.rows[number]["recording"]["bytes"] = BROKEN
     with pytest.raises(ConfigError, match="16 of 21 recordings cannot be read"):
         fetch_dataset(HubDataset(NAME))
 
