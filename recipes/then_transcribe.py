@@ -4,15 +4,12 @@
     python recipes/then_transcribe.py MODEL evening.flac
     python recipes/then_transcribe.py MODEL --measure 100
 
-Needs openai-whisper and the weights of tiny.en in OpenAI's own format, decoder included
-(`--weights tiny.en.pt`, or the cache after a download). MODEL may be an exported one (.onnx); the
-first command listens to the microphone until Ctrl-C. The third needs a model of an English keyword
-and synthetic voices (`make demo` installs them). It plays keyword and sentence, spoken in one go by
-voices that are held out of synthetic training data, after three seconds of faint noise.
-
-A first word counts as lost where it is not among the first three words of the transcript. Whisper
-errs, too: the table says how many of them are not in the transcript of the whole utterance either.
-Duration: about two seconds an utterance on one core.
+Needs openai-whisper and the weights of tiny.en in OpenAI's own format (`--weights tiny.en.pt`, or
+the cache). The first command listens to the microphone until Ctrl-C. The third plays an English
+keyword and a sentence, spoken in one go by synthetic voices (`make demo` installs them). A first
+word counts as lost where it is not among the first three words of the transcript; Whisper errs,
+too: the table says how many are not in the transcript of the whole utterance either. Duration:
+about two seconds an utterance on one core.
 """
 
 from __future__ import annotations
@@ -25,6 +22,7 @@ from typing import NamedTuple
 import click
 import numpy as np
 import whisper
+from whisper.normalizers.english import EnglishNumberNormalizer
 
 from wakeword.audio.files import iter_audio
 from wakeword.audio.levels import rms, set_level
@@ -132,11 +130,16 @@ def measure_utterances(
             if not found or not len(found[0].samples):
                 yield Utterance(way, bool(found), False)
                 continue
-            first, *_ = normalised_words(sentence)
             after, whole = transcribe(found[0].samples), transcribe(spoken)
-            is_lost = first not in normalised_words(after)[:FIRST_WORDS]
-            in_whole = is_lost and first not in normalised_words(whole)
+            first, *_ = words(sentence)
+            is_lost = first not in words(after)[:FIRST_WORDS]
+            in_whole = is_lost and first not in words(whole)
             yield Utterance(way, True, True, is_lost, in_whole, contains_phrase(keyword, after))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a text, numbers as digits: Whisper writes 100 for "hundred"."""
+    return normalised_words(EnglishNumberNormalizer()(text.lower()))
 
 
 def is_english(voice: Voice) -> bool:

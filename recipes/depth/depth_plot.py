@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from wakeword import storage
+from wakeword.encoders.base import Family
 from wakeword.encoders.registry import streaming_modes
 from wakeword.evaluation.report.layout import add_legend, new_figure
 from wakeword.training.config import TrainConfig
@@ -42,7 +43,7 @@ def depth_figure(cells: Sequence[Cell]) -> Figure:
     shown = {
         key: draws
         for key, draws in group_by_draw(cells).items()
-        if key[0].head in (TrainConfig.head, ENROLMENT)
+        if key[0].head in (Family.head, ENROLMENT)
     }
     encoders = sorted({setting.encoder for setting, _ in shown})
     strategies = sorted({setting.strategy for setting, _ in shown})

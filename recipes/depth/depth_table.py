@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from cells import Cell, Draws, Setting, flatten, group_by_draw, mean_miss_rate, miss_rate_over_draws
 
+from wakeword.encoders.base import Family
 from wakeword.encoders.registry import streaming_modes
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
@@ -95,7 +96,7 @@ def measured_strategies(cells: Sequence[Cell]) -> list[MeasuredStrategy]:
 def _default_setting(encoder: str, strategy: str) -> Setting:
     default = TrainConfig()
     streaming, hours = streaming_modes(encoder)[0], ExampleConfig().hours
-    return Setting(encoder, streaming, None, default.head, strategy, hours, default.epochs, ())
+    return Setting(encoder, streaming, None, Family.head, strategy, hours, default.epochs, ())
 
 
 def _measured_on_everything(strategies: Mapping[str, Draws]) -> dict[str, Draws]:

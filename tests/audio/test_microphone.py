@@ -476,8 +476,8 @@ def test_then_gets_what_is_said_after_the_keyword(detector, tmp_path, wav):
     lines = sorted(told.read_text().splitlines(), key=lambda line: int(line.split()[3]))
     cut_short, ended = (line.split() for line in lines)
     assert ended[:3] == cut_short[:3] == ["loud", "16000", "1"]
-    assert int(ended[3]) == pytest.approx((0.1 + 1.49 + 0.3) * 16_000, abs=640)
-    assert int(cut_short[3]) == pytest.approx((0.1 + 0.89) * 16_000, abs=640)
+    assert int(ended[3]) == pytest.approx((0.2 + 1.49 + 0.3) * 16_000, abs=640)
+    assert int(cut_short[3]) == pytest.approx((0.2 + 0.89) * 16_000, abs=640)
     assert not any(Path(path).exists() for path in ended[4:] + cut_short[4:])
 
 

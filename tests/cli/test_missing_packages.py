@@ -45,6 +45,7 @@ ELSEWHERE = {
     "cache": [],
     "data": ["list"],
     "check": ["data"],
+    "models": [],
     "record": ["word", "-o", "clips", "--speaker", "ada"],
     "review": ["captured"],
     "speak": ["hey word", "--show-phonemes"],

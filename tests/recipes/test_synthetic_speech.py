@@ -168,7 +168,7 @@ def test_what_follows_a_keyword_is_transcribed_and_measured(
     weights = ("--weights", tmp_path / "tiny.en.pt")
     run_recipe(*command, tmp_path / "evening.wav", *weights, monkeypatch=monkeypatch)
     assert f"loud: {transcript.format(first='first')}" in capsys.readouterr().out
-    assert lengths_s == pytest.approx([0.1 + 2.0 + 0.3], abs=0.05)
+    assert lengths_s == pytest.approx([0.2 + 2.0 + 0.3], abs=0.05)
     run_recipe(*command, "--measure", "4", *weights, monkeypatch=monkeypatch)
     rows = [row.split(" | ") for row in capsys.readouterr().out.splitlines()[-2:]]
     lost = 2 * (transcript == "one two three four")

@@ -88,8 +88,8 @@ def list_(as_json: bool) -> None:
 def get(names: tuple[str, ...], mirror: str | None, hours: float | None) -> None:
     """Download corpora, verify and unpack them.
 
-    Of a data set of the Hugging Face Hub, hf:ORG/NAME[:CONFIG][@SPLIT], the first hours are
-    downloaded; this needs the package `datasets`.
+    Of a data set of the Hugging Face Hub, `hf:ORG/NAME` with `:CONFIG` and `@SPLIT` where needed,
+    the first hours are downloaded; this needs the package `datasets`.
 
     An interrupted download goes on where it stopped when the same command is given again. The
     recordings keep their publisher's licence, which `wakeword info` shows for a model that was

@@ -12,7 +12,7 @@ from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
 
-PRE_ROLL_S = 0.1
+PRE_ROLL_S = 0.2
 """The audio begins this long before the estimated end of the keyword, in seconds."""
 WAIT_S = 5.0
 """Seconds after the keyword within which speech begins."""
