@@ -107,25 +107,21 @@ class Utterance(NamedTuple):
     has_keyword: bool = False
 
 
-def measure_utterances(
-    detector: Detector, transcribe: Transcribe, count: int
-) -> Iterator[Utterance]:
+def measure_utterances(detector: Detector, transcribe: Transcribe, n: int) -> Iterator[Utterance]:
     """Synthesise utterances, each by another voice and with another sentence, and detect them."""
     keyword = detector.model.keywords[0]
     voices = [voice for voice in split_voices(list_voices())[1] if is_english(voice)]
     with progress_display() as progress:
-        for number in range(count):
-            progress("measuring", number, count)
+        for number in range(n):
+            progress("measuring", number, n)
             rng = np.random.default_rng(number)
             way = list(WAYS)[number % len(WAYS)]
             sentence = random_sentence(keyword, rng)
-            text = f"{keyword}{WAYS[way]}{sentence}."
             voice = voices[number // len(WAYS) % len(voices)]
-            spoken = synthesise(text, voice, seed=number)
+            spoken = synthesise(f"{keyword}{WAYS[way]}{sentence}.", voice, seed=number)
             spoken = set_level(spoken, SPEECH_DB, rms(spoken))
             stream = np.pad(spoken, (3 * SAMPLE_RATE, 2 * SAMPLE_RATE))
-            noise = rng.normal(0.0, 10 ** (NOISE_DB / 20), len(stream))
-            stream = (stream + noise).astype(np.float32)
+            stream += rng.normal(0.0, 10 ** (NOISE_DB / 20), len(stream)).astype(np.float32)
             found = list(speeches(detector, np.split(stream, range(BLOCK, len(stream), BLOCK))))
             if not found or not len(found[0].samples):
                 yield Utterance(way, bool(found), False)
@@ -138,7 +134,7 @@ def measure_utterances(
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Return the words of a text, numbers as digits: Whisper writes 100 for "hundred"."""
+    """Return the words, numbers as digits: Whisper writes 100 for "hundred"."""
     return normalised_words(EnglishNumberNormalizer()(text.lower()))
 
 
