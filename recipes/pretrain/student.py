@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from wakeword import storage
 from wakeword.encoders._torchaudio import torchaudio
-from wakeword.encoders.compact import HEAD_PREFIX
+from wakeword.encoders.causal import HEAD_PREFIX
 from wakeword.encoders.registry import build_encoder
 
 DEV_BATCH = 32

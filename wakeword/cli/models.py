@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,17 +32,16 @@ def models(as_json: bool) -> None:
       wakeword serve computer jarvis
       wakeword info computer
     """
-    rows = [_row(name) for name in ready_models()]
+    rows = [_row(name, file) for name, file in ready_models().items()]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     else:
         print_results(_table(rows))
 
 
-def _row(name: str) -> dict[str, Any]:
+def _row(name: str, file: Path) -> dict[str, Any]:
     from wakeword.model.file import read_metadata
 
-    file = ready_models()[name]
     metadata = read_metadata(file)
     return {
         "name": name,

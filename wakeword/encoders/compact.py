@@ -18,18 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wakeword.encoders.base import ChunkedEncoder, Family, require_frame_counts
+from wakeword.encoders.base import Family
+from wakeword.encoders.causal import CausalEncoder, strip_head
 from wakeword.encoders.convolution import gather_windows, newest_frames
-from wakeword.encoders.formats import Tensors, select_tensors
-from wakeword.encoders.spec import EncoderSpec, Settings, Source, StripReport
+from wakeword.encoders.formats import Tensors
+from wakeword.encoders.spec import EncoderSpec, Source, StripReport
 
 FEATURES_PER_FRAME = 4
 CONTEXT = 3
 """Frames that a layer takes."""
 GAPS = (1, 1, 2, 3, 4, 5)
 """Frames between those, layer by layer."""
-HEAD_PREFIX = "ctc."
-"""The names of the transcription head's tensors begin with it."""
 
 SPECS = (
     EncoderSpec(
@@ -63,10 +62,7 @@ def strip(
     Raises:
         CheckpointError: tensors are missing or of another shape than the spec says.
     """
-    kept = {key: tensor for key, tensor in tensors.items() if not key.startswith(HEAD_PREFIX)}
-    kept = select_tensors(kept, Trunk(spec, "meta").state_dict(), spec.name, name)
-    dropped = [tensor for key, tensor in tensors.items() if key.startswith(HEAD_PREFIX)]
-    return kept, StripReport.of(kept.values(), dropped)
+    return strip_head(tensors, Trunk(spec, "meta"), spec, name)
 
 
 class Layer(nn.Module):
@@ -111,26 +107,16 @@ class _State(NamedTuple):
     pasts: Tensor  # (batch, sum of 2 · gap over the layers, dim): frames before, layer by layer
 
 
-class CompactEncoder(ChunkedEncoder):
-    """A causal encoder: no frame depends on later audio, and each is computed once.
+class CompactEncoder(CausalEncoder):
+    """A stack of `Layer` over a stem; see `CausalEncoder` for the arguments."""
 
-    Args:
-        spec: constants of the encoder.
-        hop: frames that are computed at once; it changes their cost and when they come, but not
-            their values.
-        output_layers: layers whose outputs are concatenated.
-    """
-
-    hop_setting = "hop"
+    features_per_frame = FEATURES_PER_FRAME
     trunk: Trunk
 
     def __init__(
         self, spec: EncoderSpec, hop: int = 6, output_layers: tuple[int, ...] = ()
     ) -> None:
-        super().__init__(spec, output_layers)
-        require_frame_counts(hop=hop)
-        self.hop_frames, self.first_features = hop, hop * FEATURES_PER_FRAME
-        self.look_ahead_ms = 0.0
+        super().__init__(spec, hop, output_layers)
         self.trunk = Trunk(spec)
 
     def forward(
@@ -183,14 +169,6 @@ class CompactEncoder(ChunkedEncoder):
             groups = torch.cat([groups[:, :-1], groups[:, 1:]], dim=2)
         frames = F.relu(self.trunk.stem(groups))
         return frames, x[:, end:], x[:, complete:end]
-
-    def layer_groups(self) -> list[list[nn.Module]]:
-        """The stem, and each layer."""
-        return [[self.trunk.stem], *([layer] for layer in self.trunk.layers)]
-
-    def settings(self) -> Settings:
-        """The hop in frames, and the output layers."""
-        return {"hop": self.hop_frames, "output_layers": self.output_layers}
 
 
 FAMILY = Family(

@@ -64,12 +64,24 @@ class HubDataset:
     @property
     def repository(self) -> str:
         """Its id on the Hub, "google/fleurs"."""
-        return self.name.removeprefix(PREFIX).partition(":")[0].partition("@")[0]
+        return self.parts[0]
+
+    @property
+    def parts(self) -> tuple[str, str | None, str]:
+        """Its id on the Hub, its configuration and its split."""
+        match = _NAME.fullmatch(self.name)
+        assert match is not None
+        return match["id"], match["config"], match["split"] or "train"
 
     @property
     def folder(self) -> Path:
         """The folder of its recordings; it exists only when they are complete."""
         return _hub_folder() / re.sub("[/:@]", "--", self.name.removeprefix(PREFIX))
+
+    @property
+    def part(self) -> Path:
+        """The folder of a download that is not complete."""
+        return self.folder.with_name(f"{self.folder.name}.part")
 
     @property
     def is_downloaded(self) -> bool:
@@ -109,8 +121,7 @@ def fetch_dataset(
         ConfigError: the package `datasets` is missing, the Hub does not hand the data set over, its
             recordings are broken, the disk is full, or another process downloads it.
     """
-    folder = chosen.folder
-    part = folder.with_name(f"{folder.name}.part")
+    folder, part = chosen.folder, chosen.part
     with unwritable_as_error(folder), locked(_hub_folder(), "A data set of the Hub"):
         if not folder.is_dir():
             part.mkdir(exist_ok=True)
@@ -146,10 +157,9 @@ def remove_dataset(chosen: HubDataset) -> int:
     Raises:
         ConfigError: a file cannot be deleted.
     """
-    folders = (chosen.folder, chosen.folder.with_name(f"{chosen.folder.name}.part"))
     freed = 0
     with unwritable_as_error(chosen.folder):
-        for folder in filter(Path.exists, folders):
+        for folder in filter(Path.exists, (chosen.folder, chosen.part)):
             freed += sum(storage.file_sizes(folder))
             shutil.rmtree(folder)
     return freed
@@ -205,12 +215,9 @@ def _open(chosen: HubDataset) -> Any:
         import datasets
     except ImportError as error:
         raise ConfigError(f"{chosen.name} needs another package: pip install datasets") from error
-    match = _NAME.fullmatch(chosen.name)
-    assert match is not None
+    repository, config, split = chosen.parts
     try:
-        source = datasets.load_dataset(
-            match["id"], match["config"], split=match["split"] or "train", streaming=True
-        )
+        source = datasets.load_dataset(repository, config, split=split, streaming=True)
     except Exception as error:  # any of the libraries below
         raise _unavailable(chosen, error) from error
     features = source.features
