@@ -96,8 +96,11 @@ def _run_on_stream(
     engine: Engine, python: Path, job: dict[str, Any], stream: StreamFile, out: Path
 ) -> EngineOutput:
     file = out / "results" / engine.name / job["keyword"] / f"{stream.audio.stem}.json"
-    inputs = [str(stream.audio), *job["examples"], *([job["model"]] if job["model"] else [])]
-    cache_key = storage.cache_key([storage.sha256(Path(each)) for each in inputs])
+    inputs = [stream.audio, *map(Path, job["examples"])]
+    if job["model"]:
+        model = Path(job["model"])
+        inputs += [model, *model.parent.glob(f"{model.stem}.tflite")]  # which a manifest names
+    cache_key = storage.cache_key([storage.sha256(file) for file in inputs])
     result = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     # "made_of" is what earlier versions wrote
     if result.get("cache_key", result.get("made_of")) != cache_key:

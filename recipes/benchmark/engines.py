@@ -31,7 +31,8 @@ class Engine:
         training_script: script that trains a model of a keyword on the train split.
         examples: enrolment recordings that the engine is given.
         needs_wakeword: whether its environment sees the packages of this interpreter.
-        models: folder of <keyword>.wakeword or <keyword>.onnx files, for this project's engine.
+        models: folder of <keyword>.wakeword, <keyword>.onnx or, as exported for ESPHome,
+            <keyword>.json files, for this project's engine.
     """
 
     name: str
@@ -48,18 +49,19 @@ class Engine:
 
     @property
     def is_own(self) -> bool:
-        """Whether this is the engine of this project, which runs in this interpreter."""
-        return self.script == OWN.script
+        """Whether this is an engine of this project, which runs in this interpreter."""
+        return self.name.partition("-")[0] == OWN.name
 
     def model_file(self, keyword: str) -> Path | None:
         """Return the exported model of a keyword where the folder has one, else the model file."""
         if self.models is None:
             return None
-        exported = self.models / f"{keyword}.onnx"
-        return exported if exported.is_file() else self.models / f"{keyword}.wakeword"
+        files = [self.models / f"{keyword}{end}" for end in (".onnx", ".json", ".wakeword")]
+        return next((file for file in files if file.is_file()), files[-1])
 
 
 OWN = Engine("wakeword", "wakeword", "Apache-2.0", PEERS / "ours.py")
+MICRO_WAKEWORD = PEERS / "micro_wakeword.py"
 
 
 def own_engines(folders: Sequence[str]) -> list[Engine]:
@@ -71,7 +73,10 @@ def own_engines(folders: Sequence[str]) -> list[Engine]:
     engines: dict[str, Engine] = {}
     for argument in folders:
         name, _, folder = argument.rpartition("=")
-        engine = replace(OWN, models=Path(folder).resolve())
+        models = Path(folder).resolve()
+        on_microcontrollers = any(models.glob("*.json"))
+        script = MICRO_WAKEWORD if on_microcontrollers else OWN.script
+        engine = replace(OWN, script=script, models=models)
         if name:
             engine = replace(engine, name=f"{OWN.name}-{name}", title=f"{OWN.title}, {name}")
         if engine.name in engines:
@@ -99,7 +104,7 @@ def peer_engines() -> list[Engine]:
             "micro_wakeword",
             "microWakeWord (pymicro-wakeword 2.5.0)",
             "Apache-2.0",
-            PEERS / "micro_wakeword.py",
+            MICRO_WAKEWORD,
             ("pymicro-wakeword==2.5.0", "soundfile"),
             keywords=("alexa",),
         ),

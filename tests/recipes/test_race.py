@@ -19,9 +19,10 @@ import training
 from click.testing import CliRunner
 from figures import texts_outside
 from recipe_runner import RECIPES, imports_from
+from tiny_micro import tiny_micro
 from two_stage import tiny_gate, tiny_two_stage
 
-from wakeword.audio.files import load_audio
+from wakeword.audio.files import load_audio, save_audio
 from wakeword.data.clip import KeywordSegment
 from wakeword.data.dataset import Dataset
 from wakeword.data.keywords import select_keywords
@@ -32,6 +33,7 @@ from wakeword.encoders.spec import EncoderSpec
 from wakeword.evaluation import metrics
 from wakeword.evaluation.metrics import DetPoint
 from wakeword.evaluation.test_streams import CONFUSABLES, StreamReader
+from wakeword.exporting.esphome import export_esphome
 from wakeword.exporting.onnx import export_onnx
 from wakeword.model.file import save_model
 
@@ -299,6 +301,27 @@ def test_several_of_our_models_race_by_name(benchmark: Any, tmp_path: Path) -> N
     job_for = benchmark.engine_runs.job_for
     models = [job_for(engine, "ping", tmp_path, [])["model"] for engine in engines]
     assert models == [str(tmp_path / name / "ping.wakeword") for name in ("plain", "other")]
+
+
+def test_a_file_for_microcontrollers_races_in_pymicro_wakeword(
+    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("flatbuffers", "tflite", "pymicro_wakeword"):
+        pytest.importorskip(package, reason="needs wakeword[esphome] and pymicro-wakeword")
+    save_audio(tmp_path / "evening.wav", tiny_family.synthetic_audio(20.0))
+    model = tiny_micro()
+    (exported,) = export_esphome(model, tmp_path / "device", [tmp_path / "evening.wav"])
+    (engine,) = benchmark.engines.own_engines([f"micro={tmp_path / 'device'}"])
+    job = benchmark.engine_runs.job_for(engine, model.keywords[0], tmp_path, [])
+    assert engine.is_own and job["model"] == str(exported.manifest)
+    (tmp_path / "job").write_text(json.dumps({**job, "audio": str(tmp_path / "evening.wav")}))
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path / "job"), str(tmp_path / "r.json")])
+    monkeypatch.syspath_prepend(str(FOLDER / "peers"))
+    importlib.import_module("micro_wakeword").main()
+    result = json.loads((tmp_path / "r.json").read_text())
+    times, scores = np.load(tmp_path / result["scores"]).T
+    assert len(scores) == pytest.approx(20.0 / 0.03, abs=3) and scores.std() > 0
+    assert times[0] == 0.08 and times[-1] == pytest.approx(20.0)
 
 
 @pytest.mark.parametrize("folders", [["a", "b"], ["x=a", "y=a", "x=b"]])

@@ -1,4 +1,7 @@
-"""microWakeWord as shipped in pymicro-wakeword: the mean of its last five probabilities."""
+"""Models for microcontrollers in pymicro-wakeword: microWakeWord's own, or one of this project.
+
+The score is the mean of the last probabilities, of as many as the model's manifest says.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,12 @@ BLOCK = 1280  # samples, 80 ms
 
 
 def main() -> None:
-    """Score a stream with the built-in model of the keyword."""
+    """Score a stream with the model of a manifest, or the built-in model of the keyword."""
     job = engine_io.read_job()
-    engine = MicroWakeWord.from_builtin(Model(job["keyword"]))
+    if job["model"]:
+        engine = MicroWakeWord.from_config(job["model"])
+    else:
+        engine = MicroWakeWord.from_builtin(Model(job["keyword"]))
     features = MicroWakeWordFeatures()
     stream = engine_io.AudioStream(job["audio"])
     times, scores = array("d"), array("d")
