@@ -8,7 +8,7 @@ import pytest
 from data_files import clips_by, dataset
 
 from wakeword.data.clip import Clip
-from wakeword.data.keywords import contains_phrase, select_keywords
+from wakeword.data.keywords import contains_phrase, select_keywords, text_behind
 from wakeword.errors import ConfigError, ManifestError
 
 
@@ -67,3 +67,24 @@ def test_keywords_without_clips_can_be_allowed() -> None:
     data = dataset(clips_by(1, "computer", 2))
     selected = select_keywords(data, ["jarvis"], allow_missing=True)
     assert selected.keywords == () and len(selected.negatives) == 2
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text", "behind"),
+    [
+        ("computer", "Computer, what time is it?", "what time is it?"),
+        ("hey jarvis", "Hey, Jarvis. Turn on the lights.", "Turn on the lights."),
+        ("computer", "Computer", ""),
+        ("computer", "Computers are slow.", None),
+        ("computer", "So computer, what now?", None),
+        ("computer", "", None),
+    ],
+)
+def test_the_text_behind_a_keyword(keyword: str, text: str, behind: str | None) -> None:
+    assert text_behind(keyword, text) == behind
+
+
+def test_the_keyword_may_be_one_of_the_first_words() -> None:
+    text = "So a computer is what you want from the computer."
+    assert text_behind("computer", text, first_words=2) is None
+    assert text_behind("computer", text, first_words=3) == "is what you want from the computer."

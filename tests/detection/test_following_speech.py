@@ -42,7 +42,8 @@ def collect(
         ended += collector.feed(found)
     ended += collector.finish()
     places = []
-    for detection, speech in ended:
+    for detection, speech, with_keyword in ended:
+        assert with_keyword[len(with_keyword) - len(speech) :].tolist() == speech.tolist()
         windows = np.lib.stride_tricks.sliding_window_view(samples, min(len(speech), 1000))
         (starts,) = np.nonzero((windows == speech[:1000]).all(axis=1)) if len(speech) else ([0],)
         places.append((detection, starts[0] / SAMPLE_RATE, (starts[0] + len(speech)) / SAMPLE_RATE))
@@ -96,3 +97,21 @@ def test_a_further_detection_starts_over(tiny: EncoderSpec) -> None:
     first, second = collect(stream((3.1, 3.7), (4.5, 7.0)), detections=(KEYWORD, again))
     assert first[0] == KEYWORD and first[2] == pytest.approx(4.0, abs=0.03)
     assert second[0] == again
+
+
+@pytest.mark.parametrize("loud", [(3.1, 5.0), (4.5, 5.0)])
+def test_the_same_speech_is_handed_over_with_the_keyword(
+    loud: tuple[float, float], tiny: EncoderSpec
+) -> None:
+    detector = Detector(
+        tiny_family.model(), threshold=1.0, keep_s=SpeechCollector.keep_s(LONGEST_S)
+    )
+    collector = SpeechCollector(detector, LONGEST_S)
+    samples = stream(loud)
+    detector.feed(samples)
+    (speech,) = collector.feed([KEYWORD]) + collector.finish()
+    first, last = (round(seconds * SAMPLE_RATE) for seconds in (KEYWORD.start - 0.3, loud[1] + 0.3))
+    assert len(speech.with_keyword) == pytest.approx(last - first, abs=0.03 * SAMPLE_RATE)
+    np.testing.assert_array_equal(
+        speech.with_keyword, samples[first : first + len(speech.with_keyword)]
+    )

@@ -48,6 +48,10 @@ class Utterance(NamedTuple):
         """Return its first sample at a rate in Hz."""
         return self.first * round(_FRAME_S * rate)
 
+    def end_sample(self, rate: int) -> int:
+        """Return the sample after its margin at a rate in Hz, which may be beyond the stream."""
+        return (self.last + _MARGIN_FRAMES) * round(_FRAME_S * rate)
+
     def cut(self, samples: Samples, rate: int) -> Samples:
         """Return the utterance with a margin before and after it.
 
@@ -55,9 +59,8 @@ class Utterance(NamedTuple):
             samples: (n,) in which it was found.
             rate: of the samples, in Hz.
         """
-        frame_length = round(_FRAME_S * rate)
-        start = max(0, self.first - _MARGIN_FRAMES)
-        return samples[start * frame_length : (self.last + _MARGIN_FRAMES) * frame_length]
+        start = max(0, self.first - _MARGIN_FRAMES) * round(_FRAME_S * rate)
+        return samples[start : self.end_sample(rate)]
 
 
 def next_utterance(

@@ -112,7 +112,7 @@ class SpeechRunner:
     def feed(self, detections: Sequence[Detection], *, is_end: bool = False) -> None:
         """Take what `Detector.feed` returned; run the command with speech that has ended."""
         ended = self._collector.feed(detections)
-        for detection, speech in ended + (self._collector.finish() if is_end else []):
+        for detection, speech, _ in ended + (self._collector.finish() if is_end else []):
             if len(speech):
                 self._runner.start(detection, speech)
             elif not is_quiet():

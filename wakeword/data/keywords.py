@@ -79,6 +79,22 @@ def contains_phrase(keyword: str, text: str) -> bool:
     return _contains_any(text, {normalised_words(keyword)})
 
 
+def text_behind(keyword: str, text: str, first_words: int = 1) -> str | None:
+    """Return the text behind a keyword with which it begins; None where it does not.
+
+    Args:
+        keyword: compared by whole words, without case, accents and punctuation.
+        text: such as the transcript of a keyword and what follows it.
+        first_words: words of the text with one of which the keyword may begin.
+    """
+    pieces, wanted = text.split(), normalised_words(keyword)
+    for start in range(first_words):
+        end = start + len(wanted)
+        if normalised_words(" ".join(pieces[start:end])) == wanted:
+            return " ".join(pieces[end:])
+    return None
+
+
 def _contains_any(text: str, phrases: set[tuple[str, ...]]) -> bool:
     words = normalised_words(text)
     return any(

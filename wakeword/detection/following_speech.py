@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wakeword.audio.endpointing import OVER_FLOOR_DB, find_utterance, levels_db
+from wakeword.audio.endpointing import MARGIN_S, OVER_FLOOR_DB, find_utterance, levels_db
 from wakeword.audio.samples import SAMPLE_RATE, Samples
 from wakeword.detection.detector import Detector
 from wakeword.detection.trigger import Detection
@@ -28,10 +28,13 @@ class FollowingSpeech(NamedTuple):
     Attributes:
         detection: of the keyword.
         samples: (samples,) at 16 kHz; none where nothing is said within `WAIT_S`.
+        with_keyword: (samples,) at 16 kHz: the keyword and `samples`, for a recogniser whose
+            transcript is cut behind the keyword; none where nothing is said.
     """
 
     detection: Detection
     samples: Samples
+    with_keyword: Samples
 
 
 class SpeechCollector:
@@ -57,7 +60,7 @@ class SpeechCollector:
     def __init__(self, detector: Detector, longest_s: float) -> None:
         self._detector, self._longest_s = detector, longest_s
         self._detection: Detection | None = None
-        self._start_s = self._speech_db = 0.0
+        self._start_s = self._keyword_s = self._speech_db = 0.0
 
     @staticmethod
     def keep_s(longest_s: float) -> float:
@@ -92,6 +95,7 @@ class SpeechCollector:
         above_db = float(keyword.max(initial=floor_db)) - floor_db
         self._speech_db = floor_db + min(OVER_FLOOR_DB, max(_LEAST_DB, above_db / 2))
         self._start_s = max(0.0, end_s - PRE_ROLL_S)
+        self._keyword_s = max(0.0, start_s - MARGIN_S)
         self._detection = detection
 
     def _collect(
@@ -107,10 +111,13 @@ class SpeechCollector:
         waited = round((PRE_ROLL_S + WAIT_S) * SAMPLE_RATE)
         begins = len(samples) if utterance is None else utterance.first_sample(SAMPLE_RATE)
         if begins > waited or (utterance is None and is_end):
-            speech = samples[:0]
+            speech = with_keyword = samples[:0]
         elif utterance is not None and (utterance.ended or is_end):
             speech = utterance.cut(samples, SAMPLE_RATE)
+            end = min(utterance.end_sample(SAMPLE_RATE), len(samples))
+            end_s = self._start_s + end / SAMPLE_RATE
+            with_keyword = self._detector.audio(self._keyword_s, end_s)
         else:
             return []
         detection, self._detection = self._detection, None
-        return [FollowingSpeech(detection, speech)]
+        return [FollowingSpeech(detection, speech, with_keyword)]
