@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from numpy.random import Generator
 
 from wakeword.data.keywords import contains_phrase
@@ -67,6 +69,7 @@ _GRAMMAR = (  # sentence patterns; one alternative of each part is drawn
     (_SUBJECT, _VERB, "the", _WORD, _WORD, _ADVERBIAL),
     ("the|a|every|that|my", _WORD, _WORD, "is|was|has a|takes the|looks like", _WORD, _WORD),
 )
+_BEFORE_VOWEL = re.compile(r"\ba(?= (?!uni)[aeiou])")
 
 
 def random_sentence(keyword: str, rng: Generator) -> str:
@@ -75,5 +78,6 @@ def random_sentence(keyword: str, rng: Generator) -> str:
         pattern = _GRAMMAR[int(rng.integers(len(_GRAMMAR)))]
         parts = [alternatives.split("|") for alternatives in pattern]
         sentence = " ".join(part[int(rng.integers(len(part)))] for part in parts)
+        sentence = _BEFORE_VOWEL.sub("an", sentence)
         if not contains_phrase(keyword, sentence):
             return sentence
