@@ -26,7 +26,8 @@ for package in ("build", "hatchling"):
 ROOT = project_file.ROOT
 NAME = f"wakeword-{wakeword.__version__}"
 DATA = {
-    *("encoders/wakeword-stream.safetensors", "py.typed", "serve/page.html"),
+    *(f"encoders/wakeword-{name}.safetensors" for name in ("micro", "stream")),
+    *("py.typed", "serve/page.html"),
     *("synthetic/people_table.json", "training/strategy_table.json"),
     *(f"ready_models/{name}.wakeword" for name in ("alexa", "computer", "jarvis", "snowboy")),
     *("exporting/web/package.json", "exporting/web/page/index.html"),

@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from wakeword import storage
-from wakeword.encoders.base import Family
-from wakeword.encoders.registry import streaming_modes
+from wakeword.encoders.registry import resolve_encoder, streaming_modes
 from wakeword.evaluation.report.layout import add_legend, new_figure
 from wakeword.training.config import TrainConfig
 from wakeword.training.examples import ExampleConfig
@@ -35,7 +34,7 @@ def save_plot(cells: Sequence[Cell], path: Path) -> None:
 
 
 def depth_figure(cells: Sequence[Cell]) -> Figure:
-    """Plot the miss rates of the default head and of enrolment.
+    """Plot the miss rates of the default head of each encoder, and of enrolment.
 
     A band is the interval in the table, a dot is a draw. Lines with extra data are dashed; markers
     are diamonds where the amount of training audio is not the default.
@@ -43,7 +42,7 @@ def depth_figure(cells: Sequence[Cell]) -> Figure:
     shown = {
         key: draws
         for key, draws in group_by_draw(cells).items()
-        if key[0].head in (Family.head, ENROLMENT)
+        if key[0].head in (resolve_encoder(key[0].encoder).family.head, ENROLMENT)
     }
     encoders = sorted({setting.encoder for setting, _ in shown})
     strategies = sorted({setting.strategy for setting, _ in shown})

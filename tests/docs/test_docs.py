@@ -20,7 +20,6 @@ import hugging_face
 import numpy as np
 import onnxruntime_web_package
 import pytest
-import safetensors.torch
 import tiny as tiny_family
 import tiny_corpora
 import training
@@ -35,7 +34,7 @@ from wakeword.cli import main
 from wakeword.data.corpora.catalogue import CORPORA
 from wakeword.detection import speaker_verification
 from wakeword.detection.speaker_verification import _Network
-from wakeword.encoders.registry import build_encoder, temporarily_registered
+from wakeword.encoders.registry import temporarily_registered
 from wakeword.evaluation import metrics
 from wakeword.exporting import onnxruntime_web
 from wakeword.model.file import save_model
@@ -247,8 +246,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "export jarvis.wakeword --audio evening.flac -o jarvis.onnx",
         ):
             run(line, small_defaults(place))
-    micro = build_encoder("wakeword-micro").trunk.state_dict()
-    safetensors.torch.save_file(micro, place / "wakeword-micro.safetensors")
     for copy in ("word.wakeword", "other.wakeword"):
         shutil.copy(place / "computer.wakeword", place / copy)
     hugging_face.write(place / "facebook" / "hubert-base-ls960", "hubert")

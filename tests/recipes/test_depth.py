@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,14 @@ def test_no_text_leaves_the_picture_of_one_encoder(study: Any) -> None:
     one = [cell for cell in cells if cell.setting.encoder == "wakeword-stream"]
     assert texts_outside(study.depth_plot.depth_figure(one)) == []
     assert texts_outside(study.depth_plot.depth_figure(cells)) == []
+
+
+def test_an_encoder_with_another_default_head_has_a_panel(study: Any) -> None:
+    cell, *_ = study.cells.read_cells(FOLDER / "measured" / "alexa.jsonl")
+    setting = replace(cell.setting, encoder="wakeword-micro", head="depthwise")
+    figure = study.depth_plot.depth_figure([replace(cell, setting=setting)])
+    (axes,) = figure.axes
+    assert axes.get_title().startswith("wakeword-micro")
 
 
 @pytest.mark.usefixtures("in_this_process")
