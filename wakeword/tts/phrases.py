@@ -69,7 +69,7 @@ _GRAMMAR = (  # sentence patterns; one alternative of each part is drawn
     (_SUBJECT, _VERB, "the", _WORD, _WORD, _ADVERBIAL),
     ("the|a|every|that|my", _WORD, _WORD, "is|was|has a|takes the|looks like", _WORD, _WORD),
 )
-_BEFORE_VOWEL = re.compile(r"\ba(?= (?!uni)[aeiou])")
+_A_BEFORE_VOWEL = re.compile(r"\ba(?= (?!uni)[aeiou])")
 
 
 def random_sentence(keyword: str, rng: Generator) -> str:
@@ -78,6 +78,6 @@ def random_sentence(keyword: str, rng: Generator) -> str:
         pattern = _GRAMMAR[int(rng.integers(len(_GRAMMAR)))]
         parts = [alternatives.split("|") for alternatives in pattern]
         sentence = " ".join(part[int(rng.integers(len(part)))] for part in parts)
-        sentence = _BEFORE_VOWEL.sub("an", sentence)
+        sentence = _A_BEFORE_VOWEL.sub("an", sentence)
         if not contains_phrase(keyword, sentence):
             return sentence
