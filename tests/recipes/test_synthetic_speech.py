@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -162,6 +163,9 @@ def test_what_follows_a_keyword_is_transcribed_and_measured(
 
     monkeypatch.setattr("wakeword.tts.synthesis.synthesise", synthesise)
     monkeypatch.setattr("wakeword.tts.voices.list_voices", lambda: [Voice("joe", "joe", "joe")])
+    # a module that is first imported during the test would keep the made-up class
+    for module in ("wakeword.cli.detector_factory", "wakeword.detection.following_speech"):
+        importlib.import_module(module)
     monkeypatch.setattr("wakeword.detection.detector.Detector", LoudDetector)
     monkeypatch.setattr(whisper, "load_model", lambda *_, **__: Recogniser())
     (tmp_path / "tiny.en.pt").write_bytes(b"weights")
