@@ -67,7 +67,7 @@ def main(file: Path, recording: Path | None, weights: Path | None, measure: int 
         return
     with microphone or nullcontext():
         for speech in speeches(detector, microphone or iter_audio(recording or "", 1.0)):
-            text = transcript_behind(speech, transcribe) if len(speech.samples) else "(nothing)"
+            text = transcript_behind(speech, transcribe)
             print(f"{speech.detection.end:8.2f} s  {speech.detection.keyword}: {text}", flush=True)
 
 
@@ -98,6 +98,8 @@ def speeches(detector: Detector, pieces: Iterable[Samples]) -> Iterator[Followin
 
 def transcript_behind(speech: FollowingSpeech, transcribe: Transcribe) -> str:
     """Return the transcript of what follows the keyword."""
+    if not len(speech.samples):
+        return "(nothing was said)"
     behind = text_behind(speech.detection.keyword, transcribe(speech.with_keyword), FIRST_WORDS)
     return transcribe(speech.samples) if behind is None else behind
 
@@ -131,10 +133,8 @@ def measure_utterances(detector: Detector, transcribe: Transcribe, n: int) -> It
             stream += rng.normal(0.0, 10 ** (NOISE_DB / 20), len(stream)).astype(np.float32)
             pieces = np.split(stream, range(BLOCK, len(stream), BLOCK))
             found = [each for each in speeches(detector, pieces) if len(each.samples)][:1]
-            both = [
-                (transcript_behind(each, transcribe), transcribe(each.samples)) for each in found
-            ]
-            yield Utterance(way, words(sentence)[0], both[0] if both else ())
+            texts = [(transcript_behind(s, transcribe), transcribe(s.samples)) for s in found]
+            yield Utterance(way, words(sentence)[0], texts[0] if texts else ())
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -99,7 +99,8 @@ def _run_on_stream(
     inputs = [stream.audio, *map(Path, job["examples"])]
     if job["model"]:
         model = Path(job["model"])
-        inputs += [model, *model.parent.glob(f"{model.stem}.tflite")]  # which a manifest names
+        network = model.with_suffix(".tflite")  # beside a manifest
+        inputs += [model, network] if network.is_file() else [model]
     cache_key = storage.cache_key([storage.sha256(file) for file in inputs])
     result = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     # "made_of" is what earlier versions wrote
