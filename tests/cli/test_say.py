@@ -118,6 +118,10 @@ def test_from_a_phrase_to_a_model(train: list[str], tmp_path: Path) -> None:
     assert model.keywords == (PHRASE,)
     assert languages_of(model) == ["en"]
     assert model.origin.training["keyword_clips"] >= 6
+    assert "held out: Detected" in result.output and "jarvis.html" in result.output
+    page = (tmp_path / "jarvis.html").read_text("utf-8")
+    assert "<svg" in page or "data:image/png" in page
+    assert "synthetic voices only" in page and "confusable" in page.lower()
 
     planned = run(*train, "--dry-run")
     assert planned.exit_code == 0 and "estimated time on this machine" in planned.output
@@ -129,5 +133,6 @@ def test_people_join(train: list[str], tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert any("12 clips of 'hey jarvis' by people are too few" in n for n in summary["notes"])
+    assert any(line.startswith("Detected") for line in summary["verdict"])
     sources = {row["source"] for row in summary["training"]["data"] if row["role"] == "keyword"}
     assert "keyword/espeak" in sources and len(sources) > 1

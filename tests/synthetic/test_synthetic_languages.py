@@ -74,21 +74,46 @@ def test_clips_are_negatives_by_language_and_made_once(
 
 def test_the_speech_is_added_to_extra_data_and_the_summary_names_it() -> None:
     group = ProcessGroup.current()
-    training = synthetic_negatives.add_languages(training_input(), group, False)
+    training = synthetic_negatives.add_languages(training_input(), None, group, False)
     assert training.extra is not None and len(training.extra.negatives) > 6
     assert f"synthetic speech in {MANDARIN}, es added" in training.notes[0]
-    again = synthetic_negatives.add_languages(replace(training, notes=()), group, False)
+    again = synthetic_negatives.add_languages(replace(training, notes=()), True, group, False)
     assert again.extra is not None
     assert len(again.extra.negatives) == 2 * len(training.extra.negatives)
 
 
 def test_a_dry_run_speaks_nothing(fake_kokoro: list[str]) -> None:
     training = training_input()
-    assert synthetic_negatives.add_languages(training, ProcessGroup.current(), True) is training
+    assert (
+        synthetic_negatives.add_languages(training, None, ProcessGroup.current(), True) is training
+    )
     assert fake_kokoro == []
 
 
 def test_without_natural_voices_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthetic_negatives, "why_no_languages", lambda: "x not installed. Run: y")
     with pytest.raises(ConfigError, match=r"--synthetic-negatives: x not installed\. Run: y"):
-        synthetic_negatives.add_languages(training_input(), ProcessGroup.current(), False)
+        synthetic_negatives.add_languages(training_input(), True, ProcessGroup.current(), False)
+
+
+def test_with_enough_other_speech_nothing_is_added(fake_kokoro: list[str]) -> None:
+    training, group = training_input(), ProcessGroup.current()
+    confusable = Clip(Path("near.wav"), split="train", source="confusable/x", duration_s=3600)
+    more = replace(training.data, negatives=(*training.data.negatives, confusable))
+    extra = replace(more, negatives=(Clip(Path("more.wav"), split="train", duration_s=1800),))
+    enough = replace(training, extra=extra)
+    assert synthetic_negatives.add_languages(enough, None, group, False) is enough
+    assert synthetic_negatives.add_languages(training, False, group, False) is training
+    assert fake_kokoro == []
+    little = replace(training, data=more)
+    assert synthetic_negatives.add_languages(little, None, group, False) is not little
+
+
+def test_without_natural_voices_a_note_says_how_much_other_speech_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(synthetic_negatives, "why_no_languages", lambda: "x not installed. Run: y")
+    training = training_input()
+    noted = synthetic_negatives.add_languages(training, None, ProcessGroup.current(), False)
+    assert (noted.data, noted.extra) == (training.data, None)
+    assert noted.notes[0].startswith("only 30 min of speech without the keyword")

@@ -66,6 +66,16 @@ def test_people_without_other_speech_get_the_synthetic_one() -> None:
     assert "false accepts are counted in synthetic voices" in training.notes[0]
 
 
+def test_what_is_held_out_has_the_confusable_phrases_and_the_notes() -> None:
+    training = join_people(SYNTHETIC, None, PHRASE)
+    held_out = training.held_out()
+    assert set(held_out.negatives) == set(SYNTHETIC.negatives)
+    assert held_out.keywords == SYNTHETIC.keywords and held_out.notes == training.notes
+    with_people = join_people(SYNTHETIC, people(ENOUGH_PEOPLE), PHRASE).held_out()
+    assert len(with_people.keywords) == ENOUGH_PEOPLE  # of people alone
+    assert with_people.negatives[1:] == CONFUSABLES
+
+
 def test_the_measured_relation_is_stated_where_there_is_one() -> None:
     note = synthetic_only_note(PHRASE, [])
     assert "%" not in note and "people are missed more often" in note

@@ -61,10 +61,11 @@ if TYPE_CHECKING:
     "to train on, of which nothing is held out; may be repeated.",
 )
 @options.option(
-    "--synthetic-negatives",
-    is_flag=True,
-    help="Add a few minutes of synthetic speech in several languages as further negatives; needs "
-    "the extra 'demo'.",
+    "--synthetic-negatives/--no-synthetic-negatives",
+    default=None,
+    help="Whether to add a few minutes of synthetic speech in several languages as further "
+    "negatives, which needs the extra 'demo'.  [default: with less than an hour of other speech, "
+    "if the extra is installed]",
 )
 @options.option(
     "--method",
@@ -90,6 +91,12 @@ if TYPE_CHECKING:
     help="Leave encoders that training does not change out of the file, which is then small, and "
     "needs their weights on each machine that loads it.",
 )
+@options.option(
+    "--report",
+    type=options.PATH,
+    help="Evaluate the model on what is held out, and write that as one HTML page.  "
+    "[default: with --say, the name of the model with .html]",
+)
 @output_file.force
 @options.option(
     "--dry-run",
@@ -107,7 +114,7 @@ def train(
     keywords: tuple[str, ...],
     negatives: tuple[Path, ...],
     extra_data: tuple[Path, ...],
-    synthetic_negatives: bool,
+    synthetic_negatives: bool | None,
     method: str,
     config: TrainConfig,
     weights: Path | None,
@@ -115,6 +122,7 @@ def train(
     compare_scratch: bool,
     work_dir: Path | None,
     omit_encoder: bool,
+    report: Path | None,
     force: bool,
     dry_run: bool,
     as_json: bool,
@@ -129,7 +137,10 @@ def train(
 
     With --say, synthetic voices speak the phrase (see `wakeword speak`), and DATA may be left out.
     People are missed more often than synthetic voices; with 40 of their clips in DATA, people alone
-    decide epoch and threshold.
+    decide epoch and threshold. At the end, the model is evaluated on what is held out (--report).
+
+    With less than an hour of other speech, synthetic voices add some (--synthetic-negatives): what
+    a model was not taught to leave alone sets it off.
 
     The model records the languages of its keywords: --language or, with --say, that of --lang.
 
@@ -166,8 +177,10 @@ def train(
     from wakeword.training.train import train as run_training
 
     group = click.get_current_context().with_resource(process_group())
+    if report is None and say is not None:
+        report = output.with_suffix(".html")
     if group.is_main:
-        _check_options(output, method, compare_scratch)
+        _check_options(output, report, method, compare_scratch)
     gain = None
     training = _training_data(
         data, negatives, extra_data, keywords, group, dry_run,
@@ -177,14 +190,15 @@ def train(
     if training is None:  # a dry run of clips that are not synthesised yet
         return
     maker = _made_by(training.data, training.extra)
-    if synthetic_negatives:
-        training = add_languages(training, group, dry_run)
+    if group.is_main and not dry_run:
+        output_file.check_replaceable(output, training.keywords, maker, force=force)
+    if method != "enroll" or synthetic_negatives:
+        training = add_languages(training, synthetic_negatives, group, dry_run)
     dataset, extra, chosen = training.data, training.extra, list(training.keywords)
     if dry_run:
         _print_plan(dataset, chosen, config, extra, weights, as_json)
         return
     if group.is_main:
-        output_file.check_replaceable(output, chosen, maker, force=force)
         announce_slow_strategies(dataset, chosen, config, extra)
     with _progress(group.is_main) as progress:
         given: Any = dict(extra_data=extra, weights=weights, work_dir=work_dir, progress=progress)
@@ -196,7 +210,7 @@ def train(
             scratch = replace(config, strategy="scratch", verifier=None)
             gain = TransferGain.of(made.trained, run_training(dataset, chosen, scratch, **given))
     if group.is_main:
-        _report(made, gain, output, training.notes, as_json)
+        _report(made, gain, output, training, report, as_json)
 
 
 def _training_data(
@@ -240,11 +254,12 @@ def _spoken_language(say: str | None, code: str) -> tuple[str, ...]:
         return ()
 
 
-def _check_options(output: Path, method: str, compare_scratch: bool) -> None:
+def _check_options(output: Path, report: Path | None, method: str, compare_scratch: bool) -> None:
     """Raise ConfigError for what would fail after the training."""
     if compare_scratch and method == "enroll":
         raise ConfigError("--compare-scratch compares trainings, and --method enroll trains none.")
-    storage.check_writable(output)
+    for file in filter(None, (output, report)):
+        storage.check_writable(file)
 
 
 def _print_plan(
@@ -310,13 +325,18 @@ def _report(
     made: MadeModel,
     gain: TransferGain | None,
     output: Path,
-    notes: tuple[str, ...],
+    training: TrainingInput,
+    report: Path | None,
     as_json: bool,
 ) -> None:
-    for note in (*(made.trained.notes if made.trained else ()), *notes):
+    from wakeword.cli.training_report import report_on_held_out_clips
+
+    held_out = report_on_held_out_clips(made.model, output, training, report) if report else []
+    for note in (*(made.trained.notes if made.trained else ()), *training.notes):
         print_note(note)
     if as_json:
-        click.echo(json.dumps({**_summary(made, gain, output), "notes": notes}, indent=2))
+        summary = {**_summary(made, gain, output), "notes": training.notes, "verdict": held_out}
+        click.echo(json.dumps(summary, indent=2))
         return
     console, point = Console(stderr=True), made.model.operating_point
     two_stages = made.trained is not None and made.trained.verifier is not None
@@ -330,7 +350,9 @@ def _report(
         ),
         *([format_calibration_advice(output)] if point.provisional else []),
         *([f"{'the gate alone: ' if two_stages else ''}{gain}"] if gain else []),
+        *(f"held out: {line}" for line in held_out),
         f"wrote {output} ({format_file_size(output.stat().st_size)})",
+        *([f"wrote {report}"] if held_out else []),
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -31,6 +31,16 @@ class TrainingInput:
     extra: Dataset | None = None
     notes: tuple[str, ...] = ()
 
+    def held_out(self) -> Dataset:
+        """Return the data set to measure on, in its split dev.
+
+        It has the confusable phrases of the extra data, of which the split train alone is trained
+        on, and the notes.
+        """
+        _, confusables = (self.extra or replace(self.data, negatives=())).split_confusables()
+        negatives = (*self.data.negatives, *confusables)
+        return replace(self.data, negatives=negatives).with_notes(*self.notes)
+
     def with_extra(self, more: Dataset | None) -> TrainingInput:
         """Return the same with more clips that are never held out, if there are any."""
         if more is None:
