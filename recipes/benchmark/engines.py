@@ -117,6 +117,14 @@ def peer_engines() -> list[Engine]:
             keywords=("alexa",),
         ),
         Engine(
+            "wakeforge",
+            "wakeforge, WakeHuBERT (ovos-ww-plugin-wakeforge 0.3.0)",
+            "Apache-2.0",
+            PEERS / "wakeforge.py",
+            ("ovos-ww-plugin-wakeforge==0.3.0", "soundfile"),
+            keywords=("alexa",),
+        ),
+        Engine(
             "speech_embedding",
             "speech embedding + dense head, our training data",
             "Apache-2.0",
