@@ -112,3 +112,16 @@ def test_the_keyword_lies_where_the_segment_says(data: Dataset) -> None:
             after = example.samples[last + 800 : last + 2400]
             assert 0.3 < segment.end_s - segment.start_s < 0.7 and 0 <= first < last <= LENGTH
             assert rms(example.samples[first:last]) > 10 * (rms(after) if len(after) else 0.0)
+
+
+def test_negatives_have_pauses_as_long_as_those_around_keywords(data: Dataset) -> None:
+    bank, plans = planned(data)
+    augmenter = Augmenter(PLAIN, bank.noises, bank.rirs)
+    before, within = [], []
+    for plan in (plan for plan in plans if plan.keyword_clip is None):
+        loud = np.flatnonzero(np.abs(render_example(plan, bank, augmenter, LENGTH).dry) > 1e-4)
+        before.append(loud[0] / SAMPLE_RATE)
+        within.append(np.diff(loud).max() / SAMPLE_RATE)
+    for pauses in (before, within):
+        assert max(pauses) > 1.0
+    assert min(before) < 0.3

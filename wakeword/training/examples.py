@@ -24,6 +24,7 @@ from wakeword.training.augmentation import AugmentConfig, Augmenter
 _LEVEL_DB = -26.0  # of keywords before augmentation, in dBFS
 _REFERENCE_RMS = float(10 ** (_LEVEL_DB / 20))
 _NEGATIVE_GAIN_DB = (-8.0, 4.0)  # range of the level of negatives relative to keywords
+_PAUSES_S = ((0.0, 0.3), (0.3, 1.5))  # between negatives: as often short as long
 _PIECE_S = 4.0  # long recordings are cut into pieces of about this length
 _MOST_CLIPS = 12  # negatives in one example
 _FIRST_EXTRA = 1 << 20  # seed number of the first example of extra data
@@ -286,9 +287,12 @@ def _render_negative(
     length: int,
     rng: Generator,
 ) -> Samples:
-    """Fill an example with negatives, after the first part of a keyword clip if one is given."""
+    """Fill an example with negatives, after the first part of a keyword clip if one is given.
+
+    There are pauses as around keywords: silence before or after a word must not be a cue.
+    """
     example = np.zeros(length, dtype=np.float32)
-    first = 0
+    first = _draw_pause(rng)
     if partial is not None:
         _, samples, start_s, end_s = bank.keywords[partial]
         keyword, factor = augmenter.vary_voice(_normalised(samples, start_s, end_s), rng)
@@ -301,8 +305,14 @@ def _render_negative(
         used = _insert_negative(example[first:], negatives, rng)
         if used == 0:
             break
-        first += used + round(float(rng.uniform(0.0, 0.3)) * SAMPLE_RATE)
+        first += used + _draw_pause(rng)
     return example
+
+
+def _draw_pause(rng: Generator) -> int:
+    """Return the samples of a pause between negatives."""
+    shortest, longest = _PAUSES_S[int(rng.integers(len(_PAUSES_S)))]
+    return round(float(rng.uniform(shortest, longest)) * SAMPLE_RATE)
 
 
 class _NegativeQueue:

@@ -33,7 +33,7 @@ from wakeword.training.result import EpochResult
 from wakeword.training.strategy import Strategy, merge_low_rank
 from wakeword.training.validation import ValidationSet
 
-_FEATURES_VERSION = 8  # raise it whenever examples, streams or features change
+_FEATURES_VERSION = 9  # raise it whenever examples, streams or features change
 
 
 @dataclass(frozen=True)
