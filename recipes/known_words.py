@@ -26,7 +26,6 @@ from pathlib import Path
 import click
 import numpy as np
 from known_keywords import KNOWN_KEYWORDS, KnownKeyword
-from mandarin_phonemes import pinyin_to_phonemes
 from synthetic_clips import (
     random_speed_and_pitch,
     require_kokoro,
@@ -42,6 +41,7 @@ from wakeword.data.readers import read_dataset
 from wakeword.data.splits import assign_splits
 from wakeword.data.writer import write_manifest
 from wakeword.tts.confusables import similar_words
+from wakeword.tts.mandarin import pinyin_to_phonemes
 from wakeword.tts.voices import Voice, list_voices, split_voices
 
 TAKES = {"train": 6, "dev": 8}  # of the keyword, in each voice

@@ -13,11 +13,11 @@ from wakeword.data.keywords import contains_phrase
 from wakeword.data.readers import read_dataset
 from wakeword.errors import ConfigError
 from wakeword.synthetic.dataset import make_dataset, manifest_of, plan_speech
-from wakeword.synthetic.plan import Phrase, confusable_texts
+from wakeword.synthetic.plan import Phrase, confusable_texts, count_clips, plan_takes
 from wakeword.synthetic.takes import synthesise_takes
 from wakeword.tts import kokoro
 from wakeword.tts.engine import Engine
-from wakeword.tts.voices import HELD_OUT_SPEAKERS
+from wakeword.tts.voices import HELD_OUT_SPEAKERS, Voice
 
 PHRASE = Phrase("hey jarvis")
 
@@ -165,3 +165,18 @@ def test_unknown_phonemes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     Phrase("hey nova", phonemes="hˈA nˈOvə").check()
     with pytest.raises(ConfigError, match="does not know ж"):
         Phrase("hey nova", phonemes="hˈA ж").check()
+
+
+def test_mandarin_is_surrounded_by_mandarin() -> None:
+    voices = [Voice("kokoro", name, name) for name in ("zf_xiaobei", "zm_yunxi", "bm_lewis")]
+    voices += [Voice("espeak", "cmn+f3", "espeak_f3")]
+    phrase = Phrase("你好", "cmn", "ni↓ xa↓u")
+    takes = plan_takes(phrase, voices, count_clips(voices, 2, 8), 0)
+    spoken = {take.phonemes[:8] for take in takes if take.kind == "keyword"} - {""}
+    assert spoken == {"ni↓ xa↓u"}
+    speech = [take for take in takes if take.kind == "speech"]
+    for take in speech:
+        letters = take.phonemes if take.voice.engine == "kokoro" else take.text
+        tones, is_hanzi = set("→↗↓↘") & set(letters), "一" <= letters[0] <= "鿿"
+        assert tones if take.voice.engine == "kokoro" else is_hanzi
+    assert len(speech) > 10

@@ -14,9 +14,10 @@ from wakeword.data.clip import Clip
 from wakeword.data.dataset import Dataset
 from wakeword.errors import ConfigError
 from wakeword.synthetic import languages, takes
-from wakeword.synthetic.languages import MANDARIN, plan_languages, speak_languages
+from wakeword.synthetic.languages import plan_languages, speak_languages
 from wakeword.synthetic.training import TrainingInput
 from wakeword.training.distributed import ProcessGroup
+from wakeword.tts.mandarin import MANDARIN
 from wakeword.tts.voices import HELD_OUT_SPEAKERS, Voice
 
 HOURS = {MANDARIN: 0.004, "es": 0.004}

@@ -12,6 +12,7 @@ from wakeword.tts.confusables import (
     _distance,
     _lexicon,
     confusable_phrases,
+    one_consonant_replaced,
     partial_phrases,
     similar_words,
 )
@@ -29,6 +30,14 @@ def test_confusable_phrases_differ_from_the_keyword_in_one_word() -> None:
     assert {"hey malis", "hey travis", "hello jarvis"} <= set(phrases)
     for phrase in phrases:
         assert phrase.startswith("hey ") != phrase.endswith(" jarvis")
+
+
+def test_one_consonant_of_a_long_word_is_replaced() -> None:
+    phrases = one_consonant_replaced("oye casa")
+    assert {"oye cama", "oye masa"} <= set(phrases)
+    assert all(phrase.startswith("oye ") and len(phrase) == 8 for phrase in phrases)
+    assert "buenos dbas" not in one_consonant_replaced("buenos días")  # a vowel with an accent
+    assert one_consonant_replaced("你好") == []
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,20 @@ language = option(
 phonemes = option(
     "--phonemes",
     default="",
+    callback=lambda _context, _option, text: phonemes_of(text),
     help="Pronunciation of the phrase in Kokoro's phonemes, whose voices alone then speak; "
-    "`wakeword speak PHRASE --show-phonemes` prints the usual one.",
+    "`wakeword speak PHRASE --show-phonemes` prints the usual one. Of Mandarin, pinyin with tone "
+    "numbers: 'ni3 hao3'.",
 )
+
+
+def phonemes_of(text: str) -> str:
+    """Return the value of --phonemes in Kokoro's symbols, none of which is a digit."""
+    if not any(character.isdigit() for character in text):
+        return text
+    from wakeword.tts.mandarin import pinyin_to_phonemes
+
+    return pinyin_to_phonemes(text)
 
 
 def fetch_voices() -> None:

@@ -18,13 +18,12 @@ from wakeword.synthetic.takes import Take, missing_takes, synthesis_seconds, syn
 from wakeword.tts.engine import INSTALL_COMMAND
 from wakeword.tts.kokoro import HOW_TO_FETCH
 from wakeword.tts.languages import to_phonemes
-from wakeword.tts.mandarin import random_phrase
+from wakeword.tts.mandarin import MANDARIN, random_phrase
 from wakeword.tts.voices import ENGINES, Voice, all_voices, split_voices
 from wakeword.tts.words import random_speech
 
 HOURS_PER_LANGUAGE = 0.02
 """Hours of speech in each language."""
-MANDARIN = "cmn"
 _SPEAKERS = {MANDARIN: "z", "es": "e", "fr": "f", "hi": "h", "it": "i", "pt-br": "p"}
 """Language → how the names of Kokoro's voices by its speakers begin."""
 _OWN_SPEAKERS_SHARE = 0.6  # of the phrases; the others are in any voice

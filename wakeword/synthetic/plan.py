@@ -17,10 +17,12 @@ from wakeword.tts import kokoro
 from wakeword.tts.confusables import (
     confusable_phonemes,
     confusable_phrases,
+    one_consonant_replaced,
     partial_phrases,
     similar_words,
 )
 from wakeword.tts.languages import ENGLISH, check_spelling, speaks_with_kokoro, to_phonemes
+from wakeword.tts.mandarin import MANDARIN, random_phrase
 from wakeword.tts.voices import ENGINES, Voice, split_voices
 from wakeword.tts.words import random_speech, random_word
 
@@ -145,8 +147,8 @@ def confusable_texts(phrase: Phrase, seed: int, *, similar: bool = True) -> list
     """List phrases that sound like a phrase and do not contain it.
 
     In English they are pronounced nearly alike, or have one other word or other consonants. In
-    other languages one word is another one or has other consonants. Of a phrase with phonemes they
-    are phonemes: one other sound, or a half.
+    other languages one word is another one, has other consonants, or a single other one. Of a
+    phrase with phonemes they are phonemes: one other sound, or a half.
     """
     if phrase.phonemes:
         return confusable_phonemes(phrase.phonemes)
@@ -158,6 +160,7 @@ def confusable_texts(phrase: Phrase, seed: int, *, similar: bool = True) -> list
         rng = np.random.default_rng((seed, zlib.crc32(phrase.language.encode())))
         others = [random_word(phrase.language, rng) for _ in range(_OTHER_WORDS)]
         texts = confusable_phrases(phrase.text, first_words=others, last_words=others)
+        texts += one_consonant_replaced(phrase.text)
     distinct = {normalised_words(text): text for text in reversed(texts)}
     return [text for text in reversed(distinct.values()) if not contains_phrase(phrase.text, text)]
 
@@ -230,6 +233,8 @@ class _Plan:
             return phrase.text
         if kind == "speech":
             count, language = _SENTENCES.get(engine, 1), self._speech_language(engine)
+            if engine == "kokoro" and language == MANDARIN:
+                return random_phrase(rng)[:-1]  # phonemes, with a mark at the end
             return ". ".join(random_speech(language, phrase.text, rng) for _ in range(count))
         use_part = bool(self.partial) and (not confusables or rng.random() < _PARTIAL_SHARE)
         phrases = self.partial if use_part else confusables
@@ -237,9 +242,9 @@ class _Plan:
 
     def _speech_language(self, engine: str) -> str:
         language = self.phrase.language
-        if engine == "kokoro" and not speaks_with_kokoro(language):
-            return ENGLISH  # of a phrase that is given in phonemes
-        return language
+        if engine != "kokoro" or language == MANDARIN or speaks_with_kokoro(language):
+            return language
+        return ENGLISH  # of a phrase that is given in phonemes
 
     def _with_phonemes(self, take: Take, text: str) -> Take:
         """Return a take with its phonemes, where Kokoro does not take its text."""
@@ -253,4 +258,5 @@ class _Plan:
         language = self._speech_language("kokoro")
         if language == ENGLISH:
             return take
-        return replace(take, phonemes=to_phonemes(text, language) + mark)
+        spoken = text if language == MANDARIN else to_phonemes(text, language)
+        return replace(take, phonemes=spoken + mark)

@@ -2,6 +2,7 @@
 
 - `partial_phrases`: a part of the keyword, by spelling.
 - `confusable_phrases`: the keyword with one word replaced, by spelling; needs nothing else.
+- `one_consonant_replaced`: a word of the keyword with one other consonant, by spelling.
 - `similar_words`: the nearest words of an English lexicon, by pronunciation; needs hibari.
 - `confusable_phonemes`: one sound replaced, or one half, of a keyword in Kokoro's phonemes.
 """
@@ -24,6 +25,7 @@ _FIRST_WORDS = ("hello", "what", "good", "dear", "call", "my", "thank you", "whe
 _LAST_WORDS = ("travis", "charlie", "martha", "service", "garden", "jasmine", "harvest", "nobody")
 _SUBSTITUTES = "mltbd"  # none of them is another spelling of a sound that a word begins with
 _CONSONANTS = re.compile(r"[^aeiouy]+")
+_LATIN_CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxzß]+")
 
 _VOWELS = "AIOQWYaeiouæɑɔəɛɜɪʊʌᵊᵻɐɒʏy"
 _CONSONANT_CLASSES = ("ptkbdgʔɾ", "fvszʃʒθðh", "ʧʤ", "mnŋ", "lɹjwr")  # similar within each
@@ -76,6 +78,24 @@ def confusable_phrases(
             replacements += first_words if i == 0 else last_words if i == len(words) - 1 else ()
         phrases += _replace_word(words, i, replacements)
     return [phrase for phrase in dict.fromkeys(phrases) if not contains_phrase(keyword, phrase)]
+
+
+def one_consonant_replaced(keyword: str) -> list[str]:
+    """List phrases in which a word of the keyword has one other consonant: "casa" → "cama".
+
+    Words of less than four letters stay: with another consonant, the phrase sounds nearly the same.
+
+    Args:
+        keyword: one or more words in Latin letters.
+    """
+    words = keyword.lower().split()
+    return [
+        phrase
+        for i, word in enumerate(words)
+        if len(word) >= _REPLACED_LETTERS and word.isalpha()
+        for phrase in _replace_word(words, i, list(_single_variants(word)))
+        if not contains_phrase(keyword, phrase)
+    ]
 
 
 def similar_words(keyword: str, count: int = 60) -> list[str]:
@@ -151,6 +171,14 @@ def _consonant_variants(word: str) -> list[str]:
         and other not in word[second:second_end]
         and one != other
     ][::3]
+
+
+def _single_variants(word: str) -> Iterator[str]:
+    """The word with another consonant in one of its first two groups of consonants."""
+    for match in list(_LATIN_CONSONANTS.finditer(word))[:2]:
+        for other in _SUBSTITUTES:
+            if other not in match[0]:
+                yield word[: match.start()] + other + word[match.end() :]
 
 
 @functools.cache

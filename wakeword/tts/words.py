@@ -12,6 +12,10 @@ from wakeword.tts.phrases import random_sentence
 
 # Alternatives are separated by "|".
 _WORDS: Mapping[str, str] = {
+    "cmn": (
+        "早上|今天|晚上|窗户|街道|喝水|面包|咖啡|谢谢|也许|二十|学校|朋友|工作|睡觉|中间|漂亮|慢慢|昨天|邻居|钥匙|厨房|花园|下雨|太阳|哥哥"
+        "|女儿|自行车|报纸|苹果|五个|右边|继续|笑话|说话|星期|明年|想要|可以|买菜|车站|天气|灯光|音乐|奶酪|旅行|小狗|城市|鞋子|开心"
+    ),
     "de": (
         "morgen|heute|abend|fenster|straße|wasser|brot|kaffee|bitte|danke|vielleicht|zwanzig|schule"
         "|freundin|arbeiten|schlafen|zwischen|schön|langsam|gestern|nachbar|schlüssel|küche|garten"
@@ -55,7 +59,7 @@ _LENGTH = (3, 7)  # words of a sentence
 def random_speech(language: str, keyword: str, rng: Generator) -> str:
     """Draw a sentence in a language that does not contain the keyword.
 
-    English sentences have a grammar. Those of German, Spanish, French, Hindi, Italian and
+    English sentences have a grammar. Those of German, Spanish, French, Hindi, Italian, Mandarin and
     Portuguese are words in any order, those of other languages syllables in Latin letters.
 
     Args:
