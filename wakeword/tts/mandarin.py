@@ -78,7 +78,8 @@ def _syllable_phonemes(syllable: str) -> str:
             f"'{syllable}' is no syllable of pinyin with its tone from 1 to 5. "
             "Expected pinyin such as 'ni3 hao3'."
         )
-    return _INITIALS.get(initial, "") + spoken.replace("_", (TONES + " ")[int(tone) - 1].strip())
+    mark = "" if tone == "5" else TONES[int(tone) - 1]
+    return _INITIALS.get(initial, "") + spoken.replace("_", mark)
 
 
 def random_phrase(rng: Generator) -> str:
