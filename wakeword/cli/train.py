@@ -329,9 +329,11 @@ def _report(
     report: Path | None,
     as_json: bool,
 ) -> None:
-    from wakeword.cli.training_report import report_on_held_out_clips
+    held_out: list[str] = []
+    if report:
+        from wakeword.cli.training_report import report_on_held_out_clips  # it loads the plots
 
-    held_out = report_on_held_out_clips(made.model, output, training, report) if report else []
+        held_out = report_on_held_out_clips(made.model, output, training, report)
     for note in (*(made.trained.notes if made.trained else ()), *training.notes):
         print_note(note)
     if as_json:

@@ -24,8 +24,7 @@ from wakeword.tts.engine import INSTALL_COMMAND
 _FIRST_WORDS = ("hello", "what", "good", "dear", "call", "my", "thank you", "where is")
 _LAST_WORDS = ("travis", "charlie", "martha", "service", "garden", "jasmine", "harvest", "nobody")
 _SUBSTITUTES = "mltbd"  # none of them is another spelling of a sound that a word begins with
-_CONSONANTS = re.compile(r"[^aeiouy]+")
-_LATIN_CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxzß]+")
+_CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxzß]+")
 
 _VOWELS = "AIOQWYaeiouæɑɔəɛɜɪʊʌᵊᵻɐɒʏy"
 _CONSONANT_CLASSES = ("ptkbdgʔɾ", "fvszʃʒθðh", "ʧʤ", "mnŋ", "lɹjwr")  # similar within each
@@ -175,7 +174,7 @@ def _consonant_variants(word: str) -> list[str]:
 
 def _single_variants(word: str) -> Iterator[str]:
     """The word with another consonant in one of its first two groups of consonants."""
-    for match in list(_LATIN_CONSONANTS.finditer(word))[:2]:
+    for match in list(_CONSONANTS.finditer(word))[:2]:
         for other in _SUBSTITUTES:
             if other not in match[0]:
                 yield word[: match.start()] + other + word[match.end() :]
