@@ -29,15 +29,18 @@ def test_with_gradual_unfreezing_each_group_starts_later(group: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("misses", "stopped"),
+    ("misses", "clips", "stopped"),
     [
-        ([], False),
-        ([0.5], False),
-        ([0.5, 0.6, 0.6], True),
-        ([0.5, 0.6, 0.5], False),  # as good counts as an improvement
-        ([0.5, 0.4, 0.6], False),
+        ([], 1000, False),
+        ([0.5], 1000, False),
+        ([0.5, 0.6, 0.6], 1000, True),
+        ([0.5, 0.6, 0.6], 10, False),  # no worse than chance can make it
+        ([0.5, 0.6, 0.5], 1000, False),
+        ([0.5, 0.4, 0.6], 1000, False),
     ],
 )
-def test_training_stops_without_improvement(misses: list[float], stopped: bool) -> None:
+def test_training_stops_once_it_is_clearly_worse(
+    misses: list[float], clips: int, stopped: bool
+) -> None:
     history = [EpochResult(epoch, 1.0, miss) for epoch, miss in enumerate(misses)]
-    assert _has_stopped(history, patience=2) == stopped
+    assert _has_stopped(history, 2, clips) == stopped

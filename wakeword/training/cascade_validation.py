@@ -111,6 +111,11 @@ class CascadeValidation:
             encoded.append(EncodedCalls(scored, tuple(calls), frames, cache.depth))
         return cls(model, tuple(encoded[:-1]), encoded[-1])
 
+    @property
+    def clips(self) -> int:
+        """Number of held-out keyword clips."""
+        return len(self.positives[0].gate.segments)
+
     def miss_rate(self, verifier: WakeWordModel) -> float:
         """Return the mean miss rate of both stages, as `ValidationSet.miss_rate` does."""
         positives = [each.score(self.model) for each in self.positives]

@@ -23,7 +23,7 @@ class AveragedWeights:
 
     Attributes:
         mean: the running mean, by parameter name.
-        best: the mean of the best epoch; empty before the first `keep_as_best`.
+        best: the mean of the epoch to keep; empty before the first `keep_as_best`.
     """
 
     def __init__(self, model: nn.Module) -> None:

@@ -68,7 +68,7 @@ class TrainConfig:
         strategy: how much of the network is trained; see `training.strategy.choose_strategy`.
         seed: determines examples, initial weights and the order of training.
         epochs: passes over the examples, at most.
-        patience: epochs without improvement after which training stops.
+        patience: epochs clearly worse than the best one after which training stops.
         batch: examples per step; a quarter of it where layers of the encoder are trained.
         learning_rate: of the head; see `training.strategy.Strategy` for the encoder's.
         averaging: decay per step of the exponential moving average of the weights, which is what

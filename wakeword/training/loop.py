@@ -19,7 +19,7 @@ from wakeword.training.config import TrainConfig
 from wakeword.training.distributed import ProcessGroup
 from wakeword.training.feature_cache import EncodedExamples, autocast
 from wakeword.training.losses import loss_by_name
-from wakeword.training.result import EpochResult
+from wakeword.training.result import EpochResult, best_epoch
 from wakeword.training.strategy import Strategy, keep_frozen, parameter_groups
 from wakeword.training.validation import Validation
 
@@ -30,7 +30,7 @@ _GRADIENT_NORM = 1.0
 
 
 class TrainingLoop:
-    """Trains the trainable part of a model and leaves it with the weights of its best epoch.
+    """Trains the trainable part of a model and leaves it with the weights of its `best_epoch`.
 
     Args:
         model: `examples` are encoded up to some depth of its encoder.
@@ -67,24 +67,25 @@ class TrainingLoop:
             file: the checkpoint, written after every epoch.
             progress: called after each step.
         """
-        config = self._config
+        config, validation = self._config, self._validation
+        assert validation is not None
+        clips = validation.clips
         checkpoint = Checkpoint(file, self._weights, self._optimiser)
         history = checkpoint.restore()
         for epoch in range(len(history), config.epochs):
-            if _has_stopped(history, config.patience):
+            if _has_stopped(history, config.patience, clips):
                 break
             loss = self._train_epoch(epoch, progress, _miss_so_far(history))
             self._model.eval()
             if progress:
                 progress("validating", epoch, config.epochs)
-            assert self._validation is not None
             with self._weights.applied():
-                miss = self._validation.miss_rate(self._model)
+                miss = validation.miss_rate(self._model)
             history.append(EpochResult(epoch, loss, miss))
             if progress:
                 progress("validating", epoch + 1, config.epochs)
                 report_detail(progress, f"loss {loss:.4f}{_miss_so_far(history)}")
-            if miss <= min(result.miss for result in history):
+            if best_epoch(history, clips) == epoch:
                 self._weights.keep_as_best()
             if self._group.is_main:
                 checkpoint.save(history)
@@ -202,7 +203,6 @@ def _miss_so_far(history: Sequence[EpochResult]) -> str:
     return f", held-out miss {history[-1].miss:.1%}" if history else ""
 
 
-def _has_stopped(history: Sequence[EpochResult], patience: int) -> bool:
-    """Whether the last `patience` epochs brought no improvement."""
-    best = min(range(len(history)), key=lambda i: (history[i].miss, -i), default=0)
-    return len(history) - 1 - best >= patience
+def _has_stopped(history: Sequence[EpochResult], patience: int, clips: int) -> bool:
+    """Whether the last `patience` epochs were all worse than the `best_epoch`."""
+    return bool(history) and len(history) - 1 - best_epoch(history, clips) >= patience

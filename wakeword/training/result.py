@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wakeword.evaluation import metrics
@@ -22,6 +23,28 @@ class EpochResult:
     epoch: int
     loss: float
     miss: float
+
+
+_ONE_STANDARD_ERROR = 0.6827  # confidence of an interval of one standard error to either side
+
+
+def best_epoch(history: Sequence[EpochResult], clips: int) -> int:
+    """Return the last epoch whose miss rate is within one standard error of the lowest one.
+
+    Of a few held-out clips, the lowest rate is often that of an early epoch by chance. The weights
+    of later epochs separate keywords from other sound by a wider margin.
+
+    Source: the one-standard-error rule of Breiman et al. 1984, "Classification and Regression
+    Trees", with Wilson's interval.
+
+    Args:
+        history: of at least one epoch.
+        clips: number of held-out keyword clips that each miss rate rests on.
+    """
+    lowest = min(result.miss for result in history)
+    highest = metrics.wilson(round(lowest * clips), clips, _ONE_STANDARD_ERROR).high
+    limit = max(lowest, highest)
+    return max(i for i, result in enumerate(history) if result.miss <= limit)
 
 
 @dataclass(frozen=True)
@@ -80,7 +103,10 @@ class TransferGain:
     @classmethod
     def of(cls, pretrained: TrainResult, scratch: TrainResult) -> TransferGain:
         """Compare two training runs on the same data."""
-        best = [min(each.miss for each in result.history) for result in (pretrained, scratch)]
+        best = [
+            result.history[best_epoch(result.history, result.held_out)].miss
+            for result in (pretrained, scratch)
+        ]
         return cls(best[0], best[1], pretrained.held_out)
 
     @property

@@ -29,7 +29,7 @@ from wakeword.training.feature_cache import (
 from wakeword.training.loop import TrainingLoop
 from wakeword.training.losses import frame_targets
 from wakeword.training.notes import broken_clip_notes, small_data_notes, transfer_notes
-from wakeword.training.result import EpochResult
+from wakeword.training.result import EpochResult, best_epoch
 from wakeword.training.strategy import Strategy, merge_low_rank
 from wakeword.training.validation import ValidationSet
 
@@ -160,13 +160,18 @@ class TrainingRun:
 
     def finish(self, history: Sequence[EpochResult], validation: ValidationSet) -> None:
         """Give the model its operating point and the record of its training."""
-        model, record = self.model, self.record(history)
+        model, record = self.model, self.record(history, validation.clips)
         merge_low_rank(model.encoder)
         model.operating_point = validation.calibrate(model, self.config.false_accepts_per_hour)
         model.origin = replace(model.origin, training=record)
 
-    def record(self, history: Sequence[EpochResult]) -> dict[str, Any]:
-        """Return the record of the training, before `merge_low_rank`."""
+    def record(self, history: Sequence[EpochResult], held_out: int) -> dict[str, Any]:
+        """Return the record of the training, before `merge_low_rank`.
+
+        Args:
+            history: of the training.
+            held_out: number of keyword clips that its miss rates rest on.
+        """
         parameters = list(self.model.parameters())
         return {
             "strategy": self.strategy.name,
@@ -175,7 +180,7 @@ class TrainingRun:
             "keyword_clips": len(self.bank.keywords),
             "seed": self.config.seed,
             "epochs": len(history),
-            "best_epoch": min(history, key=lambda each: (each.miss, -each.epoch)).epoch,
+            "best_epoch": best_epoch(history, held_out),
             "parameters": sum(p.numel() for p in parameters),
             "trainable": sum(p.numel() for p in parameters if p.requires_grad),
             "data": self.parts.count_sources(),

@@ -40,6 +40,11 @@ _FALSE_ACCEPT_RATES = (0.5, 1, 2, 4, 8, 16, 32)  # per hour
 class Validation(Protocol):
     """What decides after each epoch whether a model has become better."""
 
+    @property
+    def clips(self) -> int:
+        """Number of held-out keyword clips."""
+        ...
+
     def miss_rate(self, model: WakeWordModel) -> float:
         """Return the mean miss rate over conditions, keywords and rates of false accepts."""
         ...

@@ -175,7 +175,7 @@ def train_verifier(
     key = storage.cache_key(run.key(), gate_key, asdict(settings))
     history = loop.run(folder / f"run-{key}" / "checkpoint.safetensors", progress)
     merge_low_rank(verifier.encoder)
-    verifier.origin = replace(verifier.origin, training=run.record(history))
+    verifier.origin = replace(verifier.origin, training=run.record(history, held_out.clips))
     model = held_out.fit(config.false_accepts_per_hour)
     return TrainedVerifier(model, pretrained.description, tuple(history))
 
