@@ -55,7 +55,7 @@ OTHER_PROGRAMS = (
 PLACES = (ROOT, ROOT / "wakeword")
 RUN_PYTHON = ("README.md", "docs/how-to/raspberry-pi.md")  # the others show other programs
 ENGINES = (
-    "wakeword, two stages, synthetic Mandarin negatives",
+    "wakeword, two stages, further negatives",
     "wakeword, `--encoder whisper-tiny.en`",
     "wakeword, `--streaming window`, synthetic Mandarin negatives",
     "Porcupine 1.9.5",
