@@ -29,7 +29,7 @@ _ONE_STANDARD_ERROR = 0.6827  # confidence of an interval of one standard error 
 
 
 def best_epoch(history: Sequence[EpochResult], clips: int) -> int:
-    """Return the last epoch whose miss rate is within one standard error of the lowest one.
+    """Return the index of the last epoch within one standard error of the lowest miss rate.
 
     Of a few held-out clips, the lowest rate is often that of an early epoch by chance. The weights
     of later epochs separate keywords from other sound by a wider margin.
