@@ -30,7 +30,7 @@ def history_of(*misses: float) -> tuple[EpochResult, ...]:
 def test_the_last_epoch_within_one_standard_error_of_the_lowest_is_kept(
     misses: list[float], clips: int, kept: int
 ) -> None:
-    assert best_epoch(history_of(*misses), clips) == kept
+    assert best_epoch(misses, clips) == kept
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class TrainingLoop:
             if progress:
                 progress("validating", epoch + 1, config.epochs)
                 report_detail(progress, f"loss {loss:.4f}{_miss_so_far(history)}")
-            if best_epoch(history, clips) == epoch:
+            if best_epoch([result.miss for result in history], clips) == epoch:
                 self._weights.keep_as_best()
             if self._group.is_main:
                 checkpoint.save(history)
@@ -205,4 +205,5 @@ def _miss_so_far(history: Sequence[EpochResult]) -> str:
 
 def _has_stopped(history: Sequence[EpochResult], patience: int, clips: int) -> bool:
     """Whether the last `patience` epochs were all worse than the `best_epoch`."""
-    return bool(history) and len(history) - 1 - best_epoch(history, clips) >= patience
+    misses = [result.miss for result in history]
+    return bool(misses) and len(misses) - 1 - best_epoch(misses, clips) >= patience

@@ -28,7 +28,7 @@ class EpochResult:
 _ONE_STANDARD_ERROR = 0.6827  # confidence of an interval of one standard error to either side
 
 
-def best_epoch(history: Sequence[EpochResult], clips: int) -> int:
+def best_epoch(misses: Sequence[float], clips: int) -> int:
     """Return the index of the last epoch within one standard error of the lowest miss rate.
 
     Of a few held-out clips, the lowest rate is often that of an early epoch by chance. The weights
@@ -38,13 +38,13 @@ def best_epoch(history: Sequence[EpochResult], clips: int) -> int:
     Trees", with Wilson's interval.
 
     Args:
-        history: of at least one epoch.
-        clips: number of held-out keyword clips that each miss rate rests on.
+        misses: miss rate after each epoch, of one at least.
+        clips: number of held-out keyword clips that each of them rests on.
     """
-    lowest = min(result.miss for result in history)
+    lowest = min(misses)
     highest = metrics.wilson(round(lowest * clips), clips, _ONE_STANDARD_ERROR).high
     limit = max(lowest, highest)
-    return max(i for i, result in enumerate(history) if result.miss <= limit)
+    return max(i for i, miss in enumerate(misses) if miss <= limit)
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,11 @@ class TransferGain:
     @classmethod
     def of(cls, pretrained: TrainResult, scratch: TrainResult) -> TransferGain:
         """Compare two training runs on the same data."""
-        best = [
-            result.history[best_epoch(result.history, result.held_out)].miss
-            for result in (pretrained, scratch)
-        ]
-        return cls(best[0], best[1], pretrained.held_out)
+        kept = []
+        for result in (pretrained, scratch):
+            misses = [epoch.miss for epoch in result.history]
+            kept.append(misses[best_epoch(misses, result.held_out)])
+        return cls(kept[0], kept[1], pretrained.held_out)
 
     @property
     def is_significant(self) -> bool:

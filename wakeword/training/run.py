@@ -180,7 +180,7 @@ class TrainingRun:
             "keyword_clips": len(self.bank.keywords),
             "seed": self.config.seed,
             "epochs": len(history),
-            "best_epoch": best_epoch(history, held_out),
+            "best_epoch": best_epoch([epoch.miss for epoch in history], held_out),
             "parameters": sum(p.numel() for p in parameters),
             "trainable": sum(p.numel() for p in parameters if p.requires_grad),
             "data": self.parts.count_sources(),

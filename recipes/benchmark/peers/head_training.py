@@ -18,7 +18,7 @@ from wakeword.detection.trigger import Trigger
 from wakeword.evaluation import metrics
 from wakeword.evaluation.results import HIT_TOLERANCE_S
 from wakeword.training.losses import frame_bce
-from wakeword.training.result import EpochResult, best_epoch
+from wakeword.training.result import best_epoch
 
 UNITS, EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 128, 14, 64, 1e-3, 0.02
 FALSE_ACCEPT_RATES = (0.5, 1, 2, 4, 8, 16, 32)
@@ -63,7 +63,7 @@ def fit(x: Tensor, targets: Tensor, held_out: Sequence[EmbeddedStream]) -> dict[
 
     optimiser = torch.optim.AdamW(head.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = -(-len(x) // BATCH)
-    history: list[EpochResult] = []
+    misses: list[float] = []
     best: dict[str, Tensor] = {}
     for epoch in range(EPOCHS):
         head.train()
@@ -85,8 +85,8 @@ def fit(x: Tensor, targets: Tensor, held_out: Sequence[EmbeddedStream]) -> dict[
             ]
         miss_rate = mean_miss_rate([each.double().numpy() for each in scored], held_out)
         print(f"epoch {epoch}: held-out miss rate {miss_rate:.3f}", flush=True)
-        history.append(EpochResult(epoch, float(loss.detach()), miss_rate))
-        if best_epoch(history, len(held_out[0].segments)) == epoch:
+        misses.append(miss_rate)
+        if best_epoch(misses, len(held_out[0].segments)) == epoch:
             best = {name: value.clone() for name, value in head.state_dict().items()}
     return _with_normalisation_folded_in(best, mean, scale)
 
